@@ -1,0 +1,1 @@
+"""Entropy Bregman projections onto {x >= 0 : A x = y}, at any scale and each certified."""

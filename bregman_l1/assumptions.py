@@ -1,0 +1,109 @@
+"""Assumption II.1 of the paper, each part with the vectors that prove or refute it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bregman_l1.feasible_set import dual_certificate, maximal_support
+from bregman_l1.minimiser import l1_vertex, other_minimiser
+
+if TYPE_CHECKING:
+    from bregman_l1.system import LinearSystem
+
+Vector = NDArray[np.float64]
+
+# Two solutions are different where an entry differs by this share of its size.
+_DISTINCT = 1e-6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Finding:
+    """Whether one part of the assumption holds, in a sentence, with the vectors that show it.
+
+    Attributes
+    ----------
+    holds : bool
+        Whether this part of the assumption holds.
+    statement : str
+        What was found, in words.
+    evidence : tuple of ndarray
+        The vectors the statement speaks of.
+    """
+
+    holds: bool
+    statement: str
+    evidence: tuple[Vector, ...]
+
+    def __bool__(self) -> bool:
+        return self.holds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AssumptionReport:
+    """Assumption II.1 of Matt & Stoeger 2025, part by part.
+
+    Attributes
+    ----------
+    nonzero : Finding
+        (a) y != 0; the evidence is y.
+    several_solutions : Finding
+        (b) more than one x >= 0 solves A x = y; the evidence is two of them, or the only one.
+    unique_minimiser : Finding
+        (c) the l1 minimiser is unique; the evidence is x* and its dual certificate, or two minimisers.
+    """
+
+    nonzero: Finding
+    several_solutions: Finding
+    unique_minimiser: Finding
+
+    @property
+    def ok(self) -> bool:
+        """Whether all three parts hold."""
+        return bool(self.nonzero and self.several_solutions and self.unique_minimiser)
+
+    def __str__(self) -> str:
+        parts = {"(a)": self.nonzero, "(b)": self.several_solutions, "(c)": self.unique_minimiser}
+        return "\n".join(f"{name} {'holds' if part else 'FAILS'}: {part.statement}" for name, part in parts.items())
+
+
+def check_assumptions(system: LinearSystem) -> AssumptionReport:
+    """Check Assumption II.1; see `LinearSystem.check_assumptions`."""
+    minimiser = l1_vertex(system)
+    return AssumptionReport(
+        nonzero=_nonzero(system),
+        several_solutions=_several_solutions(system, minimiser),
+        unique_minimiser=_unique_minimiser(system, minimiser),
+    )
+
+
+def _nonzero(system: LinearSystem) -> Finding:
+    i = int(np.abs(system.y).argmax())
+    return Finding(holds=True, statement=f"y[{i}] = {system.y[i]:g} is not zero", evidence=(system.y,))
+
+
+def _several_solutions(system: LinearSystem, minimiser: Vector) -> Finding:
+    other = maximal_support(system).point
+    difference, size = np.abs(other - minimiser), np.maximum(np.abs(other), np.abs(minimiser))
+    distance = float(difference.sum())
+    if (difference > _DISTINCT * size).any():
+        statement = f"two nonnegative solutions differ by {distance:.3g} in l1"
+        return Finding(holds=True, statement=statement, evidence=(minimiser, other))
+    return Finding(holds=False, statement="A x = y has one nonnegative solution only", evidence=(minimiser,))
+
+
+def _unique_minimiser(system: LinearSystem, minimiser: Vector) -> Finding:
+    dual = dual_certificate(system, minimiser > 0, np.ones(minimiser.size))
+    if dual.proves_uniqueness:
+        statement = f"the l1 minimiser is unique: A_S is injective and the dual margin 1 - rho is {dual.margin:.3g}"
+        return Finding(holds=True, statement=statement, evidence=(minimiser, dual.mu))
+    other = other_minimiser(system, minimiser)
+    distance = float(np.abs(other - minimiser).sum())
+    if (np.abs(other - minimiser) > _DISTINCT * np.maximum(other, minimiser)).any():
+        statement = f"two l1 minimisers differ by {distance:.3g} in l1"
+    else:
+        statement = f"uniqueness is not proved (margin 1 - rho = {dual.margin:.3g}), no second minimiser was found"
+    return Finding(holds=False, statement=statement, evidence=(minimiser, other))

@@ -1,0 +1,119 @@
+"""Exceptions and warnings, all of them in one tree.
+
+::
+
+    BregmanError
+    ├── InvalidSystemError (ValueError)      A or y cannot be used; says which entry
+    │   └── InfeasibleError                  no x >= 0 solves A x = y; carries a verified Farkas vector
+    ├── InvalidProblemError (ValueError)     alpha, cost, support or a candidate vector is wrong
+    │   └── UndefinedConstantError           the null-space constant does not exist for this system
+    ├── NotAdmissibleError (ValueError)      a bound was asked for outside the range in which it holds
+    ├── StudyError (ValueError)              an ensemble, comparison, study file or record store is wrong
+    ├── InputFileError (ValueError)          a file cannot be read as the array it should hold
+    └── BackendError                         a solver gave no answer; carries its native status
+        ├── UnknownBackendError (ValueError)
+        ├── BackendNotInstalledError (ImportError)
+        ├── UnsupportedProblemError (ValueError)
+        └── InvalidOptionError (TypeError, ValueError)
+
+    BregmanWarning (UserWarning)
+    └── NotCertifiedWarning                  an answer is returned that its certificate does not support
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+WHAT_TO_TRY = (
+    "try another backend; if none succeeds, the system is within rounding of infeasible: relax y, for instance "
+    "to A (x + 1e-6) with x a nonnegative least-squares solution of A x = y"
+)
+
+
+class BregmanError(Exception):
+    """Root of every exception this package raises on purpose."""
+
+
+class InvalidSystemError(BregmanError, ValueError):
+    """The pair (A, y) cannot be used; the message names the entry, row or column at fault."""
+
+
+class InfeasibleError(InvalidSystemError):
+    """No nonnegative x solves A x = y.
+
+    Attributes
+    ----------
+    farkas : ndarray of shape (N,)
+        A vector z, verified before the error was raised, with A'z <= 0 and y'z > 0: for every
+        x >= 0 it gives z'Ax <= 0 < z'y, so that A x = y is impossible.
+    """
+
+    def __init__(self, message: str, farkas: NDArray[np.float64]) -> None:
+        super().__init__(message)
+        self.farkas = farkas
+
+    def __reduce__(self) -> tuple[type[InfeasibleError], tuple[str, NDArray[np.float64]]]:
+        return type(self), (str(self), self.farkas)
+
+
+class InvalidProblemError(BregmanError, ValueError):
+    """A parameter of a problem, or a vector offered as its answer, is wrong."""
+
+
+class UndefinedConstantError(InvalidProblemError):
+    """The null-space constant asked for does not exist: its kernel cone is trivial or unbounded."""
+
+
+class NotAdmissibleError(BregmanError, ValueError):
+    """A bound was asked for outside the range in which it is proved."""
+
+
+class StudyError(BregmanError, ValueError):
+    """An ensemble, a comparison, a study file or a record store cannot be used as it is."""
+
+
+class InputFileError(BregmanError, ValueError):
+    """A file cannot be read as the array it is supposed to hold."""
+
+
+class BackendError(BregmanError):
+    """A solver ended without an answer.
+
+    Attributes
+    ----------
+    raw_status : str
+        What the solver itself said, empty where it said nothing.
+    """
+
+    def __init__(self, message: str, raw_status: str = "") -> None:
+        super().__init__(message)
+        self.raw_status = raw_status
+
+
+class UnknownBackendError(BackendError, ValueError):
+    """No backend has this name; the message lists those that exist."""
+
+
+class BackendNotInstalledError(BackendError, ImportError):
+    """The backend exists, its solver is not installed; the message says what to install."""
+
+
+class UnsupportedProblemError(BackendError, ValueError):
+    """The backend cannot solve this problem; the message says why and names one that can."""
+
+
+class InvalidOptionError(BackendError, TypeError, ValueError):
+    """An option the backend does not know, or a value it cannot have; the message lists what there is."""
+
+
+class BregmanWarning(UserWarning):
+    """Root of every warning this package emits."""
+
+
+class NotCertifiedWarning(BregmanWarning):
+    """The answer returned is not supported by its certificate; read ``solution.certificate``."""

@@ -1,0 +1,230 @@
+"""The polyhedron {x >= 0 : A x = y}: empty or not, its maximal support, its cheapest vertices' duals.
+
+Each answer comes with the vector that proves it, and is checked before it is returned. The linear
+programs are stated for the equilibrated matrix (rows and columns divided by their largest entries), so
+that tolerances mean the same for every scaling of the system.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg as sla
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from bregman_l1.errors import WHAT_TO_TRY, BackendError, InfeasibleError
+from bregman_l1.linear_program import LinearProgram, solve_verified_later
+from bregman_l1.outcome import Outcome
+from bregman_l1.system import LinearSystem
+
+Vector = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+# Sums are compared with the sum of their terms' magnitudes: at most ROUNDING of it is zero, SEPARATION of it
+# is not. A margin of the dual certificate below NEGLIGIBLE, the accuracy of the linear program, is none.
+ROUNDING = 1e-13
+SEPARATION = 1e-12
+NEGLIGIBLE = 1e-9
+_STRICT = 1e-7
+_NOISE = 1e-14
+_RANK_TOLERANCE = 1e-10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MaximalSupport:
+    """The coordinates that some feasible x has positive (the set T of Lemma III.2).
+
+    Attributes
+    ----------
+    mask : ndarray of bool, shape (d,)
+        True where some x >= 0 with A x = y is positive.
+    point : ndarray of shape (d,)
+        A feasible point, positive exactly on the mask.
+    exposing : ndarray of shape (N,)
+        z with A'z <= 0, y'z = 0 and (A'z)_j < 0 exactly off the mask: it proves those x_j are zero.
+    """
+
+    mask: Mask
+    point: Vector
+    exposing: Vector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DualCertificate:
+    """The best dual vector for a support S: A_S'mu = c_S with the widest margin off S.
+
+    Attributes
+    ----------
+    mu : ndarray of shape (N,)
+        The vector attaining the margin.
+    margin : float
+        gamma* = max over mu of min over j off S of c_j - a_j'mu; 1 - rho for unit costs. Infinite where
+        no kernel vector is nonnegative and nonzero off S (the feasible set is then a single point
+        wherever A_S is injective), minus infinity where no mu attains the cost on S: no minimiser has
+        support S.
+    injective : bool
+        Whether A_S has full column rank.
+    """
+
+    mu: Vector
+    margin: float
+    injective: bool
+
+    @property
+    def proves_uniqueness(self) -> bool:
+        """Whether S carries the only minimiser: A_S injective and a positive margin."""
+        return self.injective and self.margin > NEGLIGIBLE
+
+
+def equilibrated(system: LinearSystem) -> tuple[NDArray[np.float64] | sp.csc_array, Vector, Vector, Vector]:
+    """Return (A scaled, y scaled to largest entry 1, row scales, column scales)."""
+    rows, columns = system.equilibration()
+    y = system.y / rows
+    return system.scaled(1 / rows, 1 / columns), y / np.abs(y).max(), rows, columns
+
+
+def farkas_vector(system: LinearSystem) -> Vector | None:
+    """Return z with A'z <= 0 < y'z, up to the rounding of these products, or None where there is none.
+
+    The z of the linear program is a proof up to its tolerance only; it is made one by solving the
+    inequalities that hold with equality.
+    """
+    scaled, y, rows, _ = equilibrated(system)
+    answer = solve_verified_later(LinearProgram(cost=-y, rows=scaled.T, row_upper=0.0, lower=-1.0, upper=1.0))
+    if answer.x is None:
+        raise BackendError("the linear program for a Farkas vector was not solved", answer.raw_status)
+    active = scaled.T @ answer.x > -_STRICT
+    for z in (answer.x / rows, _orthogonal(scaled, active, answer.x) / rows):
+        if separates(system, z):
+            return z
+    return None
+
+
+def separates(system: LinearSystem, z: Vector) -> bool:
+    """Whether z is a Farkas vector: A'z <= 0 < y'z, each compared with the magnitude of its terms."""
+    nowhere_positive = system.rmatvec(z) <= ROUNDING * system.abs_rmatvec(np.abs(z))
+    return bool(nowhere_positive.all() and system.y @ z > SEPARATION * (np.abs(system.y) @ np.abs(z)))
+
+
+def _orthogonal(scaled: NDArray[np.float64] | sp.csc_array, columns: Mask, z: Vector) -> Vector:
+    """The part of z orthogonal to some columns, computed twice; entries that are rounding become zero."""
+    on = scaled[:, columns] if isinstance(scaled, np.ndarray) else scaled[:, columns].toarray()
+    for _ in range(2):
+        z = z - np.linalg.lstsq(on.T, on.T @ z, rcond=_RANK_TOLERANCE)[0]
+    return np.where(np.abs(z) > _NOISE * np.abs(z).max(initial=0.0), z, 0.0)
+
+
+def require_feasible(system: LinearSystem) -> None:
+    """Raise `InfeasibleError` with its Farkas vector if no x >= 0 solves A x = y."""
+    z = system.remember("farkas", lambda: farkas_vector(system))
+    if z is not None:
+        raise InfeasibleError(
+            "no x >= 0 solves A x = y: the vector z in .farkas has A'z <= 0 and y'z > 0. "
+            "Check the signs of A and y, or replace y by its projection onto the cone of A",
+            z.copy(),
+        )
+
+
+def maximal_support(system: LinearSystem) -> MaximalSupport:
+    """Find the maximal support of the feasible set by one linear program.
+
+    Maximises sum v over A (v + w) = tau y, 0 <= v <= 1, w >= 0, tau >= 1; then v is the indicator of the
+    support, (v + w)/tau a point of it, and the multipliers expose its complement.
+
+    Raises
+    ------
+    InfeasibleError
+        If the feasible set is empty.
+    BackendError
+        If the program is not solved, or its answer not proved by its multipliers.
+    """
+    return system.remember("maximal support", lambda: _maximal_support(system))
+
+
+def _maximal_support(system: LinearSystem) -> MaximalSupport:
+    scaled, y, rows, columns = equilibrated(system)
+    n_columns = columns.size
+    stack = sp.hstack if sp.issparse(scaled) else np.hstack
+    answer = solve_verified_later(
+        LinearProgram(
+            cost=np.concatenate([-np.ones(n_columns), np.zeros(n_columns + 1)]),
+            rows=stack([scaled, scaled, -y[:, None]]),
+            row_lower=0.0,
+            row_upper=0.0,
+            lower=np.concatenate([np.zeros(2 * n_columns), [1.0]]),
+            upper=np.concatenate([np.ones(n_columns), np.full(n_columns + 1, np.inf)]),
+        )
+    )
+    if answer.outcome is Outcome.INFEASIBLE:
+        require_feasible(system)
+    if answer.outcome is not Outcome.OPTIMAL or answer.x is None or answer.dual is None:
+        raise BackendError("the linear program for the maximal support was not solved", answer.raw_status)
+    v, w, tau = answer.x[:n_columns], answer.x[n_columns:-1], answer.x[-1]
+    mask = v > 0.5
+    exposing = _orthogonal(scaled, mask, answer.dual) / rows
+    if not exposes(system, exposing, mask):
+        raise BackendError(f"no exposing vector proves which coordinates vanish; {WHAT_TO_TRY}", "unproved")
+    original = np.abs(system.y / rows).max() / columns
+    return MaximalSupport(mask=mask, point=np.where(mask, v + w, 0.0) / tau * original, exposing=exposing)
+
+
+def exposes(system: LinearSystem, z: Vector, mask: Mask) -> bool:
+    """Whether z proves that every feasible x vanishes off the mask (see `MaximalSupport`)."""
+    if mask.all():
+        return True
+    slack, size = system.rmatvec(z), system.abs_rmatvec(np.abs(z))
+    on_face = (np.abs(slack) <= ROUNDING * size)[mask].all()
+    strict = (slack < -_STRICT * size)[~mask].all()
+    return bool(on_face and strict and abs(system.y @ z) <= ROUNDING * (np.abs(system.y) @ np.abs(z)))
+
+
+def dual_certificate(system: LinearSystem, support: Mask, cost: Vector) -> DualCertificate:
+    """Find mu with A_S'mu = c_S and the widest margin min_j (c_j - a_j'mu) off S, by one linear program."""
+    key = ("dual certificate", support.tobytes(), cost.tobytes())
+    return system.remember(key, lambda: _dual_certificate(system, support, cost))
+
+
+def _dual_certificate(system: LinearSystem, support: Mask, cost: Vector) -> DualCertificate:
+    scaled, _, rows, columns = equilibrated(system)
+    if not support.any():
+        return DualCertificate(mu=np.zeros(rows.size), margin=-np.inf, injective=False)
+    on = scaled[:, support] if isinstance(scaled, np.ndarray) else scaled[:, support].toarray()
+    spectrum = sla.svdvals(on)
+    injective = on.shape[1] <= on.shape[0] and bool(spectrum[-1] > _RANK_TOLERANCE * spectrum[0])
+    if support.all():
+        mu = np.linalg.lstsq(on.T, cost / columns, rcond=None)[0]
+        attained = np.abs(on.T @ mu - cost / columns).max() <= NEGLIGIBLE * np.abs(cost / columns).max()
+        return DualCertificate(mu=mu / rows, margin=np.inf if attained else -np.inf, injective=injective)
+    answer = solve_verified_later(_margin_program(scaled, support, cost, columns))
+    if answer.outcome is Outcome.INFEASIBLE:
+        mu = np.linalg.lstsq(on.T, cost[support] / columns[support], rcond=None)[0]
+        return DualCertificate(mu=mu / rows, margin=-np.inf, injective=injective)
+    unlimited = answer.outcome is Outcome.UNBOUNDED
+    if unlimited:
+        answer = solve_verified_later(_margin_program(scaled, support, cost, columns, most=np.abs(cost).max()))
+    if answer.outcome is not Outcome.OPTIMAL or answer.x is None:
+        raise BackendError("the linear program for the dual certificate was not solved", answer.raw_status)
+    mu = answer.x[:-1]
+    mu = mu + np.linalg.lstsq(on.T, cost[support] / columns[support] - on.T @ mu, rcond=None)[0]
+    margin = np.inf if unlimited else float((cost - (scaled.T @ mu) * columns)[~support].min())
+    return DualCertificate(mu=mu / rows, margin=margin, injective=injective)
+
+
+def _margin_program(
+    scaled: NDArray[np.float64] | sp.csc_array, support: Mask, cost: Vector, columns: Vector, most: float = np.inf
+) -> LinearProgram:
+    """Maximise s over a_j'mu = c_j on S and a_j'mu + s <= c_j off S, each row divided by its column's scale."""
+    slack = np.where(support, 0.0, 1.0 / columns)[:, None]
+    stack = sp.hstack if sp.issparse(scaled) else np.hstack
+    right = cost / columns
+    size = np.zeros(scaled.shape[0] + 1)
+    size[-1] = -1.0
+    return LinearProgram(
+        cost=size,
+        rows=stack([scaled.T, slack]),
+        row_lower=np.where(support, right, -np.inf),
+        row_upper=right,
+        upper=np.append(np.full(scaled.shape[0], np.inf), most),
+    )

@@ -1,0 +1,348 @@
+"""The linear system A x = y: validated once, then the only one to know how A is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator
+from threading import RLock
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
+
+from bregman_l1.errors import InfeasibleError, InvalidSystemError
+
+if TYPE_CHECKING:
+    from bregman_l1.assumptions import AssumptionReport
+
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+_T = TypeVar("_T")
+
+_BLOCK_BYTES = 16 * 2**20
+_EQUILIBRATION_ROUNDS = 10
+
+
+class LinearSystem:
+    """The system A x = y of N equations in d nonnegative unknowns.
+
+    A and y are copied to float64, checked once, and read-only from then on. Everyone else asks the
+    system for products with A, so that a new kind of storage concerns this file alone.
+
+    Parameters
+    ----------
+    A : array_like or scipy sparse matrix of shape (N, d)
+        The design matrix; its columns are the features.
+    y : array_like of shape (N,)
+        The target vector, not identically zero (Assumption II.1(a) of Matt & Stoeger 2025).
+
+    Raises
+    ------
+    InvalidSystemError
+        If A or y is not numeric, complex, not finite, empty, of the wrong dimension or length, or if
+        y = 0. The message names the entry at fault.
+    InfeasibleError
+        If a row of A is zero where y is not.
+
+    Examples
+    --------
+    >>> from bregman_l1 import LinearSystem
+    >>> system = LinearSystem([[1.0, 0.5]], [1.0])
+    >>> system
+    LinearSystem(N=1, d=2, dense)
+    >>> system.matvec([1.0, 2.0])
+    array([2.])
+    """
+
+    def __init__(self, A: ArrayLike | sp.sparray | sp.spmatrix, y: ArrayLike) -> None:
+        self._A = _checked_matrix(A)
+        self._y = _checked_vector(y, self._A.shape[0])
+        self._memory: dict[Hashable, Any] = {}
+        self._lock = RLock()
+        self._refuse_impossible_row()
+
+    @property
+    def matrix(self) -> Matrix | sp.csc_array:
+        """A as stored: a read-only (N, d) array, or a ``scipy.sparse.csc_array``."""
+        return self._A
+
+    @property
+    def A(self) -> Matrix | sp.csc_array:
+        """The matrix under the name it was given by; the same as `matrix`."""
+        return self._A
+
+    @property
+    def y(self) -> Vector:
+        """The target vector, shape (N,), read-only."""
+        return self._y
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(N, d)."""
+        n_rows, n_columns = self._A.shape
+        return int(n_rows), int(n_columns)
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether A is stored sparse."""
+        return not isinstance(self._A, np.ndarray)
+
+    @property
+    def lock(self) -> RLock:
+        """Held while what is shared through `remember` is being changed."""
+        return self._lock
+
+    def matvec(self, x: ArrayLike) -> Vector:
+        """A @ x, shape (N,)."""
+        return np.asarray(self._A @ np.asarray(x), dtype=np.float64)
+
+    def rmatvec(self, lam: ArrayLike) -> Vector:
+        """A.T @ lam, shape (d,)."""
+        return np.asarray(self._A.T @ np.asarray(lam), dtype=np.float64)
+
+    def gram(self, weights: Vector | None = None) -> Matrix:
+        """A diag(weights) A.T, shape (N, N); weights >= 0 of shape (d,), ones if omitted.
+
+        Works in blocks of columns, so that no second matrix of the size of A is made.
+        """
+        root = None if weights is None else np.sqrt(weights)
+        if not isinstance(self._A, np.ndarray):
+            scaled = self._A if root is None else self._A @ _diagonal(root)
+            return np.asarray((scaled @ scaled.T).toarray(), dtype=np.float64)
+        n_rows, n_columns = self.shape
+        gram = np.zeros((n_rows, n_rows))
+        width = max(1, _BLOCK_BYTES // (8 * n_rows))
+        for start in range(0, n_columns, width):
+            block = self._A[:, start : start + width]
+            if root is not None:
+                block = block * root[start : start + width]
+            gram += block @ block.T
+        return gram
+
+    def columns(self, index: ArrayLike) -> Matrix:
+        """The columns A[:, index] as a dense array of shape (N, len(index))."""
+        chosen = self._A[:, np.asarray(index)]
+        return np.asarray(chosen if isinstance(chosen, np.ndarray) else chosen.toarray(), dtype=np.float64)
+
+    def scaled(self, row_factors: Vector, column_factors: Vector) -> Matrix | sp.csc_array:
+        """diag(row_factors) A diag(column_factors), stored as A is."""
+        if not isinstance(self._A, np.ndarray):
+            return sp.csc_array(_diagonal(row_factors) @ self._A @ _diagonal(column_factors))
+        return np.asarray(self._A * column_factors * row_factors[:, None])
+
+    def equilibration(self) -> tuple[Vector, Vector]:
+        """Row scales r (N,) and column scales c (d,) such that diag(1/r) [A diag(1/c), y] has entries of order one.
+
+        Rows and columns of [A, y] are divided by the square root of their largest entry, in turns (Ruiz 2001);
+        at the end every nonzero column of A has largest entry 1. Zero rows and columns keep 1.
+        """
+        return self.remember("equilibration", self._equilibrate)
+
+    def _equilibrate(self) -> tuple[Vector, Vector]:
+        (n_rows, n_columns), size = self.shape, 1.0
+        rows, columns, target = np.ones(n_rows), np.ones(n_columns), np.abs(self._y)
+        for _ in range(_EQUILIBRATION_ROUNDS):
+            scaled = self.scaled(1 / rows, 1 / columns)
+            row_peaks = np.maximum(_peaks(scaled, axis=1), target / rows / size)
+            column_peaks, size = _peaks(scaled, axis=0), size * float(np.sqrt((target / rows / size).max()))
+            rows, columns = rows * np.sqrt(_one_for_zero(row_peaks)), columns * np.sqrt(_one_for_zero(column_peaks))
+        return rows, columns * _one_for_zero(_peaks(self.scaled(1 / rows, 1 / columns), axis=0))
+
+    def abs_matvec(self, x: Vector) -> Vector:
+        """|A| @ x, shape (N,): the size of the terms that cancel in A @ x, for x >= 0."""
+        return np.concatenate([np.asarray(abs(rows) @ x) for rows in self._row_blocks()])
+
+    def abs_rmatvec(self, lam: Vector) -> Vector:
+        """|A|.T @ lam, shape (d,): the size of the terms that cancel in A.T @ lam, for lam >= 0."""
+        parts, start = np.zeros(self.shape[1]), 0
+        for rows in self._row_blocks():
+            parts += abs(rows).T @ lam[start : start + rows.shape[0]]
+            start += rows.shape[0]
+        return parts
+
+    def residual(self, x: Vector) -> float:
+        """The largest |A x - y|_i relative to (|A| |x| + |y|)_i: the componentwise backward error of A x = y.
+
+        It does not change when rows or columns of the system are scaled; inf where it cannot be computed.
+        """
+        with np.errstate(invalid="ignore", over="ignore", under="ignore", divide="ignore"):
+            error = np.abs(self.matvec(x) - self._y)
+            relative = np.where(error == 0, 0.0, error / (self.abs_matvec(np.abs(x)) + np.abs(self._y)))
+        return float(np.nan_to_num(relative, nan=np.inf, posinf=np.inf).max())
+
+    def restrict(self, index: ArrayLike) -> LinearSystem:
+        """The system of the columns A[:, index] with the same y."""
+        return LinearSystem(self._A[:, np.asarray(index)], self._y)
+
+    def remember(self, key: Hashable, make: Callable[[], _T]) -> _T:
+        """Return what ``make()`` gave the first time ``key`` was asked for on this system.
+
+        For what depends on A and y alone and is costly: an l1 minimiser, a canonicalised program. Arrays in
+        it become read-only: everyone shares them.
+        """
+        with self._lock:
+            if key not in self._memory:
+                self._memory[key] = read_only(make())
+            result: _T = self._memory[key]
+            return result
+
+    def check_assumptions(self) -> AssumptionReport:
+        """Check Assumption II.1 of Matt & Stoeger 2025, each part with its evidence.
+
+        Returns
+        -------
+        AssumptionReport
+            (a) y != 0; (b) more than one nonnegative solution, with two of them; (c) a unique l1
+            minimiser, with the dual certificate that proves it or a second minimiser.
+
+        Raises
+        ------
+        InfeasibleError
+            If no x >= 0 solves A x = y.
+
+        Examples
+        --------
+        >>> from bregman_l1 import LinearSystem
+        >>> report = LinearSystem([[1.0, 0.5]], [1.0]).check_assumptions()
+        >>> report.ok
+        True
+        """
+        from bregman_l1.assumptions import check_assumptions
+
+        return self.remember("assumptions", lambda: check_assumptions(self))
+
+    def __repr__(self) -> str:
+        n_rows, n_columns = self.shape
+        return f"LinearSystem(N={n_rows}, d={n_columns}, {'sparse' if self.is_sparse else 'dense'})"
+
+    def __getstate__(self) -> tuple[Matrix | sp.csc_array, Vector]:
+        return self._A, self._y
+
+    def __setstate__(self, state: tuple[Matrix | sp.csc_array, Vector]) -> None:
+        self.__init__(*state)  # type: ignore[misc]
+
+    def _row_blocks(self) -> Iterator[Any]:
+        """Rows of A, some megabytes at a time."""
+        if not isinstance(self._A, np.ndarray):
+            yield self._A
+            return
+        height = max(1, _BLOCK_BYTES // (8 * self.shape[1]))
+        for start in range(0, self.shape[0], height):
+            yield self._A[start : start + height]
+
+    def _refuse_impossible_row(self) -> None:
+        impossible = np.flatnonzero((_peaks(self._A, axis=1) == 0) & (self._y != 0))
+        if impossible.size:
+            i = int(impossible[0])
+            farkas = np.zeros(self.shape[0])
+            farkas[i] = np.sign(self._y[i])
+            raise InfeasibleError(f"row {i} of A is zero while y[{i}] = {self._y[i]:g}: no x solves it", farkas)
+
+
+def read_only(value: _T) -> _T:
+    """Make an array read-only, or every array in a tuple, and return it."""
+    for array in value if isinstance(value, tuple) else (value,):
+        if isinstance(array, np.ndarray):
+            array.flags.writeable = False
+    return value
+
+
+def _diagonal(entries: Vector) -> sp.dia_array:
+    return sp.dia_array((entries[None], 0), shape=(entries.size, entries.size))
+
+
+def _peaks(matrix: Matrix | sp.csc_array, axis: int) -> Vector:
+    """Largest magnitude along an axis."""
+    high, low = matrix.max(axis=axis), matrix.min(axis=axis)
+    if sp.issparse(matrix):
+        high, low = high.toarray(), low.toarray()
+    return np.maximum(np.ravel(high), -np.ravel(low)).astype(np.float64)
+
+
+def _one_for_zero(scale: Vector) -> Vector:
+    return np.where(scale > 0, scale, 1.0)
+
+
+def _checked_matrix(A: Any) -> Matrix | sp.csc_array:
+    if sp.issparse(A):
+        _refuse_non_numeric("A", A.dtype)
+        if A.ndim != 2:
+            raise InvalidSystemError(f"A must be two-dimensional (N, d), got shape {A.shape}")
+        stored = _consistent(A)
+        _refuse_empty(stored.shape)
+        bad = np.flatnonzero(~np.isfinite(stored.data))
+        if bad.size:
+            column = int(np.searchsorted(stored.indptr, bad[0], side="right")) - 1
+            entry = f"A[{stored.indices[bad[0]]}, {column}]"
+            raise InvalidSystemError(f"{entry} is {stored.data[bad[0]]}; every entry must be finite")
+        for part in (stored.data, stored.indices, stored.indptr):
+            part.flags.writeable = False
+        return stored
+    dense = _as_float("A", A)
+    if dense.ndim != 2:
+        raise InvalidSystemError(f"A must be two-dimensional (N, d), got shape {dense.shape}")
+    _refuse_empty(dense.shape)
+    _refuse_non_finite("A", dense)
+    dense.flags.writeable = False
+    return dense
+
+
+def _consistent(A: Any) -> sp.csc_array:
+    """A copy of a sparse matrix as CSC, its index arrays checked: the compiled code behind them does not."""
+    try:
+        given = A.copy()
+        if hasattr(given, "check_format"):
+            given.check_format(full_check=True)
+            if (np.diff(given.indptr) < 0).any():
+                raise ValueError("its index pointers decrease")
+        stored = sp.csc_array(given, dtype=np.float64)
+    except ValueError as error:
+        raise InvalidSystemError(f"A is not a consistent sparse matrix: {error}") from error
+    stored.sum_duplicates()
+    return stored
+
+
+def _checked_vector(y: Any, n_rows: int) -> Vector:
+    if sp.issparse(y):
+        raise InvalidSystemError("y must be a dense vector; pass y.toarray().ravel()")
+    vector = _as_float("y", y)
+    if vector.ndim != 1:
+        raise InvalidSystemError(f"y must be one-dimensional (N,), got shape {vector.shape}")
+    if vector.size != n_rows:
+        raise InvalidSystemError(f"y has {vector.size} entries, A has {n_rows} rows; they must agree")
+    _refuse_non_finite("y", vector)
+    if not vector.any():
+        raise InvalidSystemError("y is zero: Assumption II.1(a) requires y != 0 (its l1 minimiser is x = 0)")
+    vector.flags.writeable = False
+    return vector
+
+
+def _as_float(name: str, values: Any) -> NDArray[np.float64]:
+    if np.ma.is_masked(values):
+        raise InvalidSystemError(f"{name} has masked entries; fill them or drop their rows first")
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise InvalidSystemError(f"{name} is not a rectangular array of numbers: {error}") from error
+    _refuse_non_numeric(name, array.dtype)
+    return np.array(array, dtype=np.float64, order="C", copy=True)
+
+
+def _refuse_non_numeric(name: str, dtype: Any) -> None:
+    if np.dtype(dtype).kind == "c":
+        raise InvalidSystemError(f"{name} is complex; the theory is for real systems")
+    if np.dtype(dtype).kind not in "buif":
+        raise InvalidSystemError(f"{name} has dtype {dtype}; it must hold real numbers")
+
+
+def _refuse_empty(shape: tuple[int, ...]) -> None:
+    if 0 in shape:
+        raise InvalidSystemError(f"A is empty: shape {shape}")
+
+
+def _refuse_non_finite(name: str, array: NDArray[np.float64]) -> None:
+    bad = np.argwhere(~np.isfinite(array))
+    if bad.size:
+        index = tuple(int(i) for i in bad[0])
+        entry = f"{name}[{', '.join(map(str, index))}]"
+        raise InvalidSystemError(f"{entry} is {array[index]}; every entry must be finite")

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from conftest import UNIQUE_CASES, gaussian_system
+from scipy.optimize import linprog
+
+from bregman_l1.errors import InfeasibleError
+from bregman_l1.feasible_set import dual_certificate, exposes, farkas_vector, maximal_support, require_feasible
+from bregman_l1.system import LinearSystem
+
+
+def support_by_one_program_each(A: np.ndarray, y: np.ndarray) -> list[bool]:
+    """The maximal support by d linear programs: can x_j be positive?"""
+    d = A.shape[1]
+    peaks = [linprog(-np.eye(d)[j], A_eq=A, b_eq=y, bounds=[(0, 10)] * d) for j in range(d)]
+    return [peak.status == 0 and -peak.fun > 1e-7 for peak in peaks]
+
+
+def small_systems() -> list[tuple[np.ndarray, np.ndarray]]:
+    rng = np.random.default_rng(5)
+    systems = []
+    for _ in range(30):
+        A = rng.integers(-1, 2, (3, 6)).astype(float)
+        y = A @ (rng.integers(0, 3, 6) * (rng.random(6) < 0.5))
+        if y.any():
+            systems.append((A, y))
+    return systems
+
+
+@pytest.mark.parametrize(("A", "y"), small_systems())
+def test_maximal_support_agrees_with_one_program_per_coordinate(A, y):
+    found = maximal_support(LinearSystem(A, y))
+    assert found.mask.tolist() == support_by_one_program_each(A, y)
+    np.testing.assert_allclose(A @ found.point, y, atol=1e-9)
+    assert ((found.point > 0) == found.mask).all()
+    assert exposes(LinearSystem(A, y), found.exposing, found.mask)
+
+
+@pytest.mark.parametrize("storage", [np.array, sp.csr_array])
+def test_exposing_vector_proves_the_forced_zeros_and_nothing_else(storage):
+    system = LinearSystem(storage([[1.0, 1.0, 1.0], [0.0, 1.0, 1.0]]), [1.0, 1.0])
+    found = maximal_support(system)
+    assert found.mask.tolist() == [False, True, True]
+    assert not exposes(system, found.exposing, np.array([False, False, True]))
+    assert not exposes(system, -found.exposing, found.mask)
+    assert not exposes(system, np.zeros(2), found.mask)
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
+def test_farkas_vector_separates_at_every_scale(scale):
+    A, y = np.array([[1.0, 1.0, 1.0], [0.0, 1.0, 1.0]]) * [[scale], [1.0]], np.array([scale, 2.0])
+    z = farkas_vector(LinearSystem(A, y))
+    assert z is not None
+    assert (A.T @ z <= 1e-12 * np.abs(z).max()).all()
+    assert y @ z > 0
+    with pytest.raises(InfeasibleError):
+        require_feasible(LinearSystem(A, y))
+
+
+def test_feasible_systems_have_no_farkas_vector():
+    assert farkas_vector(gaussian_system()[0]) is None
+
+
+@pytest.mark.parametrize("case", UNIQUE_CASES, ids=lambda case: case.name)
+def test_best_dual_margin_is_one_minus_rho(case):
+    support = case.floats("x_star") > 0
+    found = dual_certificate(case.system, support, np.ones(support.size))
+    assert 1 - found.margin == pytest.approx(case.exact("rho"), abs=1e-13)
+    assert found.proves_uniqueness
+    np.testing.assert_allclose(case.system.rmatvec(found.mu)[support], 1.0, atol=1e-13)
+
+
+def test_dual_margin_is_infinite_on_a_single_point_and_minus_infinite_off_the_minimisers():
+    single = LinearSystem([[1.0, 2.0], [0.0, 1.0]], [1.0, 0.0])
+    assert dual_certificate(single, np.array([True, False]), np.ones(2)).margin == np.inf
+    wrong = LinearSystem([[1.0, 2.0]], [1.0])
+    assert dual_certificate(wrong, np.array([True, True]), np.ones(2)).margin == -np.inf
+
+
+def test_dual_margin_with_a_cost_is_the_smallest_reduced_cost():
+    system, cost = LinearSystem([[1.0, 1.5, 1.0]], [2.0]), np.array([1.0, 2.0, 1.5])
+    assert dual_certificate(system, np.array([True, False, False]), cost).margin == pytest.approx(0.5)
+
+
+def test_rho_by_brute_force_over_the_vertices_of_the_kernel_cone():
+    A = np.array([[1, 0, 2, -1, -1.5], [0, 1, -1, 1, 0.5], [0, 0, 1, -1, -2]])
+    values = []
+    for pair in itertools.combinations([2, 3, 4], 2):
+        ratio = np.linalg.svd(A[2:, list(pair)])[2][-1]
+        if (ratio >= 0).all() or (ratio <= 0).all():
+            p = np.abs(ratio) / np.abs(ratio).sum()
+            values.append((A[:2, list(pair)] @ p).sum())
+    found = dual_certificate(LinearSystem(A, [1.0, 1.0, 0.0]), np.array([1, 1, 0, 0, 0], dtype=bool), np.ones(5))
+    assert 1 - found.margin == pytest.approx(max(values)) == pytest.approx(0.5)

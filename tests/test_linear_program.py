@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import highspy
+import numpy as np
+import pytest
+
+from bregman_l1.errors import InvalidOptionError
+from bregman_l1.linear_program import (
+    OUTCOMES,
+    LinearProgram,
+    LinearProgramSettings,
+    known_options,
+    solve_linear_program,
+)
+from bregman_l1.outcome import Outcome
+
+ROW = np.array([[1.0, 0.5]])
+
+
+def test_every_highs_status_is_mapped():
+    assert set(OUTCOMES) == set(highspy.HighsModelStatus.__members__)
+
+
+def test_multipliers_are_derivatives_of_the_value():
+    def value(right: float) -> float:
+        program = LinearProgram(cost=np.array([3.0, 1.0]), rows=ROW, row_lower=right, row_upper=right, lower=0.0)
+        return solve_linear_program(program).value
+
+    program = LinearProgram(cost=np.array([3.0, 1.0]), rows=ROW, row_lower=1.0, row_upper=1.0, lower=0.0)
+    answer = solve_linear_program(program)
+    assert answer.outcome is Outcome.OPTIMAL
+    assert answer.dual[0] == pytest.approx((value(1.1) - value(0.9)) / 0.2)
+
+
+def test_integer_program_returns_an_integer_point_and_a_bound():
+    program = LinearProgram(cost=-np.ones(2), rows=ROW, row_upper=1.3, lower=0.0, integer=np.array([True, True]))
+    answer = solve_linear_program(program)
+    assert answer.x.tolist() == [0.0, 2.0]
+    assert answer.bound == pytest.approx(-2.0)
+    assert answer.dual is None
+
+
+@pytest.mark.parametrize(
+    ("program", "outcome"),
+    [
+        (LinearProgram(cost=np.ones(2), rows=ROW, row_upper=-1.0, lower=0.0), Outcome.INFEASIBLE),
+        (LinearProgram(cost=-np.ones(2), rows=ROW, row_lower=1.0, lower=0.0), Outcome.UNBOUNDED),
+    ],
+)
+def test_programs_without_answer_say_so(program, outcome):
+    assert solve_linear_program(program).outcome is outcome
+
+
+def test_iteration_limit_is_reported():
+    rng = np.random.default_rng(0)
+    program = LinearProgram(cost=-np.ones(40), rows=rng.random((30, 40)), row_upper=1.0, lower=0.0)
+    assert solve_linear_program(program, LinearProgramSettings(max_iter=1)).outcome is Outcome.ITERATION_LIMIT
+
+
+def test_unknown_option_is_refused_with_the_known_ones():
+    program = LinearProgram(cost=np.ones(2), rows=ROW)
+    with pytest.raises(InvalidOptionError, match="no option 'nonsense'.*simplex_strategy"):
+        solve_linear_program(program, LinearProgramSettings(native={"nonsense": 1}))
+    with pytest.raises(InvalidOptionError, match="refuses presolve=7"):
+        solve_linear_program(program, LinearProgramSettings(native={"presolve": 7}))
+    assert "time_limit" in known_options()
+
+
+def test_nothing_is_printed():
+    code = (
+        "import numpy as np; from bregman_l1.linear_program import *;"
+        "solve_linear_program(LinearProgram(cost=np.ones(2), rows=np.ones((1, 2)), row_lower=1.0, lower=0.0))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
