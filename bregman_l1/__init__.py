@@ -1,1 +1,103 @@
-"""Entropy Bregman projections onto {x >= 0 : A x = y}, at any scale and each certified."""
+"""Entropy Bregman projections onto {x >= 0 : A x = y}, at any scale and each certified.
+
+>>> from bregman_l1 import BregmanProjection, LinearSystem, solve
+>>> system = LinearSystem([[1.0, 0.5]], [1.0])
+>>> solve(BregmanProjection(system, alpha=1e-6)).status.value
+'certified'
+"""
+
+from typing import TYPE_CHECKING
+
+from bregman_l1.assumptions import AssumptionReport
+from bregman_l1.backends.registry import backends
+from bregman_l1.certificate import Certificate, Check
+from bregman_l1.errors import (
+    BackendError,
+    BackendNotInstalledError,
+    BregmanError,
+    BregmanWarning,
+    InfeasibleError,
+    InputFileError,
+    InvalidOptionError,
+    InvalidProblemError,
+    InvalidSystemError,
+    NotAdmissibleError,
+    NotCertifiedWarning,
+    StudyError,
+    UndefinedConstantError,
+    UnknownBackendError,
+    UnsupportedProblemError,
+)
+from bregman_l1.path import ProjectionPath, projection_path
+from bregman_l1.problems import BregmanProjection, Claim, L1Minimization, NullSpaceConstant, Problem
+from bregman_l1.solution import Solution, Status
+from bregman_l1.solve import certify, solve
+from bregman_l1.system import LinearSystem
+
+if TYPE_CHECKING:
+    from bregman_l1 import experiments
+    from bregman_l1.flow import Flow, FlowStatus, compare_flow, gradient_descent, gradient_flow
+    from bregman_l1.theory import AlphaPlan, Analysis, Constant, Enclosure, analyze
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AlphaPlan",
+    "Analysis",
+    "AssumptionReport",
+    "BackendError",
+    "BackendNotInstalledError",
+    "BregmanError",
+    "BregmanProjection",
+    "BregmanWarning",
+    "Certificate",
+    "Check",
+    "Claim",
+    "Constant",
+    "Enclosure",
+    "Flow",
+    "FlowStatus",
+    "InfeasibleError",
+    "InputFileError",
+    "InvalidOptionError",
+    "InvalidProblemError",
+    "InvalidSystemError",
+    "L1Minimization",
+    "LinearSystem",
+    "NotAdmissibleError",
+    "NotCertifiedWarning",
+    "NullSpaceConstant",
+    "Problem",
+    "ProjectionPath",
+    "Solution",
+    "Status",
+    "StudyError",
+    "UndefinedConstantError",
+    "UnknownBackendError",
+    "UnsupportedProblemError",
+    "analyze",
+    "backends",
+    "certify",
+    "compare_flow",
+    "experiments",
+    "gradient_descent",
+    "gradient_flow",
+    "projection_path",
+    "solve",
+]
+
+if not TYPE_CHECKING:  # a type checker that sees __getattr__ lets every misspelt name pass
+
+    def __getattr__(name):
+        # These rooms import what no projection needs: they are opened when something in them is asked for.
+        from importlib import import_module
+
+        if name in ("experiments", "flow", "theory"):
+            return import_module(f"{__name__}.{name}")
+        if name in __all__:
+            rooms = (import_module(f"{__name__}.{room}") for room in ("theory", "flow"))
+            return next(getattr(room, name) for room in rooms if name in room.__all__)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__():
+        return sorted({*globals(), *__all__})

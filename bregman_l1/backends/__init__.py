@@ -1,0 +1,1 @@
+"""Who solves it: one file a backend, one line in the registry."""

@@ -1,0 +1,44 @@
+"""HiGHS, directly: linear and mixed-integer linear problems."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from bregman_l1.backends.base import Backend, Support
+from bregman_l1.errors import WHAT_TO_TRY, BackendError
+from bregman_l1.linear_program import LinearProgramSettings, solve_linear_program
+from bregman_l1.outcome import Outcome
+from bregman_l1.problems.base import Claim, Problem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HighsBackend(Backend):
+    """HiGHS through highspy: simplex, interior point, branch and bound."""
+
+    @property
+    def name(self) -> str:
+        return "highs"
+
+    def supports(self, problem: Problem) -> Support:
+        if "exponential" in problem.cones:
+            return Support(False, "HiGHS solves linear and mixed-integer linear problems, the entropy is neither")
+        return Support(True)
+
+    def claim(self, problem: Problem) -> Claim:
+        program = problem.linear_program()
+        if program is None:
+            raise BackendError(f"{problem.title} has no linear program")
+        settings = LinearProgramSettings(
+            tol=self.tol, max_iter=self.max_iter, time_limit=self.time_limit, native=dict(self.native)
+        )
+        answer = solve_linear_program(program, settings)
+        if answer.outcome is Outcome.FAILED:
+            raise BackendError(f"highs gave no answer: {answer.raw_status}; {WHAT_TO_TRY}", answer.raw_status)
+        return replace(
+            Claim() if answer.x is None else problem.interpret(answer),
+            outcome=answer.outcome,
+            raw_status=answer.raw_status,
+            iterations=answer.iterations,
+            setup_time=answer.setup_time,
+            solve_time=answer.solve_time,
+        )

@@ -1,0 +1,173 @@
+"""`projection_path`: the projections at many alpha, in one walk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bregman_l1.backends.newton import claims_along
+from bregman_l1.errors import InvalidProblemError
+from bregman_l1.frozen import FrozenArrays, frozen
+from bregman_l1.newton.limit import Limit, limit, log_deviation
+from bregman_l1.problems.checking import checked_array, checked_cost, checked_system, checked_tolerance
+from bregman_l1.problems.projection import BregmanProjection
+from bregman_l1.progress import ProgressBar
+from bregman_l1.solve import certified, solve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from matplotlib.axes import Axes
+
+    from bregman_l1.solution import Solution
+    from bregman_l1.system import LinearSystem
+
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class ProjectionPath(FrozenArrays):
+    """The projections x(alpha) at many alpha; its arrays are read-only.
+
+    Attributes
+    ----------
+    system : LinearSystem
+        The constraints.
+    cost : ndarray of shape (d,)
+        Exponents of the prior alpha**cost.
+    log_alphas : ndarray of shape (k,)
+        Natural logarithms of alpha, in the order they were asked for.
+    solutions : tuple of Solution
+        The answer at each, with its status and certificate.
+    """
+
+    system: LinearSystem
+    cost: Vector
+    log_alphas: Vector
+    solutions: tuple[Solution, ...]
+
+    @cached_property
+    def log_x(self) -> Matrix:
+        """Logarithms of the projections, shape (k, d); -inf for exact zeros."""
+        return frozen(np.array([solution.log_x for solution in self.solutions]))
+
+    @cached_property
+    def log_deviation(self) -> Vector:
+        """Log ||x(alpha) - x*||_1 at each alpha, shape (k,), computed without cancellation.
+
+        x* is the limit of the projections: the l1 minimiser, or the one of largest entropy where there are
+        several. -inf where x(alpha) does not depend on alpha.
+        """
+        return frozen(log_deviation(self._limit, self.log_x))
+
+    @property
+    def rate(self) -> float:
+        """The exponent r of the limiting law ||x(alpha) - x*||_1 ~ K alpha^r: 1 - rho for unit costs."""
+        decaying = self._limit.rates[~self._limit.support]
+        return float(decaying.min(initial=np.inf))
+
+    @cached_property
+    def _limit(self) -> Limit:
+        return limit(self.system, self.cost)
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw ||x(alpha) - x*||_1 over alpha on logarithmic axes, beside the slope the theory predicts.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        from bregman_l1.plotting.path import plot_path
+
+        return plot_path(self, ax)
+
+    def __len__(self) -> int:
+        return len(self.solutions)
+
+    def __repr__(self) -> str:
+        certified = sum(solution.status.is_certified for solution in self.solutions)
+        return f"ProjectionPath({len(self)} values of alpha, {certified} certified)"
+
+
+def projection_path(
+    system: LinearSystem,
+    log_alphas: ArrayLike,
+    backend: str = "auto",
+    *,
+    cost: ArrayLike | None = None,
+    tol: float = 1e-9,
+) -> ProjectionPath:
+    """Project at many alpha, each answer certified.
+
+    The native backend walks once from the largest alpha to the smallest, each answer the start of the next;
+    another backend is asked for each alpha on its own and, where that takes long, shows on a terminal how far
+    it has come.
+
+    Parameters
+    ----------
+    system : LinearSystem
+        The constraints.
+    log_alphas : array_like of shape (k,)
+        Natural logarithms of alpha, in any order, repeats allowed.
+    backend : str, default "auto"
+        A name from ``backends()``.
+    cost : array_like of shape (d,), optional
+        Exponents of the prior alpha**cost; ones if omitted.
+    tol : float, default 1e-9
+        As in `solve`.
+
+    Returns
+    -------
+    ProjectionPath
+        With ``log_alphas``, ``log_x``, ``log_deviation``, ``solutions`` in the order asked, and ``plot()``.
+
+    Raises
+    ------
+    InvalidProblemError
+        If log_alphas is empty, not a vector, not finite or beyond 1e15.
+    InvalidOptionError
+        If tol is not a positive number below 1.
+    InfeasibleError
+        If {x >= 0 : A x = y} is empty.
+
+    Examples
+    --------
+    >>> from bregman_l1 import LinearSystem, projection_path
+    >>> path = projection_path(LinearSystem([[1.0, 0.5]], [1.0]), [-2302.6, -20.0])
+    >>> path
+    ProjectionPath(2 values of alpha, 2 certified)
+    >>> path.log_deviation.round(4).tolist()  # rho = 1/2: half of log alpha, plus log(3/2)
+    [-1150.8945, -9.5945]
+    """
+    system, tol = checked_system(system), checked_tolerance(tol)
+    values = _checked_log_alphas(log_alphas)
+    weights = checked_cost(cost, system.shape[1])
+    problems = [BregmanProjection(system, log_alpha=float(value), cost=weights) for value in values]
+    with ProgressBar(len(problems)) as bar:
+        solutions = []
+        for solution in _solutions(system, problems, backend, tol):
+            solutions.append(solution)
+            bar.update(len(solutions))
+    return ProjectionPath(system=system, cost=weights, log_alphas=values, solutions=tuple(solutions))
+
+
+def _solutions(system: LinearSystem, problems: list[BregmanProjection], backend: str, tol: float) -> Iterator[Solution]:
+    if backend not in ("auto", "newton"):
+        return (solve(problem, backend, tol=tol) for problem in problems)
+    claims = claims_along(system, problems, tol)
+    return (certified(problem, claim, "newton", tol) for problem, claim in zip(problems, claims, strict=True))
+
+
+def _checked_log_alphas(log_alphas: ArrayLike) -> Vector:
+    values = np.atleast_1d(checked_array("log_alphas", log_alphas))
+    if values.ndim != 1 or values.size == 0:
+        raise InvalidProblemError("log_alphas must be a non-empty vector of real numbers")
+    if not np.isfinite(values).all():
+        raise InvalidProblemError(f"log_alphas[{np.flatnonzero(~np.isfinite(values))[0]}] is not finite")
+    return values.astype(np.float64)

@@ -1,0 +1,73 @@
+"""What every problem checks: the arguments it is given, and whether a vector is feasible."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bregman_l1.errors import InvalidOptionError, InvalidProblemError
+from bregman_l1.frozen import frozen
+from bregman_l1.scale import is_real
+from bregman_l1.system import LinearSystem
+
+Vector = NDArray[np.float64]
+
+
+def checked_system(system: Any) -> LinearSystem:
+    """Return the system, or raise InvalidProblemError if it is something else."""
+    if not isinstance(system, LinearSystem):
+        raise InvalidProblemError(f"the system must be a LinearSystem(A, y), got {type(system).__name__}")
+    return system
+
+
+def checked_tolerance(tol: Any) -> float:
+    """Return the tolerance as a float, or raise InvalidOptionError unless 0 < tol < 1."""
+    if not (is_real(tol) and 0 < tol < 1):
+        raise InvalidOptionError(f"tol must be a positive number below 1, got {tol!r}")
+    return float(tol)
+
+
+def checked_array(name: str, values: ArrayLike) -> NDArray[Any]:
+    """Return values as an array of real numbers; ragged lists, text and complex numbers are refused."""
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise InvalidProblemError(f"{name} is not a rectangular array of numbers: {error}") from error
+    if array.dtype.kind not in "buif":
+        raise InvalidProblemError(f"{name} has dtype {array.dtype}; it must hold real numbers")
+    return array
+
+
+def checked_vector(name: str, values: ArrayLike, length: int) -> Vector:
+    """Return values as a float64 vector of the given length; entries may be anything but text and complex."""
+    array = checked_array(name, values)
+    if array.shape != (length,):
+        raise InvalidProblemError(f"{name} must have shape ({length},), got {array.shape}")
+    return array.astype(np.float64)
+
+
+def checked_cost(cost: ArrayLike | None, length: int) -> Vector:
+    """Return the cost vector, ones if omitted, finite and read-only."""
+    vector = np.ones(length) if cost is None else checked_vector("cost", cost, length)
+    bad = np.flatnonzero(~np.isfinite(vector))
+    if bad.size:
+        raise InvalidProblemError(f"cost[{bad[0]}] is {vector[bad[0]]}; every entry must be finite")
+    return frozen(vector)
+
+
+INFEASIBILITY = "|A x - y|_i / (|A||x| + |y|)_i, max (-x) / max |x|"
+
+
+def infeasibility(system: LinearSystem, x: Vector) -> float:
+    """How far x is from {x >= 0 : A x = y}: the componentwise backward error of x and of its nonnegative part.
+
+    The two differ by what the negative entries contribute to the equations, at its own scale in each row. The
+    sizes of the negative entries themselves count too, for columns of A that are zero.
+    """
+    if not x.min() < 0.0:
+        return system.residual(x)
+    weighted = x * system.equilibration()[1]
+    negative = -weighted.min() / np.abs(weighted).max()
+    return float(max(system.residual(x), system.residual(np.maximum(x, 0.0)), negative))

@@ -1,0 +1,392 @@
+"""The kernel cone of a support S, N = {n in ker A : n_j >= 0 off S}, and linear optimisation over its base.
+
+With B = pinv(A_S) A_R, where R is what lies off S, and C the part of A_R orthogonal to the range of A_S, a
+kernel vector n of the cone with ||n_R||_1 = 1 is n_R = p, n_S = -B p (plus an element of ker A_S, if that is
+not trivial) with p in the base
+
+    P = {p >= 0 : sum p = 1, C p = 0}.
+
+Everything the theory says is a statement about functions on P.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.linalg as sla
+from numpy.typing import ArrayLike, NDArray
+
+from bregman_l1.errors import BackendError, InvalidProblemError, UndefinedConstantError
+from bregman_l1.linear_program import LinearProgram, LinearProgramAnswer, solve_verified_later
+from bregman_l1.outcome import Outcome
+from bregman_l1.problems.maximum_entropy import maximise_entropy
+from bregman_l1.problems.units import power_of_two, row_units
+
+if TYPE_CHECKING:
+    from bregman_l1.system import LinearSystem
+
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+Index = NDArray[np.intp]
+Mask = NDArray[np.bool_]
+
+# Singular values below RANK_TOLERANCE (relative) are zero; entries of B and C below ROUNDING times the
+# error bound of their own computation are zero: a float matrix is never exactly in a given span.
+RANK_TOLERANCE = 1e-10
+ROUNDING = 32 * float(np.finfo(np.float64).eps)
+_VERTEX_SUPPORT = 1e-9
+_STEPS_TO_INTERIOR = 12
+_SAFELY = 1e-4
+_VERTEX_RESIDUAL = 1e-11
+_FEASIBLE = 1e-6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BasePoint:
+    """A point p of P where a linear function g'p is largest, and the multiplier b that proves it.
+
+    Attributes
+    ----------
+    p : ndarray of shape (|R|,)
+        The point.
+    b : ndarray of shape (rank C,)
+        Any b bounds the maximum by max_j (g_j + C_j'b).
+    value, bound : float
+        g'p and max_j (g_j + C_j'b); equal up to rounding.
+    """
+
+    p: Vector
+    b: Vector
+    value: float
+    bound: float
+
+
+class KernelCone:
+    """The kernel cone of a support, in the coordinates B and C; immutable, its parts computed on demand.
+
+    Parameters
+    ----------
+    system : LinearSystem
+    support : array_like
+        Indices in 0..d-1 without repeats, or a boolean mask of length d; not empty.
+    outside : ndarray of indices, optional
+        R; the complement of the support if omitted.
+
+    Attributes
+    ----------
+    A_S, A_R, y : ndarray
+        Columns and target with every row in a unit of its own, in which its largest entry is near one. Only
+        `dual_vector` and `multiplier` speak of the rows of the system itself.
+
+    Raises
+    ------
+    InvalidProblemError
+        If the support is empty, repeats an index or leaves the range.
+
+    Examples
+    --------
+    >>> from bregman_l1 import LinearSystem
+    >>> cone = KernelCone(LinearSystem([[1.0, 0.0, 5.0], [0.0, 1.0, -4.5]], [1.0, 1.0]), [0, 1])
+    >>> cone.B.round(12).tolist(), cone.is_orthant
+    ([[5.0], [-4.5]], True)
+    """
+
+    def __init__(self, system: LinearSystem, support: ArrayLike, outside: Index | None = None) -> None:
+        self.system = system
+        self.support = checked_support(support, system.shape[1])
+        everything = np.arange(system.shape[1])
+        self.outside: Index = np.setdiff1d(everything, self.support) if outside is None else outside
+        # Powers of two: dividing by them is exact, and no row outweighs the others.
+        self._units = system.remember("row units", lambda: row_units(system.columns(everything)))
+        self.A_S = system.columns(self.support) / self._units[:, None]
+        self.A_R = system.columns(self.outside) / self._units[:, None]
+        self.y: Vector = system.y / self._units
+        self._sizes = power_of_two(np.abs(self.A_S).max(axis=0))
+        self._U, spectrum, self._Vt = np.linalg.svd(self.A_S / self._sizes, full_matrices=True)
+        self.rank = int(np.count_nonzero(spectrum > RANK_TOLERANCE * spectrum.max(initial=0.0)))
+        self._spectrum = spectrum[: self.rank]
+
+    @property
+    def is_injective(self) -> bool:
+        """Whether A_S has full column rank."""
+        return self.rank == self.support.size
+
+    @property
+    def condition(self) -> float:
+        """Ratio of the extreme singular values of A_S, its columns of equal size, those that are zero left out."""
+        return float(self._spectrum[0] / self._spectrum[-1])
+
+    @property
+    def _scaled_V(self) -> Matrix:
+        return np.asarray(self._Vt[: self.rank].T / self._spectrum / self._sizes[:, None])
+
+    @cached_property
+    def left_inverse(self) -> Matrix:
+        """pinv(A_S), shape (|S|, N)."""
+        return np.asarray(self._scaled_V @ self._U[:, : self.rank].T)
+
+    @cached_property
+    def B(self) -> Matrix:
+        """pinv(A_S) A_R, shape (|S|, |R|), entries that are rounding set to zero."""
+        V = self._scaled_V
+        B = V @ (self._U[:, : self.rank].T @ self.A_R)
+        noise = ROUNDING * np.multiply.outer(np.linalg.norm(V, axis=1), np.linalg.norm(self.A_R, axis=0))
+        return np.where(np.abs(B) <= noise, 0.0, B)
+
+    @cached_property
+    def _complement(self) -> tuple[Matrix, Matrix]:
+        """(Q, C): an orthonormal basis of the part of range(A_R) orthogonal to range(A_S), and C ~ Q'A_R."""
+        Q = self._U[:, self.rank :]
+        C = Q.T @ self.A_R
+        norms = np.linalg.norm(self.A_R, axis=0)
+        C[np.abs(C) <= ROUNDING * norms] = 0.0
+        directions, R, _ = sla.qr(C / np.where(norms > 0, norms, 1.0), mode="economic", pivoting=True)
+        diagonal = np.abs(np.diag(R))
+        rank = int(np.count_nonzero(diagonal > RANK_TOLERANCE))
+        if rank < Q.shape[1]:
+            C = directions[:, :rank].T @ C
+            C[np.abs(C) <= ROUNDING * norms] = 0.0
+            Q = Q @ directions[:, :rank]
+        return Q, C
+
+    @property
+    def C(self) -> Matrix:
+        """The part of A_R orthogonal to range(A_S), shape (rank A - rank A_S, |R|), of full row rank."""
+        return self._complement[1]
+
+    @property
+    def is_orthant(self) -> bool:
+        """Whether C has no rows: P is the whole simplex and its vertices are the unit vectors."""
+        return bool(self.C.shape[0] == 0)
+
+    def total(self, weights: Vector) -> Vector:
+        """B' weights, shape (|R|,): the linear function p -> sum_i weights_i (B p)_i."""
+        return np.asarray(self.B.T @ weights, dtype=np.float64)
+
+    def spanned(self, weights: Vector) -> bool:
+        """Whether weights lies in the row space of A_S, so that weights'n_S depends on n_R alone."""
+        scaled = weights / self._sizes
+        rest = scaled - self._Vt[: self.rank].T @ (self._Vt[: self.rank] @ scaled)
+        return bool(np.abs(rest).max() <= 1e-8 * np.abs(scaled).max())
+
+    def dual_vector(self, weights: Vector, b: Vector) -> Vector:
+        """Return the mu of shape (N,) with A_S'mu = weights and a_j'mu = (B'weights + C'b)_j off S."""
+        particular = self._U[:, : self.rank] @ ((self._Vt[: self.rank] @ (weights / self._sizes)) / self._spectrum)
+        return np.asarray((particular + self._complement[0] @ b) / self._units, dtype=np.float64)
+
+    def multiplier(self, mu: Vector) -> Vector:
+        """Return the b of `dual_vector` that belongs to mu."""
+        return np.asarray(self._complement[0].T @ (mu * self._units), dtype=np.float64)
+
+    def kernel_vector(self, p: Vector) -> Vector:
+        """Return the kernel vector n of shape (d,) with n_R = p and n_S = -B p."""
+        n = np.zeros(self.system.shape[1])
+        n[self.outside] = p
+        n[self.support] = -self.B @ p
+        return n
+
+    def program(self, objective: Vector) -> LinearProgram:
+        """State the linear program max objective'p over P, stated as a minimum with rows (C, 1)."""
+        rows = np.vstack([self.C / self._size, np.ones(self.outside.size)])
+        right = np.zeros(rows.shape[0])
+        right[-1] = 1.0
+        return LinearProgram(cost=-objective, rows=rows, row_lower=right, row_upper=right, lower=0.0)
+
+    def program_multiplier(self, row_duals: Vector) -> Vector:
+        """Read the multiplier b of C p = 0 off the row multipliers of `program`."""
+        return np.asarray(row_duals[:-1] / self._size, dtype=np.float64)
+
+    @cached_property
+    def _size(self) -> float:
+        return float(np.abs(self.C).max(initial=0.0)) or 1.0
+
+    @cached_property
+    def _column_sizes(self) -> Vector:
+        """Norms of the columns of C, the smallest of them where a column is zero."""
+        sizes = np.linalg.norm(self.C, axis=0)
+        return np.asarray(np.where(sizes > 0, sizes, sizes[sizes > 0].min(initial=np.inf)))
+
+    def maximise(self, objective: Vector) -> BasePoint:
+        """Maximise a linear function over P.
+
+        Raises
+        ------
+        UndefinedConstantError
+            If P is empty.
+        """
+        if not self.outside.size:
+            raise UndefinedConstantError(EMPTY_BASE)
+        if self.is_orthant:
+            j = int(objective.argmax())
+            p = np.zeros(objective.size)
+            p[j] = 1.0
+            return BasePoint(p=p, b=np.zeros(0), value=float(objective[j]), bound=float(objective[j]))
+        answer, unit, multiplier_unit = self._solved_in_column_units(objective)
+        if answer.outcome is Outcome.INFEASIBLE:
+            raise UndefinedConstantError(EMPTY_BASE)
+        if answer.x is None or answer.dual is None:
+            raise BackendError("a linear program over the base of the kernel cone was not solved", answer.raw_status)
+        best = self.refined(objective, answer.x * unit, answer.dual[:-1] * multiplier_unit)
+        if (np.abs(self.C @ best.p) > _FEASIBLE * (np.abs(self.C) @ best.p).max()).any():
+            raise BackendError("a linear program over the base of the kernel cone was not solved", answer.raw_status)
+        return best
+
+    def _solved_in_column_units(self, objective: Vector) -> tuple[LinearProgramAnswer, Vector, float]:
+        """Maximise with every column of C at unit length, so that one tolerance suits columns of any size.
+
+        Returns
+        -------
+        answer : LinearProgramAnswer
+        unit : ndarray of shape (|R|,)
+            p = unit times the program's variables.
+        multiplier_unit : float
+            b = multiplier_unit times the program's multipliers of C p = 0.
+        """
+        sizes = self._column_sizes
+        smallest = float(sizes.min())
+        unit = smallest / sizes
+        price = objective * unit
+        scale = float(np.abs(price).max()) or 1.0
+        right = np.append(np.zeros(self.C.shape[0]), 1.0)
+        rows = np.vstack([self.C / sizes, unit])
+        program = LinearProgram(cost=-price / scale, rows=rows, row_lower=right, row_upper=right, lower=0.0)
+        return solve_verified_later(program), unit, scale / smallest
+
+    def refined(self, objective: Vector, p: Vector, b: Vector) -> BasePoint:
+        """Solve for the vertex p and its multiplier b anew on the support of p; keep what is better."""
+        p = self.refined_vertex(p)
+        value = float(objective @ p)
+        active = p > 0
+        rows = np.vstack([self.C[:, active], np.ones(np.count_nonzero(active))]).T
+        reduced = objective + self.C.T @ b
+        top = float(reduced.max())
+        correction = np.linalg.lstsq(rows, (top - reduced)[active], rcond=RANK_TOLERANCE)[0][:-1]
+        candidates = (b, b + correction, np.zeros_like(b))
+        bounds = [float((objective + self.C.T @ candidate).max()) for candidate in candidates]
+        best = int(np.argmin(bounds))
+        return BasePoint(p=p, b=candidates[best], value=value, bound=bounds[best])
+
+    def refined_vertex(self, p: Vector) -> Vector:
+        """Solve C_J p_J = 0, sum p_J = 1 on the support J of a near-vertex; keep p where that fails."""
+        p = np.maximum(p, 0.0)
+        p = p / p.sum()
+        unit = np.ones(p.size) if self.is_orthant else self._column_sizes.min() / self._column_sizes
+        active = p / unit > _VERTEX_SUPPORT * (p / unit).max()
+        rows = np.vstack([self.C[:, active] / self._size, np.ones(np.count_nonzero(active))]) * unit[active]
+        scales = np.abs(rows).max(axis=1)
+        scales = np.where(scales > 0, scales, 1.0)
+        rows, right = rows / scales[:, None], np.append(np.zeros(rows.shape[0] - 1), 1.0 / scales[-1])
+        solved, _, rank, _ = np.linalg.lstsq(rows, right, rcond=RANK_TOLERANCE)
+        if rank < rows.shape[1]:
+            return p
+        for _ in range(2):
+            solved = solved + np.linalg.lstsq(rows, right - rows @ solved, rcond=RANK_TOLERANCE)[0]
+        if (solved < 0).any() or np.abs(rows @ solved - right).max() > _VERTEX_RESIDUAL * max(1.0, np.abs(right).max()):
+            return p
+        vertex = np.zeros_like(p)
+        vertex[active] = solved * unit[active]
+        return vertex
+
+    @cached_property
+    def ranges(self) -> tuple[Vector, Vector]:
+        """(low, high) of each (B p)_i over P, from 2|S| linear programs, rounded outward by duality."""
+        if self.is_orthant and self.outside.size:
+            return self.B.min(axis=1), self.B.max(axis=1)
+        high = np.array([self.maximise(row).bound for row in self.B])
+        low = np.array([-self.maximise(-row).bound for row in self.B])
+        return low, high
+
+    @cached_property
+    def reachable(self) -> Mask:
+        """The columns of R that some p in P uses, shape (|R|,); the others are zero in every solution."""
+        everything = np.ones(self.outside.size, dtype=np.bool_)
+        if self.is_orthant or self._has_interior():
+            return everything
+        return self.exposed(everything)[0]
+
+    def _has_interior(self) -> bool:
+        """Whether a few Newton steps find a p in P that is positive everywhere, far beyond its rounding."""
+        q = maximise_entropy(np.zeros(self.outside.size), self.C, iterations=_STEPS_TO_INTERIOR).q
+        needed = np.linalg.lstsq(self.C, self.C @ q, rcond=RANK_TOLERANCE)[0]
+        return bool((np.abs(needed) < _SAFELY * q).all())
+
+    def exposed(self, face: Mask) -> tuple[Mask, Vector]:
+        """Find the columns used by points of P that live on ``face``.
+
+        Returns
+        -------
+        used : ndarray of bool, shape (|R|,)
+        b : ndarray of shape (rank C,)
+            With C_j'b = 0 on the columns used and C_j'b < 0 on the rest of the face: it shows why they are not.
+        """
+        columns = np.flatnonzero(face)
+        sizes = np.linalg.norm(self.C[:, columns], axis=0)
+        rows = self.C[:, columns] / np.where(sizes > 0, sizes, 1.0)
+        n = columns.size
+        answer = solve_verified_later(
+            LinearProgram(
+                cost=np.concatenate([-np.ones(n), np.zeros(n)]),
+                rows=np.hstack([rows, rows]),
+                row_lower=0.0,
+                row_upper=0.0,
+                lower=0.0,
+                upper=np.concatenate([np.ones(n), np.full(n, np.inf)]),
+            )
+        )
+        if answer.x is None or answer.dual is None:
+            raise BackendError("the linear program for the support of a face was not solved", answer.raw_status)
+        used = np.zeros(face.size, dtype=np.bool_)
+        used[columns] = answer.x[:n] > 0.5
+        b = answer.dual
+        if used.any():
+            b = b - np.linalg.lstsq(self.C[:, used].T, self.C[:, used].T @ b, rcond=RANK_TOLERANCE)[0]
+        return used, b
+
+    @property
+    def is_trivial(self) -> bool:
+        """Whether P is empty: no kernel vector is nonnegative and nonzero off S."""
+        return not self.reachable.any()
+
+
+EMPTY_BASE = (
+    "no kernel vector of A is nonnegative and nonzero off the support (Assumption II.1(b) fails where the "
+    "support is that of a solution): the null-space constants do not exist"
+)
+
+
+def checked_support(support: ArrayLike, n_columns: int) -> Index:
+    """Return the support as sorted indices.
+
+    Raises
+    ------
+    InvalidProblemError
+        If it is empty, not integers, repeats an index or leaves 0..n_columns-1.
+    """
+    given = np.asarray(support)
+    if given.ndim != 1:
+        raise InvalidProblemError(f"support must be one-dimensional, got shape {given.shape}")
+    if given.dtype == np.bool_:
+        if given.size != n_columns:
+            raise InvalidProblemError(f"a boolean support must have {n_columns} entries, got {given.size}")
+        given = np.flatnonzero(given)
+    if not given.size:
+        raise InvalidProblemError("support is empty: the l1 minimiser of y != 0 has at least one positive entry")
+    if given.dtype.kind not in "iu":
+        raise InvalidProblemError(f"support must hold integer indices or booleans, got dtype {given.dtype}")
+    wrong = given[(given < 0) | (given >= n_columns)]
+    if wrong.size:
+        raise InvalidProblemError(f"support index {wrong[0]} is out of range 0..{n_columns - 1}")
+    index = np.sort(given.astype(np.intp))
+    repeated = index[1:][index[1:] == index[:-1]]
+    if repeated.size:
+        raise InvalidProblemError(f"support index {repeated[0]} is repeated")
+    return index
+
+
+def kernel_cone(system: LinearSystem, support: ArrayLike) -> KernelCone:
+    """Return the kernel cone of a support, made once for each system and support."""
+    index = checked_support(support, system.shape[1])
+    return system.remember(("kernel cone", index.tobytes()), lambda: KernelCone(system, index))

@@ -1,0 +1,192 @@
+"""The nonnegative l1 minimiser: a linear program."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bregman_l1.certificate import Certificate, Check
+from bregman_l1.feasible_set import NEGLIGIBLE, DualCertificate, dual_certificate
+from bregman_l1.minimiser import (
+    completed_vertex,
+    feasible_nearby,
+    l1_program,
+    l1_vertex,
+    large_entries,
+    unscaled,
+    unscaled_dual,
+)
+from bregman_l1.outcome import Outcome
+from bregman_l1.problems.base import Claim, Problem
+from bregman_l1.problems.checking import INFEASIBILITY, checked_cost, checked_system, infeasibility
+
+if TYPE_CHECKING:
+    import cvxpy as cp
+
+    from bregman_l1.linear_program import LinearProgram, LinearProgramAnswer
+    from bregman_l1.system import LinearSystem
+
+Vector = NDArray[np.float64]
+
+
+class L1Minimization(Problem):
+    """Minimise sum x, or cost'x, over {x >= 0 : A x = y}: the limit of the projections as alpha -> 0.
+
+    Its dual is mu with A'mu <= cost and y'mu the optimal value (Matt & Stoeger 2025, Section I).
+
+    Parameters
+    ----------
+    system : LinearSystem
+        The constraints.
+    cost : array_like of shape (d,), optional
+        Weights of the entries; ones if omitted.
+
+    Raises
+    ------
+    InvalidProblemError
+        If cost has the wrong length or is not finite.
+
+    Examples
+    --------
+    >>> from bregman_l1 import L1Minimization, LinearSystem, solve
+    >>> solve(L1Minimization(LinearSystem([[1.0, 0.5]], [1.0]))).x.tolist()
+    [1.0, 0.0]
+    """
+
+    __slots__ = ("_cost", "_system")
+
+    def __init__(self, system: LinearSystem, *, cost: ArrayLike | None = None) -> None:
+        self._system = checked_system(system)
+        self._cost = checked_cost(cost, system.shape[1])
+
+    @property
+    def system(self) -> LinearSystem:
+        return self._system
+
+    @property
+    def cost(self) -> Vector:
+        """Weights of the entries, shape (d,)."""
+        return self._cost
+
+    @property
+    def title(self) -> str:
+        return "nonnegative l1 minimisation"
+
+    @property
+    def cones(self) -> frozenset[str]:
+        return frozenset({"linear"})
+
+    def dcp(self) -> cp.Problem:
+        return self._system.remember(("l1 program", self._cost.tobytes()), lambda: _program(self._system, self._cost))
+
+    def recover(self, program: cp.Problem) -> Claim:
+        x, dual = program.variables()[0].value, program.constraints[0].dual_value
+        return Claim(
+            x=None if x is None else np.asarray(x) * np.abs(self._system.y).max(),
+            dual=None if dual is None else -np.asarray(dual),
+        )
+
+    def linear_program(self) -> LinearProgram:
+        return l1_program(self._system, self._cost)
+
+    def interpret(self, answer: LinearProgramAnswer) -> Claim:
+        return Claim(
+            x=None if answer.x is None else unscaled(self._system, answer.x),
+            dual=None if answer.dual is None else unscaled_dual(self._system, answer.dual, self._cost),
+        )
+
+    def refuse(self, outcome: Outcome) -> None:
+        if outcome is Outcome.UNBOUNDED:
+            l1_vertex(self._system, self._cost)
+
+    def polish(self, claim: Claim, tol: float = 1e-9) -> Claim:
+        if claim.x is None or not np.isfinite(claim.x).all():
+            return claim
+        x = completed_vertex(self._system, self._cost, claim.x)
+        dual = claim.dual
+        if dual is None or self._shortfall(x, dual) > tol:
+            dual = self._best_dual(x).mu
+        return claim.improved(x=x, dual=dual)
+
+    def objective(self, claim: Claim) -> float:
+        return float(self._cost @ claim.point)
+
+    def certify(self, claim: Claim, tol: float = 1e-9) -> Certificate:
+        x = claim.point
+        if not np.isfinite(x).all():
+            return Certificate(subject=self.title, checks={"finiteness": _NOT_FINITE})
+        best = self._best_dual(x)
+        dual = best.mu if claim.dual is None else claim.dual
+        checks = {
+            "primal feasibility": Check(
+                value=infeasibility(self._system, x),
+                tolerance=tol,
+                meaning=INFEASIBILITY,
+            ),
+            "solvability": Check(
+                value=feasible_nearby(self._system, np.maximum(x, 0.0))[1],
+                tolerance=tol,
+                meaning="relative change of the entries of x that solves A x = y up to rounding",
+            ),
+            "dual feasibility": Check(
+                value=float(self._excess(dual).max()),
+                tolerance=tol,
+                meaning="max_j (a_j'mu - c_j), relative to its terms",
+            ),
+            "duality gap": Check(
+                value=self._relative_gap(x, dual),
+                tolerance=tol,
+                meaning="|c'x - y'mu| beyond rounding of its terms, relative to |c|'|x|",
+            ),
+            "uniqueness": Check(
+                value=1.0 - best.margin if best.injective else np.inf,
+                tolerance=1.0 - NEGLIGIBLE,
+                meaning="rho, one minus the best dual margin; below 1, with A_S injective, x* is unique",
+                decisive=False,
+            ),
+        }
+        return Certificate(subject=self.title, checks=checks)
+
+    def _best_dual(self, x: Vector) -> DualCertificate:
+        """The dual of the support of x: with its smallest entries, or without them if they are rounding of zero."""
+        large, positive = large_entries(self._system, x), x > 0
+        supports = [large, positive] if large.sum() < positive.sum() <= self._system.shape[0] else [large]
+        found = [dual_certificate(self._system, support, self._cost) for support in supports]
+        return min(found, key=lambda each: self._shortfall(x, each.mu))
+
+    def _shortfall(self, x: Vector, dual: Vector) -> float:
+        return max(float(self._excess(dual).max()), self._relative_gap(x, dual))
+
+    def _excess(self, dual: Vector) -> Vector:
+        """By how much a_j'mu exceeds c_j, relative to |a_j|'|mu| + |c_j|; inf where mu is not finite."""
+        if not np.isfinite(dual).all():
+            return np.full(self._cost.size, np.inf)
+        size = self._system.abs_rmatvec(np.abs(dual)) + np.abs(self._cost)
+        excess = np.maximum(self._system.rmatvec(dual) - self._cost, 0.0)
+        return np.where(excess > 0, excess / np.where(size > 0, size, 1.0), 0.0)
+
+    def _relative_gap(self, x: Vector, dual: Vector) -> float:
+        """|c'x - y'mu|, and what a violation of A'mu <= c could be worth at x, relative to |c|'|x|.
+
+        Where y'mu is a small difference of large terms, residuals that are small beside these terms hide an
+        error of the value itself: only what rounding of the terms explains is forgiven.
+        """
+        sizes, value = np.abs(x), float(np.abs(self._cost) @ np.abs(x))
+        terms = value + self._system.abs_rmatvec(np.abs(dual)) @ sizes + np.abs(self._system.y) @ np.abs(dual)
+        worth = np.maximum(self._system.rmatvec(dual) - self._cost, 0.0) @ sizes
+        gap = abs(self._cost @ x - self._system.y @ dual) + worth - _ROUNDING * terms
+        return 0.0 if gap <= 0 else float(gap / (value or terms))
+
+
+# Share of the terms of a sum that is rounding.
+_ROUNDING = 64 * float(np.finfo(np.float64).eps)
+_NOT_FINITE = Check(value=np.inf, tolerance=0.0, meaning="entries that are NaN or infinite")
+
+
+def _program(system: LinearSystem, cost: Vector) -> cp.Problem:
+    import cvxpy as cp
+
+    x = cp.Variable(system.shape[1], name="x", nonneg=True)
+    return cp.Problem(cp.Minimize(cost @ x), [system.matrix @ x == system.y / np.abs(system.y).max()])

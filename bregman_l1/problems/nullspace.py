@@ -1,0 +1,394 @@
+"""The null-space constants rho, rho_tilde and rho_minus of a support, as optimization problems."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
+
+from bregman_l1.certificate import Certificate, Check
+from bregman_l1.errors import InvalidProblemError, UndefinedConstantError
+from bregman_l1.linear_program import (
+    LinearProgram,
+    LinearProgramAnswer,
+    LinearProgramSettings,
+    solve_linear_program,
+)
+from bregman_l1.problems.base import Claim, Problem
+from bregman_l1.problems.checking import checked_system
+from bregman_l1.problems.kernel_cone import EMPTY_BASE, KernelCone, kernel_cone
+
+if TYPE_CHECKING:
+    import cvxpy as cp
+
+    from bregman_l1.system import LinearSystem
+
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+Kind = Literal["rho", "rho_tilde", "rho_minus"]
+
+_FORMULAS = {
+    "rho": "-sum n_S",
+    "rho_tilde": "||n_S||_1",
+    "rho_minus": "sum max(-n_S, 0)",
+}
+# A range of (B p)_i that leaves zero by less than this share of the largest entry of B is one-sided.
+_ONE_SIDED = 1e-11
+_ENUMERATED_ROWS = 6
+_ASCENT_STEPS = 20
+_PROOF_SECONDS = 60.0
+_NOT_FINITE = Check(value=np.inf, tolerance=0.0, meaning="entries that are NaN or infinite")
+
+
+class NullSpaceConstant(Problem):
+    """A null-space constant: the largest value of a function of n_S over the kernel cone of a support S.
+
+    Over n in ker A with n_j >= 0 off S and ||n off S||_1 = 1 it is the maximum of (Matt & Stoeger 2025,
+    eqs. II.1 and II.2)
+
+        rho         -sum_i n_i over S                a linear program
+        rho_tilde   sum_i |n_i| over S               the maximum of a convex function
+        rho_minus   sum_i max(-n_i, 0) over S        the maximum of a convex function
+
+    The last two are linear where the kernel cone is a full orthant (rank A_S = rank A: the maximum sits at
+    a unit vector) or where no n_i changes its sign over the cone; otherwise they are mixed-integer linear,
+    one binary variable for each i that does, with the exact ranges of n_i as its constants.
+
+    The answer's ``x`` is the attaining kernel vector n and its ``value`` the constant. Where the problem is
+    linear its ``dual`` is a vector mu that proves the maximum: A_S'mu = w and max_j a_j'mu off S equals the
+    value, with w = 1 for rho and the sign pattern of -n_S otherwise. It is not a derivative with respect to
+    y, on which the constants do not depend.
+
+    Parameters
+    ----------
+    system : LinearSystem
+    support : array_like
+        S as indices without repeats or as a boolean mask.
+    kind : {"rho", "rho_tilde", "rho_minus"}
+
+    Raises
+    ------
+    InvalidProblemError
+        If the support or the kind is wrong.
+    UndefinedConstantError
+        If the constant does not exist: no kernel vector is nonnegative and nonzero off S, or n_S is not
+        bounded by n off S because A_S is not injective.
+
+    Examples
+    --------
+    >>> from bregman_l1 import LinearSystem
+    >>> system = LinearSystem([[1.0, 0.0, 5.0], [0.0, 1.0, -4.5]], [1.0, 1.0])
+    >>> problem = NullSpaceConstant(system, [0, 1], "rho_tilde")
+    >>> certificate = problem.certify(Claim(x=np.array([-5.0, 4.5, 1.0])))
+    >>> certificate.ok, problem.objective(Claim(x=np.array([-5.0, 4.5, 1.0])))
+    (True, 9.5)
+    """
+
+    __slots__ = ("_cone", "_kind")
+
+    def __init__(self, system: LinearSystem, support: ArrayLike, kind: Kind) -> None:
+        if kind not in get_args(Kind):
+            raise InvalidProblemError(f"kind must be one of {', '.join(get_args(Kind))}; got {kind!r}")
+        self._cone = kernel_cone(checked_system(system), support)
+        self._kind: Kind = kind
+        self._refuse_undefined()
+
+    @property
+    def system(self) -> LinearSystem:
+        return self._cone.system
+
+    @property
+    def cone(self) -> KernelCone:
+        """The kernel cone of the support."""
+        return self._cone
+
+    @property
+    def kind(self) -> Kind:
+        """Which of the constants."""
+        return self._kind
+
+    @property
+    def title(self) -> str:
+        return f"null-space constant {self._kind} of a support of {self._cone.support.size}"
+
+    @property
+    def cones(self) -> frozenset[str]:
+        return frozenset({"linear"} if self._linear() is not None else {"linear", "integer"})
+
+    def dcp(self) -> cp.Problem:
+        return self.system.remember(("null-space program", self._kind, self._cone.support.tobytes()), self._program)
+
+    def recover(self, program: cp.Problem) -> Claim:
+        values = {variable.name(): variable.value for variable in program.variables()}
+        if values["p"] is None:
+            return Claim()
+        multiplier = None if "z" in values or self._cone.is_orthant else program.constraints[1].dual_value
+        b = None if multiplier is None else -np.asarray(multiplier, dtype=np.float64)
+        return self._claim(np.asarray(values["p"], dtype=np.float64), b)
+
+    def linear_program(self) -> LinearProgram:
+        linear = self._linear()
+        return self._cone.program(linear) if linear is not None else self._mixed_integer_program()
+
+    def interpret(self, answer: LinearProgramAnswer) -> Claim:
+        if answer.x is None:
+            return Claim(bound=-answer.bound)
+        b = None if answer.dual is None else self._cone.program_multiplier(answer.dual)
+        return replace(self._claim(answer.x[: self._cone.outside.size], b), bound=-answer.bound)
+
+    def polish(self, claim: Claim, tol: float = 1e-9) -> Claim:
+        if not np.isfinite(claim.point).all():
+            return claim
+        p = self._base_point(claim.point)
+        linear = self._linear()
+        if linear is not None:
+            b = np.zeros(self._cone.C.shape[0]) if claim.dual is None else self._cone.multiplier(claim.dual)
+            best = self._cone.refined(linear, p, b)
+            better = self._claim(best.p, best.b)
+            is_best = best.bound - better.value <= tol * max(1.0, abs(better.value))
+            if not (is_best and self._kernel_residual(better.point) <= tol):
+                best = self._cone.maximise(linear)
+                better = self._claim(best.p, best.b)
+        else:
+            better = self._claim(self._ascent(self._cone.refined_vertex(p)), None)
+        return replace(claim, x=better.x, dual=better.dual, value=better.value)
+
+    def objective(self, claim: Claim) -> float:
+        off_support = np.abs(claim.point[self._cone.outside]).sum()
+        return float(self._function(-claim.point[self._cone.support]) / (off_support or np.nan))
+
+    def certify(self, claim: Claim, tol: float = 1e-9) -> Certificate:
+        n = claim.point
+        if not np.isfinite(n).all():
+            return Certificate(subject=self.title, checks={"finiteness": _NOT_FINITE})
+        value = self.objective(claim) if np.isnan(claim.value) else claim.value
+        bound, proof = self._upper_bound(claim, value, tol)
+        off_support = n[self._cone.outside]
+        checks = {
+            "kernel": Check(value=self._kernel_residual(n), tolerance=tol, meaning="max_i |A n|_i / (|A| |n|)_i"),
+            "sign": Check(value=float(-off_support.min()), tolerance=tol, meaning="-min n off the support"),
+            "normalisation": Check(
+                value=float(abs(off_support.sum() - 1.0)), tolerance=tol, meaning="| ||n off the support||_1 - 1 |"
+            ),
+            "attained": Check(
+                value=float(abs(self.objective(claim) - value) / max(1.0, abs(value))),
+                tolerance=tol,
+                meaning=f"|value - {_FORMULAS[self._kind]}|",
+            ),
+            "upper bound": Check(
+                value=float(abs(bound - value) / max(1.0, abs(value))),
+                tolerance=tol,
+                meaning=f"|bound - value|, {proof}",
+            ),
+        }
+        return Certificate(subject=self.title, checks=checks)
+
+    def _kernel_residual(self, n: Vector) -> float:
+        """The largest |A n|_i relative to (|A| |n|)_i."""
+        terms = self.system.abs_matvec(np.abs(n))
+        return float((np.abs(self.system.matvec(n)) / np.where(terms > 0, terms, 1.0)).max())
+
+    def _refuse_undefined(self) -> None:
+        cone = self._cone
+        if not cone.outside.size or cone.is_trivial:
+            raise UndefinedConstantError(EMPTY_BASE)
+        if cone.is_injective:
+            return
+        if self._kind != "rho" or not cone.spanned(np.ones(cone.support.size)):
+            raise UndefinedConstantError(
+                f"{self._kind} is unbounded: A_S has rank {cone.rank} for {cone.support.size} columns, so that the "
+                "kernel of A holds vectors supported on S (the l1 minimiser is not unique)"
+            )
+
+    def _function(self, Bp: Vector) -> float:
+        if self._kind == "rho":
+            return float(Bp.sum())
+        return float(np.abs(Bp).sum() if self._kind == "rho_tilde" else np.maximum(Bp, 0.0).sum())
+
+    def _weights(self, pattern: Vector) -> Vector:
+        """Return the gradient of the function at a point whose (B p)_i have the signs of the pattern."""
+        if self._kind == "rho":
+            return np.ones(pattern.size)
+        return np.where(pattern >= 0, 1.0, -1.0 if self._kind == "rho_tilde" else 0.0)
+
+    def _limits(self) -> tuple[Vector, Vector]:
+        """(M+, M-): the largest (B p)_i and -(B p)_i over P, zero where that sign is not taken."""
+        low, high = self._cone.ranges
+        rounding = _ONE_SIDED * float(np.abs(self._cone.B).max(initial=0.0))
+        return np.where(high > rounding, high, 0.0), np.where(-low > rounding, -low, 0.0)
+
+    def _mixed(self) -> NDArray[np.intp]:
+        most, least = self._limits()
+        return np.flatnonzero((most > 0) & (least > 0))
+
+    def _one_pattern(self) -> Vector | None:
+        """Return w such that the function is w'(B p) on all of P, None where signs change."""
+        if self._kind == "rho":
+            return np.ones(self._cone.support.size)
+        if self._cone.is_orthant or self._mixed().size:
+            return None
+        most, least = self._limits()
+        return self._weights(np.where(least > 0, -1.0, np.where(most > 0, 1.0, 0.0)))
+
+    def _linear(self) -> Vector | None:
+        """Return g such that the constant is max g'p over P, None where it is not linear."""
+        pattern = self._one_pattern()
+        if pattern is not None:
+            return self._cone.total(pattern)
+        if self._cone.is_orthant:
+            B = self._cone.B
+            largest: Vector = (np.abs(B) if self._kind == "rho_tilde" else np.maximum(B, 0.0)).sum(axis=0)
+            return largest
+        return None
+
+    def _claim(self, p: Vector, b: Vector | None) -> Claim:
+        n = self._cone.kernel_vector(p)
+        pattern = self._one_pattern()
+        dual = None
+        if pattern is not None and (b is not None or self._cone.is_orthant):
+            dual = self._cone.dual_vector(pattern, np.zeros(0) if b is None else b)
+        return Claim(x=n, dual=dual, value=self.objective(Claim(x=n)))
+
+    def _base_point(self, n: Vector) -> Vector:
+        p = np.maximum(n[self._cone.outside], 0.0)
+        if not p.any():
+            raise InvalidProblemError("the kernel vector is zero off the support")
+        return np.asarray(p / p.sum(), dtype=np.float64)
+
+    def _ascent(self, p: Vector) -> Vector:
+        """Maximise the function's linearisation at p, and again from there: it is convex, so it only grows."""
+        value = self._function(self._cone.B @ p)
+        for _ in range(_ASCENT_STEPS):
+            following = self._cone.maximise(self._cone.total(self._weights(self._cone.B @ p))).p
+            improved = self._function(self._cone.B @ following)
+            if improved <= value:
+                break
+            p, value = following, improved
+        return p
+
+    def _upper_bound(self, claim: Claim, value: float, tol: float) -> tuple[float, str]:
+        """Return the least proven upper bound at hand, and what proves it."""
+        pattern = self._one_pattern()
+        if pattern is not None:
+            return self._dual_bound(claim, pattern, tol), "mu with A_S'mu = w bounds by max_j a_j'mu"
+        linear = self._linear()
+        if linear is not None:
+            return float(linear.max()), "the maximum over a simplex sits at a unit vector"
+        mixed = self._mixed()
+        if mixed.size <= _ENUMERATED_ROWS:
+            return self._enumerated_bound(mixed), f"all {2**mixed.size} sign patterns enumerated by duality"
+        bound = claim.bound
+        if not bound - value <= tol * max(1.0, abs(value)):
+            settings = LinearProgramSettings(time_limit=_PROOF_SECONDS)
+            bound = float(np.fmin(bound, -solve_linear_program(self._mixed_integer_program(), settings).bound))
+        ranges = self.range_bound()
+        if ranges <= bound:
+            return ranges, "the sum of the ranges of the n_i"
+        return bound, "as proved by branch and bound"
+
+    def _dual_bound(self, claim: Claim, pattern: Vector, tol: float) -> float:
+        objective = self._cone.total(pattern)
+        if claim.dual is None:
+            return self._cone.maximise(objective).bound
+        if not self._attains(claim.dual, pattern, tol):
+            return np.inf
+        return float((objective + self._cone.C.T @ self._cone.multiplier(claim.dual)).max())
+
+    def _attains(self, dual: Vector, pattern: Vector, tol: float) -> bool:
+        """Whether A_S'mu is the pattern, as every dual vector that bounds the constant must have it."""
+        if not np.isfinite(dual).all():
+            return False
+        A_S = self.system.columns(self._cone.support)
+        size = np.abs(A_S).T @ np.abs(dual) + np.abs(pattern)
+        return bool((np.abs(A_S.T @ dual - pattern) <= tol * np.where(size > 0, size, 1.0)).all())
+
+    def _enumerated_bound(self, mixed: NDArray[np.intp]) -> float:
+        most, least = self._limits()
+        pattern = np.where(least > 0, -1.0, np.where(most > 0, 1.0, 0.0))
+        bounds = []
+        for signs in product((1.0, -1.0), repeat=mixed.size):
+            pattern[mixed] = signs
+            bounds.append(self._cone.maximise(self._cone.total(self._weights(pattern))).bound)
+        return max(bounds)
+
+    def column_bound(self, W: Matrix | None = None) -> float:
+        """Bound the constant crudely by the largest value at a column of B - W C, which acts on P as B does."""
+        columns = self._cone.B if W is None else self._cone.B - W @ self._cone.C
+        return max(self._function(column) for column in columns.T)
+
+    def upper_bound(self, claim: Claim) -> float:
+        """Return the least upper bound that the claim and the ranges of the n_i prove."""
+        linear = self._linear()
+        if linear is None:
+            return float(np.fmin(claim.bound, self.range_bound()))
+        if claim.dual is None:
+            return float(linear.max())
+        return float((linear + self._cone.C.T @ self._cone.multiplier(claim.dual)).max())
+
+    def range_bound(self) -> float:
+        """Bound the constant crudely with every (B p)_i at its own extreme."""
+        low, high = self._cone.ranges
+        extremes = {"rho": high, "rho_tilde": np.maximum(high, -low), "rho_minus": np.maximum(high, 0.0)}
+        return float(extremes[self._kind].sum())
+
+    def _counts(self) -> tuple[float, float]:
+        """How v+ and v- enter the objective."""
+        return 1.0, 1.0 if self._kind == "rho_tilde" else 0.0
+
+    def _mixed_integer_program(self) -> LinearProgram:
+        """Maximise over (p, v+, v-, z): B p = v+ - v-, 0 <= v+ <= M+ z, 0 <= v- <= M- (1 - z)."""
+        cone = self._cone
+        base = cone.program(np.zeros(cone.outside.size))
+        most, least = self._limits()
+        mixed = self._mixed()
+        k, m = mixed.size, most.size
+        pick = sp.csr_array(np.eye(m)[mixed])
+        blocks: list[list[Any]] = [
+            [sp.csr_array(np.asarray(base.rows)), None, None, None],
+            [sp.csr_array(cone.B), -sp.eye_array(m), sp.eye_array(m), None],
+            [None, pick, None, -sp.diags_array(most[mixed])],
+            [None, None, pick, sp.diags_array(least[mixed])],
+        ]
+        rows = sp.block_array(blocks, format="csc")
+        exact = np.append(np.zeros(cone.C.shape[0]), 1.0)
+        plus, minus = self._counts()
+        n = cone.outside.size
+        return LinearProgram(
+            cost=np.concatenate([np.zeros(n), np.full(m, -plus), np.full(m, -minus), np.zeros(k)]),
+            rows=rows,
+            row_lower=np.concatenate([exact, np.zeros(m), np.full(2 * k, -np.inf)]),
+            row_upper=np.concatenate([exact, np.zeros(m), np.zeros(k), least[mixed]]),
+            lower=0.0,
+            upper=np.concatenate([np.full(n, np.inf), most, least, np.ones(k)]),
+            integer=np.concatenate([np.zeros(n + 2 * m, dtype=np.bool_), np.ones(k, dtype=np.bool_)]),
+        )
+
+    def _program(self) -> cp.Problem:
+        import cvxpy as cp
+
+        cone = self._cone
+        p = cp.Variable(cone.outside.size, nonneg=True, name="p")
+        constraints = [cp.sum(p) == 1]
+        if not cone.is_orthant:
+            constraints.append(cone.C @ p == 0)
+        linear = self._linear()
+        if linear is not None:
+            return cp.Problem(cp.Minimize(-linear @ p), constraints)
+        most, least = self._limits()
+        mixed = self._mixed()
+        up = cp.Variable(most.size, nonneg=True, name="v_plus")
+        down = cp.Variable(most.size, nonneg=True, name="v_minus")
+        z = cp.Variable(mixed.size, boolean=True, name="z")
+        constraints += [
+            cone.B @ p == up - down,
+            up <= most,
+            down <= least,
+            up[mixed] <= cp.multiply(most[mixed], z),
+            down[mixed] <= cp.multiply(least[mixed], 1 - z),
+        ]
+        plus, minus = self._counts()
+        return cp.Problem(cp.Minimize(-plus * cp.sum(up) - minus * cp.sum(down)), constraints)

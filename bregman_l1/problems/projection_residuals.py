@@ -1,0 +1,187 @@
+"""How far a vector is from being the projection: one method a residual, all of them in logarithms."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bregman_l1.certificate import Certificate, Check
+from bregman_l1.errors import BackendError
+from bregman_l1.feasible_set import exposes, maximal_support
+from bregman_l1.newton import fit, step_from_misfit
+from bregman_l1.problems.checking import INFEASIBILITY, infeasibility
+
+if TYPE_CHECKING:
+    from bregman_l1.newton import Fit
+    from bregman_l1.problems.base import Claim
+    from bregman_l1.problems.projection import BregmanProjection
+
+Vector = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+_EPS = float(np.finfo(np.float64).eps)
+# lam'y is taken from a basis where the rounding error of the sum could exceed this share of the objective.
+_ROUNDINGS = 64
+_NEGLIGIBLE = 1e-12
+# Far beyond the logarithms of any projection; larger ones would overflow on the way.
+_LARGEST_LOGARITHM = 1e100
+
+
+class ProjectionResiduals:
+    """The residuals of one candidate for a `BregmanProjection`.
+
+    The candidate is held as log x, so that entries below the range of floating point count in full.
+    """
+
+    def __init__(self, problem: BregmanProjection, claim: Claim) -> None:
+        self._problem = problem
+        self._system = problem.system
+        self._claimed_dual = claim.dual
+        self._x, self._log_x = claim.point, claim.log_point
+
+    def certificate(self, tol: float) -> Certificate:
+        """Return every residual against its tolerance.
+
+        Residuals in log x are absolute; their tolerance grows with |log alpha|, and that of an entry with its
+        own |log x|, beyond 1000, where the spacing of floating-point numbers does.
+        """
+        accuracy = tol * max(1.0, abs(self._problem.log_alpha) / 1000)
+        checks = {
+            "primal feasibility": Check(value=self.infeasibility, tolerance=tol, meaning=INFEASIBILITY),
+            "positivity": Check(
+                value=self.misplaced, tolerance=0.0, meaning="entries not positive exactly on the maximal support"
+            ),
+            "KKT identity": Check(
+                value=self.kkt_identity, tolerance=accuracy, meaning="|Z' log(x/alpha)|, Z spanning the kernel of A"
+            ),
+            "duality gap": Check(value=self.duality_gap, tolerance=tol, meaning="primal minus dual value, relative"),
+            "deviation": Check(
+                value=self.deviation, tolerance=accuracy, meaning="relative error of x - x*: the next Newton step"
+            ),
+        }
+        return Certificate(subject=self._problem.title, checks=checks, remarks=self._remarks())
+
+    @cached_property
+    def positive(self) -> Mask:
+        """Where the candidate is positive."""
+        return np.isfinite(self._log_x)
+
+    @cached_property
+    def is_candidate(self) -> bool:
+        """Whether every entry is zero or a positive number of a size to reckon with, and not all are zero."""
+        within = np.abs(self._log_x[self.positive]) < _LARGEST_LOGARITHM
+        return bool(self.positive.any() and within.all() and (self._log_x < np.inf).all())
+
+    @cached_property
+    def infeasibility(self) -> float:
+        """The larger of the backward error of A x = y and max(-x) / max |x|; NaN if x holds one."""
+        return infeasibility(self._system, self._x)
+
+    @cached_property
+    def deviation(self) -> float:
+        """The largest change of log x in one exact Newton step: the relative error of every entry.
+
+        Off the support x - x* is x itself, and its part on the support is a linear image of that one, so
+        this is the relative error of the deviation too. Feasibility alone says nothing about it.
+        """
+        if not self.is_candidate:
+            return np.inf
+        step = step_from_misfit(self._system, self._log_x, self._fit.misfit)
+        return float((np.abs(step) / self._spread).max())
+
+    @cached_property
+    def maximal_support(self) -> Mask | None:
+        """The coordinates that some feasible point has positive (Lemma III.2), None where nothing proves them.
+
+        A Newton step below one in log x ends at a feasible point that is positive wherever the candidate
+        is; only otherwise, or where the candidate has zeros, a linear program must tell.
+        """
+        if self.positive.all() and self.deviation < 1.0:
+            return self.positive
+        try:
+            support = maximal_support(self._system)
+        except BackendError:
+            return None
+        return support.mask if exposes(self._system, support.exposing, support.mask) else None
+
+    @cached_property
+    def misplaced(self) -> float:
+        """How many coordinates are positive off the maximal support, or not positive on it."""
+        if self.maximal_support is None:
+            return np.inf
+        return float(np.count_nonzero(self.positive != self.maximal_support))
+
+    @cached_property
+    def kkt_identity(self) -> float:
+        """The norm of the part of log(x/p) in the kernel of A on the positive entries (Lemma III.3).
+
+        |Z'v| for an orthonormal basis Z is the distance of v from the row space, hence at most the misfit
+        of any multiplier; it bounds |max (Z'v)_k| for every such basis.
+        """
+        if not self.is_candidate:
+            return np.inf
+        return self._fit.size / float(self._spread.max())
+
+    @cached_property
+    def _spread(self) -> Vector:
+        """How much coarser than log alpha, or than 1000, each log x is: no solver can place it better."""
+        size = np.where(self.positive, np.abs(self._log_x), 0.0)
+        return np.maximum(1.0, size / max(1000.0, abs(self._problem.log_alpha)))
+
+    @cached_property
+    def _ratio(self) -> Vector:
+        """Log(x/p) on the positive entries, zero elsewhere."""
+        on = self.positive
+        return np.where(on, self._log_x, 0.0) - np.where(on, self._problem.log_prior, 0.0)
+
+    @cached_property
+    def _fit(self) -> Fit:
+        """The dual claimed if it fits log(x/p) = A'lam to rounding, else the best one."""
+        return fit(self._system, self._ratio, self.positive, self._claimed_dual)
+
+    @cached_property
+    def duality_gap(self) -> float:
+        """Primal minus dual value over the positive entries, relative to the size of the objective's terms.
+
+        Each coordinate contributes x (e^-m - 1 + m) with m its misfit log(x/p) - A'lam, a Bregman
+        distance; the rest is lam'(A x - y). A dual that was claimed must also belong to x where x is too
+        small to count here: by how much it misses log(x/p) is the least that is reported.
+        """
+        if not self.is_candidate:
+            return np.inf
+        on, x = self.positive, np.where(self.positive, self._x, 0.0)
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            size = float(x @ (1.0 + np.abs(self._ratio)))
+            at = self._fit
+            if _EPS * float(np.abs(at.dual) @ np.abs(self._system.y)) > _NEGLIGIBLE * size:
+                at = fit(self._system, self._ratio, on)
+            distances = x * (np.expm1(-at.misfit) + at.misfit)
+            slack = x @ (self._ratio - at.misfit) - at.through_y
+            return max(float(abs(distances.sum() + slack)) / size, self._misfit_of_claimed_dual)
+
+    @cached_property
+    def _misfit_of_claimed_dual(self) -> float:
+        """By how much log(x/p) - A'lam exceeds rounding on the positive entries; zero where no dual was claimed."""
+        lam = self._claimed_dual
+        if lam is None:
+            return 0.0
+        if not np.isfinite(lam).all():
+            return np.inf
+        misfit = np.abs(self._ratio - self._system.rmatvec(lam))
+        rounding = _ROUNDINGS * _EPS * (self._system.abs_rmatvec(np.abs(lam)) + np.abs(self._ratio))
+        return float((np.maximum(misfit - rounding, 0.0) / self._spread)[self.positive].max())
+
+    def _remarks(self) -> tuple[str, ...]:
+        remarks = []
+        nonpositive = int(np.count_nonzero(~(self._log_x > -np.inf)))
+        if nonpositive and self.misplaced > 0:
+            remarks.append(f"{nonpositive} of {self._x.size} entries are not positive")
+        if self.maximal_support is None:
+            return (*remarks, "no exposing vector was found that proves which coordinates vanish")
+        forced = int(np.count_nonzero(~self.maximal_support))
+        if forced:
+            remarks.append(f"{forced} coordinates vanish on the whole feasible set (proved by an exposing vector)")
+        return tuple(remarks)

@@ -1,0 +1,108 @@
+"""`Solution`: an answer together with the evidence for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bregman_l1.certificate import Certificate
+from bregman_l1.documented import DocumentedEnum
+from bregman_l1.frozen import FrozenArrays
+
+Vector = NDArray[np.float64]
+
+
+class Status(DocumentedEnum):
+    """What is known of an answer, by our own certificate and not by the solver's word."""
+
+    CERTIFIED = (
+        "certified",
+        "Every check of the certificate passed. Nothing to do.",
+    )
+
+    INACCURATE = (
+        "inaccurate",
+        "The solver finished, but a check failed: ``print(solution.certificate)`` says which and by how much. "
+        "Try ``polish=True``, another backend (``newton`` for projections), or a looser ``tol``.",
+    )
+
+    ITERATION_LIMIT = (
+        "iteration limit",
+        "The iteration limit was reached first and the last iterate is not certified. Raise ``max_iter``.",
+    )
+
+    TIME_LIMIT = (
+        "time limit",
+        "The time limit was reached first and the last iterate is not certified. Raise ``time_limit``.",
+    )
+
+    @property
+    def is_certified(self) -> bool:
+        """Whether this is CERTIFIED."""
+        return self is Status.CERTIFIED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Solution(FrozenArrays):
+    """An answer, its status and its certificate; its arrays are read-only.
+
+    Attributes
+    ----------
+    x : ndarray of shape (d,)
+        The primal vector. For a null-space constant, the attaining kernel vector.
+    log_x : ndarray of shape (d,), optional
+        log x, meaningful where x underflows; -inf for exact zeros, NaN where x is negative.
+    dual : ndarray of shape (N,), optional
+        The multiplier lam of A x = y: lam = d(optimal value)/dy.
+    value : float
+        The optimal value.
+    status : Status
+        Our verdict.
+    certificate : Certificate
+        The evidence.
+    backend : str
+        Who made the claim.
+    raw_status : str
+        What it said of itself.
+    iterations : int
+        Iterations it took, polishing included.
+    setup_time, solve_time : float
+        Seconds spent preparing and solving, certification excluded.
+    """
+
+    x: Vector
+    log_x: Vector
+    dual: Vector | None
+    value: float
+    status: Status
+    certificate: Certificate
+    backend: str
+    raw_status: str
+    iterations: int
+    setup_time: float
+    solve_time: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.status.value.upper()} by {self.backend} ({self.raw_status}), value {self.value:.12g}, "
+            f"{self.iterations} iterations, {self.setup_time + self.solve_time:.3g} s\n{self.certificate}"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the solution as plain numbers, strings and lists, ready for JSON."""
+        return {
+            "status": self.status.value,
+            "backend": self.backend,
+            "raw_status": self.raw_status,
+            "value": self.value,
+            "iterations": self.iterations,
+            "setup_time": self.setup_time,
+            "solve_time": self.solve_time,
+            "x": self.x.tolist(),
+            "log_x": self.log_x.tolist(),
+            "dual": None if self.dual is None else self.dual.tolist(),
+            "certificate": self.certificate.to_dict(),
+        }

@@ -1,0 +1,216 @@
+"""The one verb: claim, polish, certify."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from bregman_l1.backends.base import Backend
+from bregman_l1.backends.registry import choose_backend
+from bregman_l1.certificate import Certificate
+from bregman_l1.errors import WHAT_TO_TRY, BackendError, InvalidProblemError, NotCertifiedWarning
+from bregman_l1.feasible_set import require_feasible
+from bregman_l1.outcome import Outcome
+from bregman_l1.problems.base import Claim, Problem
+from bregman_l1.problems.checking import checked_tolerance, checked_vector
+from bregman_l1.solution import Solution, Status
+
+_LIMITS = {Outcome.ITERATION_LIMIT: Status.ITERATION_LIMIT, Outcome.TIME_LIMIT: Status.TIME_LIMIT}
+
+
+def solve(
+    problem: Problem,
+    backend: str = "auto",
+    *,
+    polish: bool = True,
+    tol: float = 1e-9,
+    max_iter: int | None = None,
+    time_limit: float | None = None,
+    **native: Any,
+) -> Solution:
+    """Solve a problem and certify the answer.
+
+    A backend claims an answer, the problem polishes the claim, and its own optimality conditions decide
+    what is said of it. The solver's word is kept in ``raw_status`` and decides nothing.
+
+    Parameters
+    ----------
+    problem : Problem
+        A `BregmanProjection`, `L1Minimization` or `NullSpaceConstant`.
+    backend : str, default "auto"
+        Who solves it; ``backends()`` lists the names. ``"auto"`` takes the most accurate one that can.
+    polish : bool, default True
+        Improve the claim by Newton steps (projections) or on its support (linear problems) before it
+        is certified. With False the raw claim is certified as it stands.
+    tol : float, default 1e-9
+        The accuracy asked of the backend, and the tolerance of the certificate; below 1.
+    max_iter : int, optional
+        Iteration limit of the backend.
+    time_limit : float, optional
+        Seconds for the backend, and as many again for the polish. Not counted are stating the problem for
+        CVXPY, the factorisation or linear program under way when the time is up, and the certificate, which
+        for an answer far off takes a linear program. ECOS cannot be stopped by time: give it ``max_iter``.
+    **native
+        Options handed to the solver as they are.
+
+    Returns
+    -------
+    Solution
+        The answer; its ``status`` is CERTIFIED exactly if every check of its ``certificate`` passed.
+
+    Raises
+    ------
+    InfeasibleError
+        If {x >= 0 : A x = y} is empty; carries the verified Farkas vector.
+    BackendError
+        If the solver gives no point at all; its subclasses name unknown, missing and unable backends
+        and unknown options.
+
+    Warns
+    -----
+    NotCertifiedWarning
+        If the answer returned is anything short of CERTIFIED.
+
+    Examples
+    --------
+    >>> from bregman_l1 import BregmanProjection, LinearSystem, solve
+    >>> solution = solve(BregmanProjection(LinearSystem([[1.0, 0.5]], [1.0]), log_alpha=-2302.6))
+    >>> solution.status
+    <Status.CERTIFIED: 'certified'>
+    >>> round(float(solution.log_x[1]), 6)  # x_2 itself, about 1e-500, underflows
+    -1151.3
+    """
+    if not isinstance(problem, Problem):
+        raise InvalidProblemError(f"problem must be a Problem, such as BregmanProjection, got {type(problem).__name__}")
+    if not isinstance(backend, str):
+        raise InvalidProblemError(f"backend must be a name, got {type(backend).__name__}; backends() lists them")
+    chosen = choose_backend(problem, backend, tol=tol, max_iter=max_iter, time_limit=time_limit, native=native)
+    claim = _feasible_claim(problem, chosen)
+    if polish:
+        claim = _polished(problem, claim, chosen)
+    return certified(problem, claim, chosen.name, chosen.tol)
+
+
+def certify(
+    problem: Problem,
+    x: ArrayLike | None = None,
+    *,
+    log_x: ArrayLike | None = None,
+    dual: ArrayLike | None = None,
+    tol: float = 1e-9,
+) -> Certificate:
+    """Certify any vector as the answer to a problem, wherever it came from.
+
+    Parameters
+    ----------
+    problem : Problem
+        The problem it should solve.
+    x, log_x : array_like of shape (d,)
+        The vector, or its logarithm where it underflows; both, if they agree.
+    dual : array_like of shape (N,), optional
+        Multipliers of A x = y, lam = d(optimal value)/dy, to be certified with x; the best ones are computed
+        if omitted.
+    tol : float, default 1e-9
+        Tolerance of the checks; positive, below 1.
+
+    Returns
+    -------
+    Certificate
+        Every check with its value; ``certificate.ok`` is the verdict.
+
+    Raises
+    ------
+    InvalidProblemError
+        If neither x nor log_x is given, if they disagree, or a vector has the wrong length or type.
+    InvalidOptionError
+        If tol is not a positive number below 1.
+
+    Examples
+    --------
+    >>> from bregman_l1 import BregmanProjection, LinearSystem, certify
+    >>> problem = BregmanProjection(LinearSystem([[1.0, 0.5]], [1.0]), alpha=0.01)
+    >>> certify(problem, x=[0.9, 0.2]).failed
+    ('KKT identity', 'duality gap', 'deviation')
+    """
+    if not isinstance(problem, Problem):
+        raise InvalidProblemError(f"problem must be a Problem, such as BregmanProjection, got {type(problem).__name__}")
+    if x is None and log_x is None:
+        raise InvalidProblemError("give x or log_x")
+    n_rows, n_columns = problem.system.shape
+    claim = Claim(
+        x=None if x is None else checked_vector("x", x, n_columns),
+        log_x=None if log_x is None else checked_vector("log_x", log_x, n_columns),
+        dual=None if dual is None else checked_vector("dual", dual, n_rows),
+    )
+    _refuse_disagreement(claim)
+    return problem.certify(claim, checked_tolerance(tol))
+
+
+def _refuse_disagreement(claim: Claim) -> None:
+    """Raise if x and log_x are both given and are not the same vector."""
+    if claim.x is None or claim.log_x is None:
+        return
+    with np.errstate(over="ignore", under="ignore"):
+        same = np.isclose(claim.x, np.exp(claim.log_x), rtol=1e-8, atol=0.0) | (claim.x < np.finfo(float).tiny)
+    if not same.all():
+        raise InvalidProblemError(f"x and log_x disagree at entry {int(np.flatnonzero(~same)[0])}")
+
+
+def _feasible_claim(problem: Problem, backend: Backend) -> Claim:
+    """Ask the backend; where it sees no feasible point, believe only a Farkas vector."""
+    claim = backend.claim(problem)
+    if claim.outcome in (Outcome.INFEASIBLE, Outcome.UNBOUNDED):
+        require_feasible(problem.system)
+        problem.refuse(claim.outcome)
+        raise BackendError(
+            f"{backend.name} said {claim.raw_status!r}, but no Farkas vector confirms it; {WHAT_TO_TRY}",
+            claim.raw_status,
+        )
+    if claim.x is None and claim.log_x is None:
+        if claim.outcome not in _LIMITS:
+            raise BackendError(
+                f"{backend.name} said {claim.raw_status!r} and returned no point; {WHAT_TO_TRY}", claim.raw_status
+            )
+        return replace(claim, x=np.full(problem.system.shape[1], np.nan))
+    return claim
+
+
+def _polished(problem: Problem, claim: Claim, backend: Backend) -> Claim:
+    """Polish, for as long again as the backend was given."""
+    seconds = np.inf if backend.time_limit is None else backend.time_limit
+    return problem.polish(replace(claim, time_left=seconds), backend.tol)
+
+
+def certified(problem: Problem, claim: Claim, backend: str, tol: float) -> Solution:
+    """Certify a claim and make it a solution; warn if it falls short."""
+    certificate = problem.certify(claim, tol)
+    status = Status.CERTIFIED if certificate.ok else _LIMITS.get(claim.outcome, Status.INACCURATE)
+    if not certificate.ok:
+        message = f"{certificate.verdict}; {backend} said {claim.raw_status!r}"
+        warnings.warn(message, NotCertifiedWarning, stacklevel=_levels_inside_the_package())
+    return Solution(
+        x=claim.point,
+        log_x=claim.log_point,
+        dual=claim.dual,
+        value=problem.objective(claim),
+        status=status,
+        certificate=certificate,
+        backend=backend,
+        raw_status=claim.raw_status,
+        iterations=claim.iterations,
+        setup_time=claim.setup_time,
+        solve_time=claim.solve_time,
+    )
+
+
+def _levels_inside_the_package() -> int:
+    """How far up the stack, seen from the function that warns, its first caller outside the package is."""
+    level, frame = 0, inspect.currentframe()
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "bregman_l1":
+        level, frame = level + 1, frame.f_back
+    return level

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from conftest import gaussian_system
+
+from bregman_l1 import InfeasibleError, LinearSystem
+
+
+def test_gaussian_system_meets_the_assumption_with_evidence():
+    system, x0 = gaussian_system()
+    report = system.check_assumptions()
+    assert report.ok
+    minimiser, mu = report.unique_minimiser.evidence
+    np.testing.assert_allclose(minimiser, x0, atol=1e-12)
+    np.testing.assert_allclose(system.rmatvec(mu)[x0 > 0], 1.0)
+    assert system.rmatvec(mu)[x0 == 0].max() < 1.0
+    one, other = report.several_solutions.evidence
+    for solution in (one, other):
+        assert solution.min() >= 0
+        np.testing.assert_allclose(system.matvec(solution), system.y, atol=1e-9)
+    assert np.abs(one - other).sum() > 0.1
+
+
+def test_two_minimisers_are_shown():
+    system = LinearSystem([[1.0, 1.0, 1.0], [0.0, 1.0, 2.0]], [1.0, 0.8])
+    report = system.check_assumptions()
+    assert not report.unique_minimiser
+    one, other = report.unique_minimiser.evidence
+    assert one.sum() == pytest.approx(other.sum())
+    assert np.abs(one - other).sum() > 0.1
+    assert "(c) FAILS: two l1 minimisers" in str(report)
+
+
+@pytest.mark.parametrize(
+    "system", [LinearSystem(np.eye(2), [1.0, 2.0]), LinearSystem([[1.0, 2.0], [0.0, 1.0]], [1.0, 0.0])]
+)
+def test_a_single_solution_is_reported(system):
+    report = system.check_assumptions()
+    assert not report.several_solutions
+    assert report.unique_minimiser
+    assert not report.ok
+
+
+def test_minimiser_is_degenerate_when_duplicate_columns_carry_it():
+    report = LinearSystem([[1.0, 1.0, 0.5]], [1.0]).check_assumptions()
+    assert not report.unique_minimiser
+    assert np.abs(np.subtract(*report.unique_minimiser.evidence)).sum() == pytest.approx(2.0)
+
+
+def test_infeasible_system_raises():
+    with pytest.raises(InfeasibleError):
+        LinearSystem([[1.0, 1.0], [0.0, 1.0]], [1.0, 2.0]).check_assumptions()

@@ -1,0 +1,384 @@
+"""The native solver is right to full relative accuracy, at any alpha and on every degenerate system."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import mpmath as mp
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from threadpoolctl import threadpool_info
+
+from bregman_l1 import BregmanProjection, LinearSystem, certify, solve
+from bregman_l1.errors import InfeasibleError
+from bregman_l1.feasible_set import maximal_support
+from bregman_l1.newton import Status, deviation, limit, log_deviation, newton_step, project, walk
+from bregman_l1.newton.basis import near_maximal_basis
+from bregman_l1.newton.scale_free import Line, Linearisation, make_tableau
+from bregman_l1.newton.strip import DenseStrip, SparseStrip
+
+CASES = {case["name"]: case for case in json.loads((Path(__file__).parent / "reference/projections.json").read_text())}
+UNIQUE = [name for name, case in CASES.items() if case["unique"]]
+LAYERS = LinearSystem([[1, 0.5, 0.2, 0.1, -0.3, 0.4], [0, 1, -1, 0, 0, 1], [0, 0, 0, 1, -1, 0.5]], [2.0, 0.0, 0.0])
+SEVERAL = LinearSystem([[1, 1, 1, 0.5], [0, 1, 2, 3]], [1.0, 0.8])
+
+
+def system_of(name):
+    case = CASES[name]
+    A = [[float(Fraction(entry)) for entry in row] for row in case["A"]]
+    return LinearSystem(A, [float(Fraction(entry)) for entry in case["y"]])
+
+
+def references(name, key):
+    return [(float(point["log_alpha"]), point[key]) for point in CASES[name]["projections"]]
+
+
+def gaussian(n_rows, n_columns, sparsity, seed=0):
+    rng = np.random.default_rng(seed)
+    A = rng.standard_normal((n_rows, n_columns))
+    x = np.zeros(n_columns)
+    x[:sparsity] = rng.random(sparsity) + 0.5
+    return A, A @ x
+
+
+def step_size(system, log_prior, answer):
+    return np.abs(newton_step(system, log_prior, answer.log_x, answer.dual)).max()
+
+
+def independent_rows(A):
+    """Indices of a maximal set of independent rows, in rational arithmetic."""
+    kept, reduced = [], []
+    for index, row in enumerate(A.tolist()):
+        rest = [Fraction(entry) for entry in row]
+        for pivot, other in reduced:
+            factor = rest[pivot] / other[pivot]
+            rest = [a - factor * b for a, b in zip(rest, other, strict=True)]
+        pivot = max(range(len(rest)), key=lambda j: abs(rest[j]))
+        if rest[pivot]:
+            reduced.append((pivot, rest))
+            kept.append(index)
+    return kept
+
+
+def exact_error(A, y, log_prior, log_x):
+    """Size of one Newton step in log x with as many digits as the scales of x need, over the positive entries."""
+    free = np.flatnonzero(np.isfinite(log_x))
+    rows = independent_rows(A[:, free])
+    with mp.workdps(40 + int(np.abs(log_x[free]).max())):
+        matrix = mp.matrix(A[np.ix_(rows, free)].tolist())
+        x = [mp.exp(mp.mpf(value)) for value in log_x[free]]
+        misfit = [mp.mpf(b) - mp.mpf(z) for b, z in zip(log_prior[free], log_x[free], strict=True)]
+        weighted = matrix * mp.diag(x)
+        pushed = weighted * mp.matrix([1 + m for m in misfit])
+        dual = mp.lu_solve(weighted * matrix.T, mp.matrix(y[rows].tolist()) - pushed)
+        step = matrix.T * dual
+        return float(max(abs(step[j] + misfit[j]) for j in range(free.size)))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_projection_agrees_with_thirty_digits(name):
+    system = system_of(name)
+    for log_alpha, log_x in references(name, "log_x"):
+        expected = np.array([float(entry) for entry in log_x])
+        answer = project(system, np.full(expected.size, log_alpha))
+        scale = max(1.0, np.abs(expected).max())
+        assert answer.status is Status.CONVERGED
+        assert np.abs(answer.log_x - expected).max() <= 2e-15 * scale
+        assert np.abs(log_alpha + system.rmatvec(answer.dual) - expected).max() <= 5e-15 * max(scale, abs(log_alpha))
+        assert answer.error <= 1e-12 * scale
+
+
+@pytest.mark.parametrize("name", UNIQUE)
+def test_walk_and_deviation_agree_with_thirty_digits(name):
+    system = system_of(name)
+    ones = np.ones(system.shape[1])
+    log_alphas = np.array([log_alpha for log_alpha, _ in references(name, "log_x")])[::-1]
+    path = walk(system, ones, log_alphas)
+    expected = np.array([[float(entry) for entry in log_x] for _, log_x in references(name, "log_x")])[::-1]
+    assert (np.abs(path.log_x - expected).max(axis=1) <= 2e-15 * np.maximum(1, np.abs(expected).max(axis=1))).all()
+    deviations = np.array([float(value) for _, value in references(name, "log_deviation_l1")])[::-1]
+    assert log_deviation(limit(system, ones), path.log_x) == pytest.approx(deviations, abs=1e-11)
+
+
+def test_three_layers_of_exponents_and_the_leading_constant():
+    far = limit(LAYERS, np.ones(6))
+    assert far.unique
+    rates = np.array([0, 13 / 20, 13 / 20, 19 / 15, 14 / 15, 14 / 15])
+    assert far.rates == pytest.approx(rates, abs=1e-9)
+    path = walk(LAYERS, np.ones(6), np.array([-23026.0]))
+    assert path.log_x[0] + 23026 * rates == pytest.approx(
+        np.log(2) * np.array([1, 0.35, 0.35, 0.4, -0.6, 0.4]), abs=1e-8
+    )
+    assert log_deviation(far, path.log_x)[0] == pytest.approx(-23026 * 0.65 + np.log(3.4413136937620078), abs=1e-8)
+
+
+def test_several_minimisers_have_the_limit_of_largest_entropy_and_its_deviation():
+    far = limit(SEVERAL, np.ones(4))
+    assert not far.unique
+    assert np.exp(far.log_x) == pytest.approx([0.43837, 0.32326, 0.23837, 0.0], abs=1e-5)
+    for log_alpha in (-100.0, -1000.0, -23026.0):
+        log_x = walk(SEVERAL, np.ones(4), np.array([log_alpha])).log_x[0]
+        assert deviation(far, log_x).log_l1 - log_alpha / 2 == pytest.approx(np.log(1.04219052909587), abs=1e-8)
+    moderate = walk(SEVERAL, np.ones(4), np.array([-6.0])).log_x[0]
+    assert deviation(far, moderate).log_l1 == pytest.approx(
+        np.log(np.abs(np.exp(moderate) - np.exp(far.log_x)).sum()), abs=1e-12
+    )
+
+
+def test_signs_and_orders_of_the_deviation_entry_by_entry():
+    A = [[1, 0, 2, -1, -1.5], [0, 1, -1, 1, 0.5], [0, 0, 1, -1, -2]]
+    system = LinearSystem(A, [1.0, 1.0, 0.0])
+    n = deviation(limit(system, np.ones(5)), walk(system, np.ones(5), np.array([-2000.0])).log_x[0])
+    assert n.sign.tolist() == [-1, 1, 1, 1, 1]
+    assert n.log_size + 2000 * np.array([0.5, 1, 0.5, 0.5, 1]) == pytest.approx([0, np.log(1.5), 0, 0, 0], abs=1e-9)
+
+
+def test_costs_decide_the_limit():
+    far = limit(LinearSystem([[1.0, 1.5, 1.0]], [2.0]), np.array([1.0, 2.0, 1.5]))
+    assert far.support.tolist() == [True, False, False]
+    assert far.rates == pytest.approx([0, 0.5, 0.5])
+
+
+def test_closed_form_at_alpha_one_e_minus_ten_thousand():
+    answer = project(LinearSystem([[1.0, 0.5]], [1.0]), np.full(2, -23026.0))
+    assert answer.log_x == pytest.approx([0.0, -11513.0], abs=1e-11)
+
+
+def random_degenerate(seed):
+    rng = np.random.default_rng(seed)
+    n_rows, n_columns = int(rng.integers(1, 6)), int(rng.integers(1, 10))
+    A = rng.integers(-1, 2, (n_rows, n_columns)).astype(float)
+    shape = seed % 6
+    if shape == 1:
+        A = np.concatenate([A, A[:, : max(1, n_columns // 2)]], axis=1)
+    elif shape == 2:
+        A = np.concatenate([A, 2 * A[: max(1, n_rows // 2)]], axis=0)
+    elif shape == 3:
+        A = np.abs(A)
+    elif shape == 4:
+        A = np.vstack([np.kron(np.eye(3), np.ones(2)), np.kron(np.ones(3), np.eye(2))])
+    elif shape == 5:
+        A = np.vstack([A, np.ones(n_columns)])
+    x = rng.integers(0, 4, A.shape[1]) * (rng.random(A.shape[1]) < rng.random())
+    return A, A @ x, float(rng.choice([-2.3, -7.0, -40.0, -150.0])), rng
+
+
+@pytest.mark.parametrize("block", range(8))
+def test_random_degenerate_systems_are_solved_to_rounding(block):
+    for seed in range(20 * block, 20 * block + 20):
+        A, y, log_alpha, rng = random_degenerate(seed)
+        if not y.any():
+            continue
+        system = LinearSystem(A, y)
+        log_prior = log_alpha * (np.ones(A.shape[1]) if seed % 3 else rng.integers(0, 4, A.shape[1]))
+        answer = project(system, log_prior)
+        assert answer.status is Status.CONVERGED, seed
+        assert (answer.forced_zeros != maximal_support(system).mask).all(), seed
+        if answer.exposing is not None:
+            z = answer.exposing / np.abs(answer.exposing).max()
+            assert (system.rmatvec(z)[answer.forced_zeros] < -1e-9).all(), seed
+            assert np.abs(system.rmatvec(z)[~answer.forced_zeros]).max(initial=0.0) < 1e-12, seed
+            assert abs(y @ z) < 1e-12, seed
+        if not answer.forced_zeros.all():
+            assert exact_error(A, y, log_prior, answer.log_x) <= 1e-12 * max(1.0, abs(log_alpha)), seed
+
+
+@pytest.mark.parametrize("shape", [(100, 400, 15), (200, 900, 20)])
+@pytest.mark.parametrize("noise", [0.0, 0.1])
+def test_plain_phase_ends_where_the_scale_free_form_says(shape, noise):
+    A, y = gaussian(*shape)
+    y = y + noise * np.random.default_rng(1).standard_normal(y.size)
+    system, log_prior = LinearSystem(A, y), np.full(shape[1], np.log(1e-6))
+    answer = project(system, log_prior)
+    path = walk(system, np.ones(shape[1]), np.array([np.log(1e-6)]))
+    assert answer.status is Status.CONVERGED
+    assert np.abs(answer.log_x - path.log_x[0]).max() < 1e-9
+    assert step_size(system, log_prior, answer) < 1e-9
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e12])
+@pytest.mark.parametrize("log_alpha", [-14.0, -2302.6])
+def test_unit_of_y_does_not_matter(scale, log_alpha):
+    A, y = gaussian(20, 60, 4)
+    answer = project(LinearSystem(A, scale * y), np.full(60, log_alpha + np.log(scale)))
+    plain = project(LinearSystem(A, y), np.full(60, log_alpha))
+    assert answer.status is Status.CONVERGED
+    assert answer.log_x - np.log(scale) == pytest.approx(plain.log_x, abs=1e-8)
+
+
+@pytest.mark.parametrize("n_rows", [1, 5])
+def test_columns_over_twelve_orders_are_solved(n_rows):
+    A, _ = gaussian(n_rows, 12, 3)
+    A = A * 10.0 ** np.random.default_rng(1).uniform(-6, 6, 12)
+    system, log_prior = LinearSystem(A, A @ np.r_[1.0, 2.0, 3.0, np.zeros(9)]), np.full(12, -14.0)
+    answer = project(system, log_prior)
+    assert answer.status is Status.CONVERGED
+    assert step_size(system, log_prior, answer) <= 1e-12 * np.abs(answer.log_x).max()
+
+
+def test_more_rows_than_columns_with_one_feasible_point():
+    A = np.random.default_rng(0).standard_normal((30, 20))
+    x = np.random.default_rng(1).random(20)
+    answer = project(LinearSystem(A, A @ x), np.full(20, -50.0))
+    assert answer.status is Status.CONVERGED
+    assert np.exp(answer.log_x) == pytest.approx(x, rel=1e-12)
+
+
+def test_unique_feasible_point_of_a_wide_system_has_exact_zeros():
+    A, y = gaussian(20, 30, 4)
+    answer = project(LinearSystem(A, y), np.full(30, -14.0))
+    assert answer.status is Status.CONVERGED
+    assert answer.forced_zeros[4:].all()
+    assert answer.log_x[4:].tolist() == [-np.inf] * 26
+
+
+@pytest.mark.parametrize(
+    ("A", "y"),
+    [
+        ([[1.0, 1.0]], [-1.0]),
+        ([[1.0, 1.0], [2.0, 2.0]], [1.0, 3.0]),
+        ([[1.0, 1.0, 2.0], [1.0, 2.0, 1.0]], [1.0, 5.0]),
+        (np.abs(gaussian(100, 400, 1)[0]), -np.ones(100)),
+    ],
+)
+def test_infeasible_systems_are_named_with_a_farkas_vector(A, y):
+    system = LinearSystem(A, y)
+    answer = project(system, np.full(system.shape[1], -10.0))
+    assert answer.status is Status.INFEASIBLE
+    assert system.y @ answer.exposing > 0
+    assert system.rmatvec(answer.exposing).max() <= 1e-9 * (system.y @ answer.exposing)
+    with pytest.raises(InfeasibleError):
+        walk(system, np.ones(system.shape[1]), np.array([-10.0]))
+
+
+def transport(m):
+    A = sp.vstack([sp.kron(sp.eye_array(m), np.ones((1, m))), sp.kron(np.ones((1, m)), sp.eye_array(m))]).tocsc()
+    rng = np.random.default_rng(2)
+    supply, demand = rng.random(m), rng.random(m)
+    return LinearSystem(A, np.append(supply, demand * supply.sum() / demand.sum())), rng.random(m * m)
+
+
+def test_sparse_transport_is_independent_of_alpha_and_follows_costs():
+    system, cost = transport(20)
+    products = np.log(np.outer(system.y[:20], system.y[20:]) / system.y[:20].sum()).ravel()
+    for log_alpha in (0.0, -2302.6):
+        assert project(system, np.full(400, log_alpha)).log_x == pytest.approx(products, abs=1e-10)
+    answer = project(system, -300.0 * cost)
+    assert answer.status is Status.CONVERGED
+    assert step_size(system, -300.0 * cost, answer) < 1e-10
+
+
+@pytest.mark.parametrize("distance", [1e-6, 0.1, 50.0])
+@pytest.mark.parametrize("shape", [(20, 60, 4), (100, 400, 15)])
+def test_claims_are_polished_from_near_and_survived_from_afar(shape, distance):
+    A, y = gaussian(*shape)
+    system, log_prior = LinearSystem(A, y), np.full(shape[1], -14.0)
+    cold = project(system, log_prior)
+    wrong = cold.dual + distance * np.random.default_rng(3).standard_normal(shape[0])
+    polished = project(system, log_prior, start_dual=wrong)
+    assert polished.status is Status.CONVERGED
+    assert polished.log_x == pytest.approx(cold.log_x, abs=1e-9)
+    if distance == 1e-6:
+        assert polished.iterations <= 4
+
+
+def test_limits_are_obeyed_and_admitted():
+    A, y = gaussian(20, 60, 4)
+    system, log_prior = LinearSystem(A, y), np.full(60, -14.0)
+    assert project(system, log_prior, max_iter=3).status is Status.ITERATION_LIMIT
+    assert project(system, log_prior, time_limit=0.0).status is Status.TIME_LIMIT
+
+
+def test_answers_are_reproducible_and_leave_the_thread_pool_alone():
+    A, y = gaussian(100, 400, 15)
+    before = [pool["num_threads"] for pool in threadpool_info()]
+    first, second = (project(LinearSystem(A, y), np.full(400, -14.0)) for _ in range(2))
+    assert first.log_x.tobytes() == second.log_x.tobytes()
+    assert [pool["num_threads"] for pool in threadpool_info()] == before
+
+
+def test_values_are_returned_in_the_order_asked_for():
+    system = LinearSystem([[1.0, 0.5]], [1.0])
+    path = walk(system, np.ones(2), np.array([-100.0, 0.0, -10.0, -10.0]))
+    for row, log_alpha in zip(path.log_x, (-100.0, 0.0, -10.0, -10.0), strict=True):
+        assert row == pytest.approx(project(system, np.full(2, log_alpha)).log_x, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("A", "y", "x"),
+    [
+        ([[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]], [1e10, 1.0], [1e10, 0.5, 0.5]),
+        ([[1.0, 1.0, 1.0], [0.0, 1.0, 1.0]], [1.0, 1e-9], [1.0 - 1e-9, 5e-10, 5e-10]),
+        ([[1.0, 1.0, 1.0], [0.0, 1e10, 1e10]], [1.0, 1.0], [1.0 - 1e-10, 5e-11, 5e-11]),
+    ],
+)
+def test_small_entries_are_not_taken_for_zeros(A, y, x):
+    answer = project(LinearSystem(A, y), np.full(3, np.log(0.1)))
+    assert answer.status is Status.CONVERGED
+    assert not answer.forced_zeros.any()
+    assert np.exp(answer.log_x) == pytest.approx(x, rel=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_columns_over_twelve_decades_are_certified_and_wrong_answers_are_not(seed):
+    rng = np.random.default_rng(seed)
+    A = rng.standard_normal((4, 9)) * 10.0 ** rng.uniform(-6, 6, 9)
+    problem = BregmanProjection(LinearSystem(A, A @ (rng.random(9) + 0.1)), log_alpha=-7.0)
+    solution = solve(problem)
+    assert solution.status.is_certified, solution.certificate
+    for entry in np.flatnonzero(np.abs(solution.log_x) < 1000):
+        wrong = solution.log_x.copy()
+        wrong[entry] += 1e-6
+        assert not certify(problem, log_x=wrong, dual=solution.dual).ok, entry
+
+
+@pytest.mark.parametrize("log_alpha", [1e15, -1e15])
+def test_priors_of_any_exponent_end(log_alpha):
+    answer = project(LinearSystem([[1.0, 0.5, 0.3], [0.0, 1.0, -1.0]], [1.0, 0.0]), np.full(3, log_alpha))
+    assert answer.status is Status.CONVERGED
+
+
+@pytest.mark.parametrize(
+    "log_x",
+    [[0.0, -1e20, -1e20], [0.0, -1e300, -1e20], [1e300, 0.0, 0.0], [-1e308, 1e308, 0.0], [np.nan, 0.0, 0.0],
+     [np.inf, 0.0, 0.0], [-np.inf, -np.inf, -np.inf], [800.0, 0.0, 0.0]],
+)  # fmt: skip
+def test_candidates_of_any_size_are_refused_in_finite_time(log_x):
+    problem = BregmanProjection(LinearSystem([[1.0, 0.5, 0.3], [0.0, 1.0, -1.0]], [1.0, 0.0]), alpha=0.1)
+    assert not certify(problem, log_x=log_x).ok
+
+
+@pytest.mark.parametrize("unit", [1e-160, 1e160])
+def test_unit_of_the_system_does_not_matter(unit):
+    A, y = gaussian(20, 60, 4)
+    solution = solve(BregmanProjection(LinearSystem(unit * A, unit * y), log_alpha=-14.0))
+    assert solution.status.is_certified
+    assert solution.log_x == pytest.approx(project(LinearSystem(A, y), np.full(60, -14.0)).log_x, abs=1e-9)
+
+
+@pytest.mark.parametrize("density", [0.05, 0.5])
+def test_tableau_in_strips_gives_the_newton_step_of_the_whole(density):
+    rng = np.random.default_rng(0)
+    n_rows, n_columns = 40, 12_000
+    T = rng.standard_normal((n_rows, n_columns)) * (rng.random((n_rows, n_columns)) < density)
+    system = LinearSystem(np.concatenate([np.eye(n_rows), T], axis=1), np.ones(n_rows))
+    log_x = np.concatenate([np.zeros(n_rows), np.full(n_columns, -8.0)])
+    basis = near_maximal_basis(system, log_x)
+    rest = np.arange(n_rows, n_rows + n_columns)
+    T = basis.tableau(system.columns(rest))
+    prior = np.where(np.arange(log_x.size) < n_rows, 0.0, rng.uniform(-9.0, -7.0, log_x.size))
+    tableau = make_tableau(basis, rest, np.split(T, 100, axis=1), Line(base=prior, direction=prior))
+    expected = (SparseStrip, False) if density < 0.1 else (DenseStrip, True)
+    assert (type(tableau.strips[0]), len(tableau.strips) > 1) == expected
+
+    om = 0.1 * rng.standard_normal(n_rows)
+    point = tableau.point(0.0, om)
+    W = T * np.exp(point.log_rest - om[:, None])
+    M = np.eye(n_rows) + W @ T.T
+    corrector, tangent = (Linearisation(tableau, point).corrector(), Linearisation(tableau, point).tangent())
+    np.testing.assert_allclose(corrector.om, np.linalg.solve(M, basis.u / np.exp(om) - 1 - W.sum(axis=1)), rtol=1e-10)
+    np.testing.assert_allclose(tangent.om, np.linalg.solve(M, W @ tableau.slope), rtol=1e-10)
+    assert tableau.largest_log_ratio(point) == pytest.approx(np.log(np.abs(W).max()), rel=1e-12)

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import copy
+import math
+import pickle
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from conftest import gaussian_system
+
+from bregman_l1 import (
+    BregmanProjection,
+    InfeasibleError,
+    InvalidOptionError,
+    InvalidProblemError,
+    L1Minimization,
+    LinearSystem,
+    NotCertifiedWarning,
+    projection_path,
+    solve,
+)
+
+
+def test_log_deviation_meets_every_reference(unique_case):
+    path = projection_path(unique_case.system, [float(p["log_alpha"]) for p in unique_case.projections])
+    expected = [float(p["log_deviation_l1"]) for p in unique_case.projections]
+    np.testing.assert_allclose(path.log_deviation, expected, rtol=0, atol=1e-8)
+    assert all(solution.status.is_certified for solution in path.solutions)
+
+
+def test_answers_come_in_the_order_asked_repeats_included():
+    system, _ = gaussian_system()
+    asked = [-50.0, 0.0, -700.0, -50.0, 2.0]
+    path = projection_path(system, asked)
+    assert path.log_alphas.tolist() == asked
+    for log_alpha, log_x in zip(asked, path.log_x, strict=True):
+        np.testing.assert_allclose(log_x, solve(BregmanProjection(system, log_alpha=log_alpha)).log_x, atol=1e-10)
+
+
+def test_deviation_is_the_distance_to_the_l1_minimiser():
+    system, _ = gaussian_system()
+    path = projection_path(system, np.linspace(2, -12, 8))
+    x_star = solve(L1Minimization(system)).x
+    direct = [np.log(np.abs(solution.x - x_star).sum()) for solution in path.solutions]
+    np.testing.assert_allclose(path.log_deviation, direct, atol=1e-8)
+
+
+@pytest.mark.parametrize("log_alpha", [-2302.6, -23026.0, -230260.0])
+def test_far_out_the_path_is_the_exact_power_law(log_alpha):
+    # A = [1, 1/2]: x_2 solves x_2 = sqrt(alpha x_1) with x_1 -> 1, so the deviation is 3/2 sqrt(alpha).
+    path = projection_path(LinearSystem([[1.0, 0.5]], [1.0]), [log_alpha])
+    assert path.log_deviation[0] == pytest.approx(log_alpha / 2 + math.log(1.5), rel=1e-14)
+    assert path.solutions[0].status.is_certified
+
+
+def test_golden_three_layers_of_decay():
+    A = [[1, 1 / 2, 1 / 5, 1 / 10, -3 / 10, 2 / 5], [0, 1, -1, 0, 0, 1], [0, 0, 0, 1, -1, 1 / 2]]
+    path = projection_path(LinearSystem(A, [2.0, 0.0, 0.0]), [-2302.6, -23026.0])
+    assert path.rate == pytest.approx(13 / 20, rel=1e-9)
+    limit = path.log_deviation - 13 / 20 * path.log_alphas
+    np.testing.assert_allclose(np.exp(limit), 3.4413136937620078, rtol=1e-8)
+    exponents = (path.log_x[1] - path.log_x[0]) / (path.log_alphas[1] - path.log_alphas[0])
+    np.testing.assert_allclose(exponents, [0, 13 / 20, 13 / 20, 19 / 15, 14 / 15, 14 / 15], atol=1e-9)
+
+
+def test_golden_several_minimisers():
+    system = LinearSystem([[1, 1, 1, 0.5], [0, 1, 2, 3]], [1, 0.8])
+    path = projection_path(system, [-200.0, -2000.0])
+    np.testing.assert_allclose(np.exp(path.log_deviation - path.log_alphas / 2), 1.04219052909587, rtol=1e-12)
+
+
+def test_where_the_sum_is_fixed_the_path_stands_still():
+    path = projection_path(LinearSystem([[1.0, 1.0, 1.0], [0.0, 1.0, 2.0]], [1.0, 0.8]), [0.0, -1000.0])
+    np.testing.assert_allclose(np.exp(path.log_x), [[0.43837, 0.32326, 0.23837]] * 2, atol=5e-6)
+    assert (path.log_deviation < -30).all()
+
+
+def test_golden_prior_with_costs():
+    system, cost = LinearSystem([[1.0, 1.5, 1.0]], [2.0]), [1.0, 2.0, 1.5]
+    path = projection_path(system, [-500.0], cost=cost)
+    lam = path.solutions[0].dual[0]
+    np.testing.assert_allclose(path.log_x[0], -500.0 * np.array(cost) + lam * np.array([1.0, 1.5, 1.0]), atol=1e-9)
+    assert path.rate == pytest.approx(0.5, rel=1e-9)
+
+
+def test_other_backends_walk_the_same_path():
+    system, _ = gaussian_system()
+    values = [0.0, -5.0, -15.0]
+    np.testing.assert_allclose(
+        projection_path(system, values, "clarabel").log_deviation,
+        projection_path(system, values).log_deviation,
+        atol=1e-9,
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([], "non-empty vector"),
+        ([[1.0]], "non-empty vector"),
+        ([-1.0, math.nan], r"log_alphas\[1\] is not finite"),
+        (["a"], "real numbers"),
+        ([[1.0], [1.0, 2.0]], "log_alphas is not a rectangular array"),
+        ([-1.0, -1e16], "between -1e15 and 1e15"),
+    ],
+)
+def test_wrong_alphas_are_named(values, message):
+    with pytest.raises(InvalidProblemError, match=message):
+        projection_path(gaussian_system()[0], values)
+
+
+@pytest.mark.parametrize("tol", ["a", -1.0, math.inf, math.nan, 1.0, True])
+def test_a_wrong_tolerance_is_named(tol):
+    with pytest.raises(InvalidOptionError, match="tol must be a positive number below 1"):
+        projection_path(gaussian_system()[0], [-1.0], tol=tol)
+
+
+@pytest.mark.parametrize("duplicate", [lambda path: path, copy.deepcopy, lambda path: pickle.loads(pickle.dumps(path))])
+def test_the_arrays_of_a_path_are_read_only(duplicate):
+    path = projection_path(LinearSystem([[1.0, 0.5]], [1.0]), [-10.0, -20.0])
+    expected = path.log_deviation
+    path = duplicate(path)
+    for array in (path.cost, path.log_alphas, path.log_x, path.log_deviation):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0.0
+    np.testing.assert_array_equal(path.log_deviation, expected)
+
+
+def test_the_log_alphas_of_the_caller_stay_writable():
+    asked = np.array([-1.0, -2.0])
+    path = projection_path(gaussian_system()[0], asked)
+    asked[0] = 7.0
+    assert path.log_alphas.tolist() == [-1.0, -2.0]
+
+
+@pytest.mark.parametrize("backend", ["newton", "scs"])
+def test_warnings_point_at_the_caller(backend):
+    system, _ = gaussian_system()
+    with pytest.warns(NotCertifiedWarning) as caught:
+        projection_path(system, [-20.0], backend, tol=1e-17)
+    assert {warning.filename for warning in caught} == {__file__}
+
+
+def test_infeasible_path_carries_a_farkas_vector():
+    with pytest.raises(InfeasibleError):
+        projection_path(LinearSystem([[1.0, 1.0], [0.0, 1.0]], [1.0, 2.0]), [-1.0, -2.0])
+
+
+def test_plot_draws_the_path_and_the_slope_in_a_figure_of_its_own():
+    path = projection_path(gaussian_system()[0], [-10.0, -100.0, -200.0])
+    axes = [path.plot() for _ in range(2)]
+    assert axes[0] is not axes[1]
+    for each in axes:
+        assert len(each.get_lines()) == 2
+        plt.close(each.figure)
