@@ -1,0 +1,386 @@
+"""`analyze`: everything the theory says about one system, in one object."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from numbers import Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import logsumexp
+
+from bregman_l1.errors import BackendError, InvalidProblemError, NotAdmissibleError, UndefinedConstantError
+from bregman_l1.problems.kernel_cone import EMPTY_BASE
+from bregman_l1.problems.projection import BregmanProjection
+from bregman_l1.scale import natural_log_alpha
+from bregman_l1.solve import solve
+from bregman_l1.theory.alpha_plan import AlphaPlan, crossing
+from bregman_l1.theory.asymptotics import (
+    Layer,
+    LeadingConstants,
+    PowerLaws,
+    leading_constants,
+    leading_layer,
+    power_laws,
+)
+from bregman_l1.theory.bounds import LowerForm, TheoremBounds
+from bregman_l1.theory.constants import Constant, checked_time_limit, null_space_constant, rho_at_vertex
+from bregman_l1.theory.enclosure import POINT, Encloser, Enclosure
+from bregman_l1.theory.limit import Limit, find_limit
+from bregman_l1.theory.logarithms import exponential
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from bregman_l1.problems.nullspace import Kind
+    from bregman_l1.system import LinearSystem
+
+Vector = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+# Below this relative change of x_S its first order is all of it in floating point.
+_FIRST_ORDER = 1e-8
+# Room for the constants in the growth of x(alpha) as alpha becomes large.
+_E_FOLDS = 60.0
+
+
+class Analysis:
+    """What the theory says about the projections x(alpha) of one system; made by `analyze`.
+
+    Each number is computed when it is first asked for, and kept. ``print(analysis)`` shows one page.
+    """
+
+    def __init__(self, system: LinearSystem, cost: ArrayLike | None = None, *, time_limit: float = 10.0) -> None:
+        self._limit = find_limit(system, cost)
+        self._time_limit = checked_time_limit(time_limit)
+        self._layer = self._leading_layer()
+
+    @property
+    def system(self) -> LinearSystem:
+        """The system."""
+        return self._limit.system
+
+    @property
+    def limit(self) -> Limit:
+        """The limit of x(alpha) with the kernel cone of its support."""
+        return self._limit
+
+    @property
+    def x_star(self) -> Vector:
+        """The limit of x(alpha), shape (d,): the l1 minimiser, of largest entropy if there are several."""
+        return self._limit.x
+
+    @property
+    def support(self) -> Index:
+        """Indices of the positive entries of ``x_star``; of the support of any minimiser, if there are several."""
+        return self._limit.support
+
+    @property
+    def unique(self) -> bool:
+        """Whether the l1 minimiser is unique (Assumption II.1(c))."""
+        return self._limit.unique
+
+    @property
+    def moves(self) -> bool:
+        """Whether x(alpha) depends on alpha at all: some kernel vector is nonnegative and nonzero off S."""
+        return self._layer is not None
+
+    @property
+    def kappa(self) -> float:
+        """The ratio max x*_S / min x*_S."""
+        return float(self._limit.x_S.max() / self._limit.x_S.min())
+
+    @property
+    def rate(self) -> float:
+        """The exponent of the leading order: ||x(alpha) - x*|| ~ alpha^rate. Exact.
+
+        It is 1 - rho for unit costs, the least reduced cost gamma* over the base of the kernel cone
+        otherwise; infinite where x(alpha) = x* for every alpha.
+        """
+        return np.inf if self._layer is None else self._layer.rate
+
+    @cached_property
+    def rho(self) -> Constant:
+        """The null-space constant (II.1). Exact.
+
+        Raises
+        ------
+        UndefinedConstantError
+            If no kernel vector is nonnegative and nonzero off S.
+        """
+        if self.unique and self.moves and self._has_unit_cost:
+            return rho_at_vertex(self._limit.cone, self._limit.steepest)
+        return self._constant("rho")
+
+    @cached_property
+    def rho_tilde(self) -> Constant:
+        """The first constant of (II.2), exact or a rigorous bracket.
+
+        Raises
+        ------
+        UndefinedConstantError
+            If it does not exist; it does not where the minimiser is not unique.
+        """
+        return self._constant("rho_tilde")
+
+    @cached_property
+    def rho_minus(self) -> Constant:
+        """The second constant of (II.2), exact or a rigorous bracket.
+
+        Raises
+        ------
+        UndefinedConstantError
+            If it does not exist; it does not where the minimiser is not unique.
+        """
+        return self._constant("rho_minus")
+
+    @cached_property
+    def power_laws(self) -> PowerLaws:
+        """Exponent and coefficient of every coordinate, with the limit of the dual. Exact."""
+        return power_laws(self._limit, self._layer)
+
+    @property
+    def exponents(self) -> Vector:
+        """Exponents s with x(alpha)_j ~ c_j alpha^{s_j}, shape (d,); infinite where x(alpha)_j = 0."""
+        return self.power_laws.exponents
+
+    @property
+    def log_coefficients(self) -> Vector:
+        """Logarithms of c with x(alpha)_j ~ c_j alpha^{s_j}, shape (d,); -inf where x(alpha)_j = 0."""
+        return self.power_laws.log_coefficients
+
+    @property
+    def log_leading_constant(self) -> float:
+        """Logarithm of K with ||x(alpha) off S||_1 / alpha^rate -> K; -inf where x(alpha) does not move."""
+        return -np.inf if self._layer is None else self._layer.log_constant
+
+    @cached_property
+    def log_leading_constants(self) -> LeadingConstants:
+        """The same for three norms: l1 off the support, l1 of all, largest entry off the support."""
+        if self._layer is None:
+            return LeadingConstants(off_support=-np.inf, total=-np.inf, maximum_off_support=-np.inf)
+        return leading_constants(self._limit, self._layer)
+
+    def upper_bound(self, alpha: float | None = None, *, log_alpha: float | None = None) -> float:
+        """Bound ||x(alpha) - x*||_1 from above by (II.3); 0 where the bound underflows.
+
+        Raises
+        ------
+        NotAdmissibleError
+            Unless alpha < min x*_S, the costs are one, and the minimiser unique.
+        """
+        return exponential(self.log_upper_bound(alpha, log_alpha=log_alpha))
+
+    def log_upper_bound(self, alpha: float | None = None, *, log_alpha: float | None = None) -> float:
+        """Logarithm of `upper_bound`."""
+        t = natural_log_alpha(alpha, log_alpha)
+        return self._theorem("(II.3)").log_upper(t)
+
+    def lower_bound(
+        self, alpha: float | None = None, form: LowerForm = "corrected", *, log_alpha: float | None = None
+    ) -> float:
+        """Bound ||x(alpha) off S||_inf from below by (II.4); 0 where the bound underflows.
+
+        Parameters
+        ----------
+        alpha, log_alpha : float
+            Exactly one of the two.
+        form : {"corrected", "printed"}
+            As it can be proved, or as printed, which is false in general.
+
+        Raises
+        ------
+        NotAdmissibleError
+            Outside the range of alpha for which the form is claimed, for costs other than one, and where the
+            minimiser is not unique.
+        """
+        return exponential(self.log_lower_bound(alpha, log_alpha=log_alpha, form=form))
+
+    def log_lower_bound(
+        self, alpha: float | None = None, form: LowerForm = "corrected", *, log_alpha: float | None = None
+    ) -> float:
+        """Logarithm of `lower_bound`."""
+        t = natural_log_alpha(alpha, log_alpha)
+        return self._theorem("(II.4)").log_lower(t, form)
+
+    def enclosure(self, alpha: float | None = None, *, log_alpha: float | None = None) -> Enclosure:
+        """Enclose ||x(alpha) off S||_1; both ends meet as alpha -> 0. Rigorous, for every alpha."""
+        t = natural_log_alpha(alpha, log_alpha)
+        return POINT if self._layer is None else self.encloser.off_support(t)
+
+    def deviation_enclosure(self, alpha: float | None = None, *, log_alpha: float | None = None) -> Enclosure:
+        """Enclose ||x(alpha) - x*||_1; both ends meet as alpha -> 0. Rigorous, for every alpha."""
+        t = natural_log_alpha(alpha, log_alpha)
+        return POINT if self._layer is None else self.encloser.deviation(t)
+
+    @cached_property
+    def encloser(self) -> Encloser:
+        """What computes the enclosures, and states them as convex programs."""
+        if self._layer is None:
+            raise UndefinedConstantError(EMPTY_BASE)
+        return Encloser(self._limit, self._layer)
+
+    def log_deviation(self, alpha: float | None = None, *, log_alpha: float | None = None) -> float:
+        """Return log ||x(alpha) - x*||_1 itself, from a certified projection. An estimate, good to about 1e-9."""
+        t = natural_log_alpha(alpha, log_alpha)
+        if self._layer is None:
+            return -np.inf
+        log_x = self._log_x(t)
+        log_r = float(logsumexp(log_x[self._limit.cone.outside]))
+        p = np.exp(log_x[self._limit.cone.outside] - log_r)
+        response = self._limit.B @ p
+        relative_change = exponential(log_r) * float(np.abs(response / self._limit.x_S).max())
+        if self._limit.cone.is_injective or relative_change < _FIRST_ORDER:
+            return log_r + float(np.log1p(np.abs(response).sum()))
+        on_support = np.abs(self._limit.x_S * np.expm1(log_x[self.support] - np.log(self._limit.x_S))).sum()
+        return float(np.logaddexp(log_r, np.log(on_support)))
+
+    def log_largest_off_support(self, alpha: float | None = None, *, log_alpha: float | None = None) -> float:
+        """Return log ||x(alpha) off S||_inf itself, from a certified projection, good to about 1e-9."""
+        t = natural_log_alpha(alpha, log_alpha)
+        return -np.inf if self._layer is None else float(self._log_x(t)[self._limit.cone.outside].max())
+
+    def alpha_for(self, error: float) -> AlphaPlan:
+        """How small alpha must be for ||x(alpha) - x*||_1 to fall below ``error``.
+
+        Raises
+        ------
+        InvalidProblemError
+            If error is not positive and finite.
+        """
+        if not (isinstance(error, Real) and np.isfinite(error) and error > 0):
+            raise InvalidProblemError(f"error must be positive and finite, got {error!r}")
+        if self._layer is None:
+            return AlphaPlan(error=error, log_guaranteed=np.inf, log_exact=np.inf)
+        log_error = float(np.log(error))
+        growth = self.rho_tilde.upper if self.unique else self.encloser.largest_response
+        guess = (log_error - self.log_leading_constants.total) / self.rate
+        farthest = self._log_alpha_of_growth(log_error)
+        guaranteed = crossing(lambda t: self.encloser.guarantee(t, growth) - log_error, guess, max(guess, farthest))
+        exact = crossing(lambda t: self.log_deviation(log_alpha=t) - log_error, guaranteed, farthest)
+        return AlphaPlan(error=error, log_guaranteed=guaranteed, log_exact=exact)
+
+    def plot(self, log_alphas: ArrayLike | None = None) -> Figure:
+        """Draw the deviation, the bounds of the theorem and the enclosure over alpha (needs matplotlib).
+
+        Raises
+        ------
+        NotAdmissibleError
+            If x(alpha) is the same for every alpha.
+        InvalidProblemError
+            If log_alphas is empty or not finite.
+        """
+        from bregman_l1.plotting.analysis import plot_analysis
+
+        figure: Figure = plot_analysis(self, log_alphas)
+        return figure
+
+    def to_dict(self, log_alphas: ArrayLike = ()) -> dict[str, Any]:
+        """Return the page as plain numbers, strings and lists, ready for JSON."""
+        from bregman_l1.theory.page import as_dict
+
+        return as_dict(self, log_alphas)
+
+    def page(self, log_alphas: ArrayLike = ()) -> str:
+        """Return one readable page, with the bounds beside the true deviation at the given log(alpha)."""
+        from bregman_l1.theory.page import as_text
+
+        return as_text(self, log_alphas)
+
+    def __str__(self) -> str:
+        return self.page()
+
+    def __repr__(self) -> str:
+        return f"Analysis({self.system!r}, |S|={self.support.size}, rate={self.rate:.6g})"
+
+    def _log_alpha_of_growth(self, log_error: float) -> float:
+        """A log(alpha) at which a deviation that is not bounded is far beyond the error: it grows like the prior."""
+        size = max(0.0, log_error, float(np.log(self._limit.x_S.max())))
+        cost = np.abs(self._limit.cost)
+        return (size + _E_FOLDS) / float(cost[cost > 0].min())
+
+    def _leading_layer(self) -> Layer | None:
+        limit = self._limit
+        if not limit.cone.outside.size:
+            return None
+        try:
+            layer = leading_layer(limit.cone, limit.gamma, limit.tilt(limit.steepest.b), limit.steepest)
+        except UndefinedConstantError:
+            return None
+        if not layer.rate > 0:
+            raise BackendError("the minimiser found is none: its cost does not grow along some feasible direction")
+        return layer
+
+    @property
+    def _has_unit_cost(self) -> bool:
+        return bool((self._limit.cost == 1).all())
+
+    def _constant(self, kind: Kind) -> Constant:
+        return null_space_constant(self.system, self.support, kind, time_limit=self._time_limit)
+
+    def _log_x(self, log_alpha: float) -> Vector:
+        return solve(BregmanProjection(self.system, log_alpha=log_alpha, cost=self._limit.cost)).log_x
+
+    def _theorem(self, name: str) -> TheoremBounds:
+        if not self.unique:
+            raise NotAdmissibleError(
+                f"{name} needs a unique l1 minimiser (Assumption II.1(c)); enclosure() and rate do not"
+            )
+        if not self._has_unit_cost:
+            raise NotAdmissibleError(f"{name} is stated for unit costs; enclosure() and rate hold for any")
+        return self._unit_theorem
+
+    @cached_property
+    def _unit_theorem(self) -> TheoremBounds:
+        x = self._limit.x_S
+        return TheoremBounds(
+            rho=self.rho,
+            rho_tilde=self.rho_tilde,
+            rho_minus=self.rho_minus,
+            smallest=float(x.min()),
+            largest=float(x.max()),
+            n_off_support=self._limit.cone.outside.size,
+        )
+
+
+def analyze(system: LinearSystem, cost: ArrayLike | None = None, *, time_limit: float = 10.0) -> Analysis:
+    """Turn the theorem into numbers: how the projections x(alpha) of a system approach their limit.
+
+    Parameters
+    ----------
+    system : LinearSystem
+    cost : array_like of shape (d,), optional
+        Exponents of the prior alpha**cost; ones, the case of the paper, if omitted.
+    time_limit : float, default 10
+        Seconds that branch and bound may take for each of rho_tilde and rho_minus.
+
+    Returns
+    -------
+    Analysis
+        Limit and support, null-space constants with witnesses, rate and exponents, Theorem II.2 of
+        Matt & Stoeger 2025, sharp enclosures, and how small alpha must be for a given error.
+
+    Raises
+    ------
+    InfeasibleError
+        If no x >= 0 solves A x = y.
+    InvalidProblemError
+        If the cost or the time limit is wrong, or cost'x is unbounded below.
+
+    Notes
+    -----
+    Floating point decides what is zero: a reduced cost below 1e-9 of its terms counts as a tie, a part of a
+    column below 32 roundings as none, and what 64 roundings of A x explain in y is no entry of x. The limit, and
+    what is proved around it, is that of the system read so.
+
+    Examples
+    --------
+    >>> from bregman_l1 import LinearSystem, analyze
+    >>> analysis = analyze(LinearSystem([[1.0, 0.0, 5.0], [0.0, 1.0, -4.5]], [1.0, 1.0]))
+    >>> analysis.rate, analysis.rho.value, analysis.rho_tilde.value
+    (0.5, 0.5, 9.5)
+    >>> round(analysis.enclosure(log_alpha=-2000.0).log_upper, 6)
+    -1000.0
+    """
+    return Analysis(system, cost, time_limit=time_limit)

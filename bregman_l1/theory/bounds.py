@@ -1,0 +1,117 @@
+"""Theorem II.2 of Matt & Stoeger 2025: its bounds as printed, and the lower bound as it can be proved.
+
+The printed lower bound (II.4) is false in general: the step to (III.11) drops the factor ||m_S||_1, which is
+at most rho_tilde ||m_{S^c}||_1 and not ||m_{S^c}||_1. It can fail from rho_tilde > 1 + sqrt(3) on. Carrying the
+factor along, and bounding |log(1 + v)| by -log(1 - |v|), gives the corrected form.
+
+All formulas increase with rho_tilde and rho_minus on the side where that is safe, so that the upper ends of
+brackets keep them valid.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bregman_l1.errors import InvalidProblemError, NotAdmissibleError
+
+if TYPE_CHECKING:
+    from bregman_l1.theory.constants import Constant
+
+Vector = NDArray[np.float64]
+LowerForm = Literal["corrected", "printed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TheoremBounds:
+    """The data that Theorem II.2 needs of a system.
+
+    Attributes
+    ----------
+    rho, rho_tilde, rho_minus : Constant
+        The null-space constants.
+    smallest, largest : float
+        The extreme entries of x* on its support.
+    n_off_support : int
+        |S^c|.
+    """
+
+    rho: Constant
+    rho_tilde: Constant
+    rho_minus: Constant
+    smallest: float
+    largest: float
+    n_off_support: int
+
+    @property
+    def log_kappa(self) -> float:
+        """Logarithm of kappa = max x*_S / min x*_S."""
+        return float(np.log(self.largest / self.smallest))
+
+    def log_upper(self, log_alpha: float) -> float:
+        """Log of the bound (II.3) on ||x(alpha) - x*||_1, the factor alpha^(1 - rho) included.
+
+        Raises
+        ------
+        NotAdmissibleError
+            Unless alpha < min x*_S.
+        """
+        log_smallest = float(np.log(self.smallest))
+        if not log_alpha < log_smallest:
+            raise NotAdmissibleError(
+                f"(II.3) needs alpha < min x*_S = {self.smallest:.6g}, that is log alpha < {log_smallest:.6g}; "
+                f"got log alpha = {log_alpha:.6g}"
+            )
+        return float(
+            log_alpha
+            + self.rho.upper * (log_smallest - log_alpha)
+            + np.log1p(self.rho_tilde.upper)
+            + np.log(self.n_off_support)
+            + self.rho_minus.upper * self.log_kappa
+        )
+
+    def log_lower(self, log_alpha: float, form: LowerForm = "corrected") -> float:
+        """Log of the bound (II.4) on ||x(alpha) off S||_inf, the factor alpha^(1 - rho) included.
+
+        Raises
+        ------
+        NotAdmissibleError
+            Where the form asked for is not claimed to hold.
+        InvalidProblemError
+            If the form is unknown.
+        """
+        if form not in get_args(LowerForm):
+            raise InvalidProblemError(f"form must be one of {', '.join(get_args(LowerForm))}; got {form!r}")
+        common = log_alpha + self.rho.lower * (np.log(self.largest) - log_alpha) - self.rho_minus.upper * self.log_kappa
+        return float(common + (self._corrected(log_alpha) if form == "corrected" else self._printed(log_alpha)))
+
+    def _log_size(self, factor: float, log_alpha: float) -> float:
+        """log( factor |S^c| kappa^{rho_minus} eps^{1 - rho} ), eps = alpha / min x*_S."""
+        log_eps = log_alpha - float(np.log(self.smallest))
+        with np.errstate(divide="ignore"):
+            log_factor = float(np.log(factor * self.n_off_support))
+        return log_factor + self.rho_minus.upper * self.log_kappa + (1 - self.rho.upper) * log_eps
+
+    def _corrected(self, log_alpha: float) -> float:
+        """rho_tilde log(1 - g) with g = rho_tilde |S^c| kappa^{rho_minus} eps^{1 - rho}."""
+        log_g = self._log_size(self.rho_tilde.upper, log_alpha)
+        if not (log_g < 0 and log_alpha < np.log(self.smallest)):
+            raise NotAdmissibleError(
+                "the corrected lower bound needs alpha < min x*_S and rho_tilde |S^c| kappa^rho_minus "
+                f"(alpha / min x*_S)^(1 - rho) < 1; at log alpha = {log_alpha:.6g} its logarithm is {log_g:.6g}"
+            )
+        return float(self.rho_tilde.upper * np.log1p(-np.exp(log_g)))
+
+    def _printed(self, log_alpha: float) -> float:
+        """log(1 - C eps^{1 - rho}) with C = 2 (1 + rho_tilde) |S^c| kappa^{rho_minus}."""
+        log_size = self._log_size(2 * (1 + self.rho_tilde.upper), log_alpha)
+        if log_size > 0:
+            raise NotAdmissibleError(
+                "(II.4) needs (alpha / min x*_S)^(1 - rho) <= 1 / (2 (1 + rho_tilde) |S^c| kappa^rho_minus); at "
+                f"log alpha = {log_alpha:.6g} the logarithm of their ratio is {log_size:.6g}"
+            )
+        with np.errstate(divide="ignore"):
+            return float(np.log(-np.expm1(log_size)))

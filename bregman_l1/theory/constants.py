@@ -1,0 +1,190 @@
+"""The null-space constants with their witnesses: exact, or rigorously bracketed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bregman_l1.errors import BackendError, InvalidProblemError
+from bregman_l1.frozen import FrozenArrays
+from bregman_l1.linear_program import LinearProgramSettings, solve_linear_program
+from bregman_l1.problems.base import Claim
+from bregman_l1.problems.kernel_cone import BasePoint, KernelCone, kernel_cone
+from bregman_l1.problems.nullspace import Kind, NullSpaceConstant
+from bregman_l1.theory.left_inverse import left_inverse_bound
+
+if TYPE_CHECKING:
+    from bregman_l1.system import LinearSystem
+
+Vector = NDArray[np.float64]
+
+# A constant whose two ends agree to this share of its size is exact.
+EXACT = 1e-9
+# Size |S| (rank C) |R| beyond which the 2|S| linear programs of the mixed-integer form are not attempted.
+_LARGEST_MIXED = 5e6
+# What the points of linear programs may miss their constraints by.
+_FEASIBLE = 1e-8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Constant(FrozenArrays):
+    """A null-space constant and what proves it.
+
+    Attributes
+    ----------
+    value : float
+        Its value at the witness: the constant itself where exact, else its lower end.
+    lower, upper : float
+        A rigorous bracket: the witness attains the lower end, a dual bound proves the upper.
+    exact : bool
+        Whether the two ends agree up to rounding.
+    witness : ndarray of shape (d,)
+        A vector n in ker A, n >= 0 off S, ||n off S||_1 = 1, at which ``lower`` is attained.
+    dual : ndarray of shape (N,), optional
+        mu with A_S'mu = w and max_j a_j'mu = ``upper`` off S (see `NullSpaceConstant`), where there is one.
+
+    Examples
+    --------
+    >>> from bregman_l1 import LinearSystem
+    >>> system = LinearSystem([[1.0, 0.0, 5.0], [0.0, 1.0, -4.5]], [1.0, 1.0])
+    >>> str(null_space_constant(system, [0, 1], "rho"))
+    '0.5'
+    """
+
+    value: float
+    lower: float
+    upper: float
+    exact: bool
+    witness: Vector
+    dual: Vector | None = None
+
+    def __float__(self) -> float:
+        return self.value
+
+    def __str__(self) -> str:
+        return f"{self.value:.12g}" if self.exact else f"[{self.lower:.6g}, {self.upper:.6g}]"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the constant as plain numbers and lists, ready for JSON."""
+        return {
+            "value": self.value,
+            "lower": self.lower,
+            "upper": self.upper,
+            "exact": self.exact,
+            "witness": self.witness.tolist(),
+            "dual": None if self.dual is None else self.dual.tolist(),
+        }
+
+
+def null_space_constant(system: LinearSystem, support: ArrayLike, kind: Kind, *, time_limit: float = 60.0) -> Constant:
+    """Compute a null-space constant of a support (Matt & Stoeger 2025, eqs. II.1 and II.2).
+
+    rho is a linear program. rho_tilde and rho_minus are read off the columns of B where the kernel cone is an
+    orthant; otherwise they are mixed-integer, and what branch and bound leaves open after ``time_limit`` is
+    closed as far as possible by a bound over all left inverses of A_S (see `left_inverse_bound`).
+
+    Parameters
+    ----------
+    system : LinearSystem
+    support : array_like
+        Indices or boolean mask.
+    kind : {"rho", "rho_tilde", "rho_minus"}
+    time_limit : float, default 60
+        Seconds that branch and bound may take, and again the left-inverse bound.
+
+    Returns
+    -------
+    Constant
+
+    Raises
+    ------
+    InvalidProblemError
+        If the support, the kind or the time limit is wrong.
+    UndefinedConstantError
+        If the constant does not exist.
+
+    Examples
+    --------
+    >>> from bregman_l1 import LinearSystem
+    >>> system = LinearSystem([[1.0, 0.0, 5.0], [0.0, 1.0, -4.5]], [1.0, 1.0])
+    >>> null_space_constant(system, [0, 1], "rho_tilde").value
+    9.5
+    """
+    problem = NullSpaceConstant(system, support, kind)
+    time_limit = checked_time_limit(time_limit)
+    if kind != "rho" and not problem.cone.is_orthant and _work(problem) > _LARGEST_MIXED:
+        return _crude_bracket(problem)
+    answer = solve_linear_program(problem.linear_program(), LinearProgramSettings(time_limit=time_limit))
+    start = problem.interpret(answer)
+    if not _in_kernel_cone(problem, start):
+        start = Claim(x=_some_vector(problem), bound=-answer.bound)
+    claim = problem.polish(start)
+    lower = problem.objective(claim)
+    upper = problem.upper_bound(claim)
+    if upper - lower > EXACT * max(1.0, abs(lower)):
+        upper = min(upper, left_inverse_bound(problem, time_limit=time_limit))
+    return _constant(claim, lower, upper)
+
+
+def rho_at_vertex(cone: KernelCone, vertex: BasePoint) -> Constant:
+    """Return rho from the vertex of the base, with its multiplier, where sum_i (B p)_i is known to be largest."""
+    ones = np.ones(cone.support.size)
+    objective = cone.total(ones)
+    lower, upper = float(objective @ vertex.p), float((objective + cone.C.T @ vertex.b).max())
+    claim = Claim(x=cone.kernel_vector(vertex.p), dual=cone.dual_vector(ones, vertex.b))
+    return _constant(claim, lower, upper)
+
+
+def checked_time_limit(time_limit: float) -> float:
+    """Return the time limit in seconds.
+
+    Raises
+    ------
+    InvalidProblemError
+        If it is not a nonnegative number.
+    """
+    if not (isinstance(time_limit, Real) and time_limit >= 0):
+        raise InvalidProblemError(f"time_limit must be a nonnegative number of seconds, got {time_limit!r}")
+    return float(time_limit)
+
+
+def _work(problem: NullSpaceConstant) -> float:
+    return float(problem.cone.support.size * problem.cone.C.size)
+
+
+def _crude_bracket(problem: NullSpaceConstant) -> Constant:
+    """Bracket by a witness from ascent and the column maximum of the pseudo-inverse from above."""
+    claim = problem.polish(Claim(x=_some_vector(problem)))
+    return _constant(claim, problem.objective(claim), problem.column_bound())
+
+
+def _in_kernel_cone(problem: NullSpaceConstant, claim: Claim) -> bool:
+    """Whether the claim is a witness: a program stopped early may leave a point that satisfies nothing."""
+    if claim.x is None or not np.isfinite(claim.x).all():
+        return False
+    cone = problem.cone
+    p = claim.x[cone.outside]
+    gap = np.abs(cone.C @ p).max(initial=0.0) / (np.abs(cone.C).max(initial=0.0) or 1.0)
+    return bool(max(gap, -p.min(), abs(p.sum() - 1.0)) <= _FEASIBLE)
+
+
+def _some_vector(problem: NullSpaceConstant) -> Vector:
+    cone = kernel_cone(problem.system, problem.cone.support)
+    return cone.kernel_vector(cone.maximise(cone.total(np.ones(cone.support.size))).p)
+
+
+def _constant(claim: Claim, lower: float, upper: float) -> Constant:
+    if claim.x is None:
+        raise BackendError("no kernel vector was found")
+    return Constant(
+        value=lower,
+        lower=lower,
+        upper=max(upper, lower),
+        exact=upper - lower <= EXACT * max(1.0, abs(lower)),
+        witness=claim.x,
+        dual=claim.dual,
+    )

@@ -1,0 +1,33 @@
+"""Arithmetic on numbers that are too small, or too large, to be anything but their logarithms."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def exponential(log_value: float) -> float:
+    """exp(log_value); 0 or inf beyond the range of floating point.
+
+    Examples
+    --------
+    >>> exponential(-2302.6)
+    0.0
+    """
+    with np.errstate(under="ignore", over="ignore"):
+        return float(np.exp(log_value))
+
+
+def log_plus(log_value: float, change: float) -> float:
+    """log(exp(log_value) + change), -inf where that is not positive.
+
+    Examples
+    --------
+    >>> log_plus(-2000.0, 0.0)
+    -2000.0
+    """
+    if change == 0.0 or log_value == -np.inf:
+        return log_value if change <= 0.0 else float(np.log(change))
+    log_change = float(np.log(abs(change)))
+    if change > 0:
+        return float(np.logaddexp(log_value, log_change))
+    return log_value + float(np.log1p(-exponential(log_change - log_value))) if log_change < log_value else -np.inf

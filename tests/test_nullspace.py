@@ -1,0 +1,268 @@
+"""The null-space constants against exact values, brute force, and each other's bounds."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+from scipy.optimize import linprog
+
+from bregman_l1.errors import InvalidProblemError, UndefinedConstantError
+from bregman_l1.problems import Claim, NullSpaceConstant
+from bregman_l1.problems.kernel_cone import KernelCone
+from bregman_l1.solve import certify, solve
+from bregman_l1.system import LinearSystem
+from bregman_l1.theory.constants import null_space_constant
+from bregman_l1.theory.left_inverse import left_inverse_bound
+
+KINDS = ("rho", "rho_tilde", "rho_minus")
+LAYERED = LinearSystem([[1, 0, 2, -1, -1.5], [0, 1, -1, 1, 0.5], [0, 0, 1, -1, -2]], [1, 1, 0])
+
+
+def brute_force(system: LinearSystem, support: np.ndarray, kind: str) -> float:
+    """The maximum over all sign patterns of n_S, each a linear program in n itself, solved by scipy."""
+    A = np.asarray(system.matrix)
+    outside = np.setdiff1d(np.arange(A.shape[1]), support)
+    order = np.concatenate([support, outside])
+    s = support.size
+    equations = np.vstack([A[:, order], np.concatenate([np.zeros(s), np.ones(outside.size)])])
+    right = np.append(np.zeros(A.shape[0]), 1.0)
+    best = -np.inf
+    for signs in product((1.0, -1.0), repeat=s):
+        weights = {"rho": [-1.0] * s, "rho_tilde": signs, "rho_minus": [-1.0 if sign < 0 else 0.0 for sign in signs]}
+        cost = -np.concatenate([weights[kind], np.zeros(outside.size)])
+        answer = linprog(cost, A_eq=equations, b_eq=right, bounds=[(None, None)] * s + [(0, None)] * outside.size)
+        best = max(best, -answer.fun)
+        if kind == "rho":
+            break
+    return best
+
+
+def random_case(seed: int, n_rows: int, n_columns: int, s: int) -> tuple[LinearSystem, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    A = rng.standard_normal((n_rows, n_columns))
+    support = np.sort(rng.choice(n_columns, s, replace=False))
+    x = np.zeros(n_columns)
+    x[support] = rng.uniform(0.5, 2.0, s)
+    return LinearSystem(A, A @ x), support
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_constants_equal_the_exact_rationals(unique_case, kind):
+    solution = solve(NullSpaceConstant(unique_case.system, unique_case.data["support"], kind))
+    assert solution.status.is_certified
+    assert solution.value == pytest.approx(unique_case.exact(kind), abs=2e-15 * max(1, unique_case.exact(kind)) * 4)
+
+
+@pytest.mark.parametrize(("kind", "value"), [("rho", 1 / 2), ("rho_tilde", 4 / 3), ("rho_minus", 5 / 6)])
+def test_column_maxima_are_wrong_where_the_cone_is_not_an_orthant(kind, value):
+    problem = NullSpaceConstant(LAYERED, [0, 1], kind)
+    assert not problem.cone.is_orthant
+    assert solve(problem).value == pytest.approx(value, abs=1e-14)
+    assert problem.column_bound() > value + 0.4
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("kind", ["rho_tilde", "rho_minus"])
+def test_branch_and_bound_agrees_with_all_sign_patterns(seed, kind):
+    system, support = random_case(seed, 9, 22, 5)
+    constant = null_space_constant(system, support, kind)
+    assert constant.exact
+    assert constant.value == pytest.approx(brute_force(system, support, kind), rel=1e-8)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_square_supports_agree_with_all_sign_patterns(kind):
+    system, support = random_case(7, 5, 14, 5)
+    assert NullSpaceConstant(system, support, kind).cones == {"linear"}
+    assert null_space_constant(system, support, kind).value == pytest.approx(
+        brute_force(system, support, kind), rel=1e-9
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("backend", ["highs", "clarabel", "ecos", "scs"])
+def test_every_backend_that_can_reaches_the_same_constant(kind, backend):
+    problem = NullSpaceConstant(LAYERED, [0, 1], kind)
+    solution = solve(problem, backend)
+    assert solution.status.is_certified
+    assert solution.value == pytest.approx({"rho": 1 / 2, "rho_tilde": 4 / 3, "rho_minus": 5 / 6}[kind], abs=1e-9)
+
+
+def test_mixed_integer_dcp_form_agrees_with_highs():
+    system, support = random_case(2, 9, 22, 5)
+    problem = NullSpaceConstant(system, support, "rho_tilde")
+    assert problem.cones == {"linear", "integer"}
+    program = problem.dcp()
+    program.solve(solver="HIGHS")
+    recovered = problem.polish(problem.recover(program))
+    assert recovered.value == pytest.approx(solve(problem, "highs").value, rel=1e-9)
+    assert problem.certify(recovered).ok
+
+
+def test_solution_is_the_attaining_kernel_vector():
+    system, support = random_case(3, 9, 22, 5)
+    for kind in KINDS:
+        solution = solve(NullSpaceConstant(system, support, kind))
+        n = solution.x
+        off = np.setdiff1d(np.arange(n.size), support)
+        assert np.abs(system.matvec(n)).max() < 1e-13
+        assert n[off].min() >= 0
+        assert n[off].sum() == pytest.approx(1, abs=1e-14)
+        on = n[support]
+        value = {"rho": -on.sum(), "rho_tilde": np.abs(on).sum(), "rho_minus": -on.clip(max=0).sum()}
+        assert value[kind] == pytest.approx(solution.value, abs=1e-14)
+
+
+def test_dual_of_rho_proves_the_maximum():
+    system, support = random_case(3, 9, 22, 5)
+    solution = solve(NullSpaceConstant(system, support, "rho"))
+    reached = system.rmatvec(solution.dual)
+    assert reached[support] == pytest.approx(1, abs=1e-12)
+    assert np.delete(reached, support).max() == pytest.approx(solution.value, abs=1e-12)
+
+
+def test_certificate_rejects_a_kernel_vector_that_is_not_the_best():
+    system, support = random_case(3, 9, 22, 5)
+    cone = KernelCone(system, support)
+    worst = cone.kernel_vector(cone.maximise(-cone.total(np.ones(support.size))).p)
+    for kind in KINDS:
+        certificate = certify(NullSpaceConstant(system, support, kind), x=worst)
+        assert certificate.failed == ("upper bound",)
+
+
+def test_certificate_rejects_a_vector_outside_the_kernel():
+    system, support = random_case(3, 9, 22, 5)
+    certificate = certify(NullSpaceConstant(system, support, "rho"), x=np.ones(22))
+    assert {"kernel", "normalisation"} <= set(certificate.failed)
+
+
+def test_certificate_rejects_nan():
+    assert not NullSpaceConstant(LAYERED, [0, 1], "rho").certify(Claim(x=np.full(5, np.nan))).ok
+
+
+def test_left_inverse_bound_is_an_upper_bound_better_than_the_pseudo_inverse():
+    system, support = random_case(1, 9, 22, 5)
+    for kind in ("rho_tilde", "rho_minus"):
+        problem = NullSpaceConstant(system, support, kind)
+        bound = left_inverse_bound(problem)
+        assert solve(problem).value <= bound + 1e-9
+        assert bound < problem.column_bound()
+
+
+def test_time_limit_leaves_a_rigorous_bracket():
+    system, support = random_case(5, 30, 70, 11)
+    bracket = null_space_constant(system, support, "rho_tilde", time_limit=0.05)
+    exact = null_space_constant(system, support, "rho_tilde")
+    assert exact.exact
+    assert bracket.lower <= exact.value + 1e-9
+    assert exact.value <= bracket.upper + 1e-9
+    assert bracket.exact or bracket.upper > bracket.lower
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seed", range(4))
+def test_no_time_at_all_still_leaves_a_bracket_with_a_witness(seed, kind):
+    system, support = random_case(seed, 9, 22, 5)
+    bracket = null_space_constant(system, support, kind, time_limit=0.0)
+    truth = brute_force(system, support, kind)
+    assert bracket.lower - 1e-9 <= truth <= bracket.upper + 1e-9
+    assert np.abs(system.matvec(bracket.witness)).max() < 1e-12
+
+
+def test_columns_of_very_different_sizes_do_not_hide_that_the_cone_is_trivial():
+    """Found at random; an unscaled program accepts a kernel vector that misses A n = 0 by half of its terms."""
+    rows = [
+        [64.0, 1024.0, -1 / 2048, 3 / 128, 3 / 32, 1 / 1024, 32.0, 1 / 2048],
+        [64.0, -3072.0, -1 / 4096, 0.0, -1 / 16, -3 / 2048, 0.0, 1 / 1024],
+        [0.0, 1024.0, -1 / 4096, -1 / 128, 1 / 16, 1 / 2048, -96.0, 1 / 1024],
+        [64.0, -2048.0, 3 / 4096, 0.0, -1 / 16, 0.0, -64.0, 1 / 1024],
+    ]
+    system = LinearSystem(rows, 7 / 64 * np.array(rows)[:, 2])
+    cone = KernelCone(system, [2])
+    assert cone.is_trivial
+    with pytest.raises(UndefinedConstantError):
+        cone.maximise(cone.total(np.ones(1)))
+
+
+def test_rho_is_defined_for_a_singular_support_of_several_minimisers():
+    system = LinearSystem([[1, 1, 1, 0.5], [0, 1, 2, 3]], [1, 0.8])
+    assert solve(NullSpaceConstant(system, [0, 1, 2], "rho")).value == pytest.approx(1 / 2, abs=1e-14)
+    for kind in ("rho_tilde", "rho_minus"):
+        with pytest.raises(UndefinedConstantError, match="not unique"):
+            NullSpaceConstant(system, [0, 1, 2], kind)
+
+
+def test_no_constant_exists_where_the_solution_is_the_only_one():
+    system = LinearSystem([[1, 1], [1, -1]], [1, 0.5])
+    with pytest.raises(UndefinedConstantError, match="nonnegative and nonzero"):
+        NullSpaceConstant(system, [0, 1], "rho")
+
+
+def test_boolean_mask_and_indices_mean_the_same():
+    mask = np.array([True, True, False, False, False])
+    values = [solve(NullSpaceConstant(LAYERED, support, "rho")).value for support in (mask, [1, 0])]
+    assert values[0] == values[1]
+
+
+@pytest.mark.parametrize(
+    ("support", "message"),
+    [
+        ([], "empty"),
+        ([0, 0], "repeated"),
+        ([5], "out of range"),
+        ([-1], "out of range"),
+        ([0.5], "dtype"),
+        ([[0, 1]], "one-dimensional"),
+        ([True, False], "5 entries"),
+    ],
+)
+def test_wrong_supports_are_named(support, message):
+    with pytest.raises(InvalidProblemError, match=message):
+        NullSpaceConstant(LAYERED, support, "rho")
+
+
+def test_unknown_kind_is_refused():
+    with pytest.raises(InvalidProblemError, match="rho_tilde"):
+        NullSpaceConstant(LAYERED, [0, 1], "sigma")
+
+
+def test_constants_do_not_depend_on_the_scaling_of_rows():
+    system, support = random_case(4, 9, 22, 5)
+    scale = np.logspace(-3, 3, 9)
+    scaled = LinearSystem(np.asarray(system.matrix) * scale[:, None], system.y * scale)
+    for kind in KINDS:
+        assert null_space_constant(scaled, support, kind).value == pytest.approx(
+            null_space_constant(system, support, kind).value, rel=1e-9
+        )
+
+
+def test_a_vector_outside_the_kernel_is_refused_beside_huge_columns():
+    problem = NullSpaceConstant(LinearSystem([[1.0, 0.5, 0.0], [0.0, -0.3, 1e12]], [1.0, 0.0]), [0], "rho")
+    assert solve(problem).value == pytest.approx(0.5)
+    assert not certify(problem, x=[-400.0, 1.0, 3e-13]).ok
+
+
+@pytest.mark.parametrize("unit", [1e-160, 1.0, 1e160])
+def test_constants_do_not_depend_on_the_unit_of_the_matrix(unit):
+    A, y = np.array([[1.0, 0.5, 0.3], [0.0, 1.0, -1.0]]), np.array([1.0, 0.0])
+    solution = solve(NullSpaceConstant(LinearSystem(unit * A, unit * y), [0], "rho_tilde"))
+    assert solution.status.is_certified
+    assert solution.value == pytest.approx(0.4, rel=1e-12)
+
+
+@pytest.mark.parametrize("backend", ["highs", "clarabel", "ecos"])
+def test_interior_points_of_tied_maxima_are_polished_to_a_vertex(backend):
+    problem = NullSpaceConstant(LinearSystem([[1.0, -1.0, -1.0, -1.0, 0.0]], [-2.0]), [1], "rho_tilde")
+    solution = solve(problem, backend)
+    assert solution.status.is_certified
+    assert solution.value == pytest.approx(1.0, rel=1e-12)
+
+
+def test_a_wrong_dual_is_refused_with_the_right_kernel_vector():
+    problem = NullSpaceConstant(LinearSystem([[1.0, 0.0, 5.0], [0.0, 1.0, -4.5]], [1.0, 1.0]), [0, 1], "rho")
+    assert certify(problem, x=[-5.0, 4.5, 1.0]).ok
+    assert certify(problem, x=[-5.0, 4.5, 1.0], dual=solve(problem).dual).ok
+    for wrong in ([5.0, 5.0], [0.0, 0.0], [np.nan, 1.0]):
+        assert not certify(problem, x=[-5.0, 4.5, 1.0], dual=wrong).ok
