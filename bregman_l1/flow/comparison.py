@@ -1,0 +1,156 @@
+"""`compare_flow`: flow, descent and projection side by side for several alphas."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bregman_l1.errors import InvalidProblemError, UndefinedConstantError
+from bregman_l1.flow.descent import Descent, gradient_descent
+from bregman_l1.flow.flow import Flow, Integrator, gradient_flow
+from bregman_l1.scale import natural_log_alpha
+from bregman_l1.theory.limit import Limit, find_limit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.figure import Figure
+
+    from bregman_l1.system import LinearSystem
+
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FlowComparison:
+    """Where flow, descent and projection are, for m scales of initialisation.
+
+    Attributes
+    ----------
+    log_alphas : ndarray of shape (m,)
+        The scales.
+    flows : tuple of Flow
+        The flow at each scale, with its ``projection``.
+    descents : tuple of Descent
+        The descent at each scale.
+    limit : ndarray of shape (d,)
+        What all of them tend to as alpha -> 0: the l1 minimiser, of largest entropy where there are several.
+    rate : float
+        1 - rho, the slope of log ||x(alpha) - limit||_1 in log alpha; infinite where x(alpha) is the limit.
+    """
+
+    log_alphas: Vector
+    flows: tuple[Flow, ...]
+    descents: tuple[Descent, ...]
+    limit: Vector
+    rate: float
+
+    @property
+    def flow_distances(self) -> Vector:
+        """||x - x(alpha)||_1 at the end of each flow, shape (m,)."""
+        return np.array([flow.distance for flow in self.flows])
+
+    @property
+    def descent_distances(self) -> Vector:
+        """||x - x(alpha)||_1 at the end of each descent, shape (m,)."""
+        return np.array([descent.distance for descent in self.descents])
+
+    @property
+    def deviations(self) -> dict[str, Vector]:
+        """||x - limit||_1 by name ('flow', 'descent', 'projection'), each of shape (m,), to rounding of x."""
+        ends = {
+            "flow": [flow.x for flow in self.flows],
+            "descent": [descent.x for descent in self.descents],
+            "projection": [flow.projection.x for flow in self.flows],
+        }
+        return {name: np.abs(np.array(x) - self.limit).sum(axis=1) for name, x in ends.items()}
+
+    def plot(self) -> Figure:
+        """Draw the three deviations over alpha, with the slope the theory predicts."""
+        from bregman_l1.plotting.flow import plot_comparison
+
+        return plot_comparison(self)
+
+    def __str__(self) -> str:
+        lines = ["log alpha   flow - x(alpha)   descent - x(alpha)   x(alpha) - limit   flow, descent"]
+        rows = zip(self.log_alphas, self.flows, self.descents, self.deviations["projection"], strict=True)
+        lines += [
+            f"{log_alpha:9.3f}   {flow.distance:15.2e}   {descent.distance:18.2e}   {deviation:16.2e}   "
+            f"{flow.status.value}, {descent.status.value}"
+            for log_alpha, flow, descent, deviation in rows
+        ]
+        return "\n".join(lines)
+
+
+def compare_flow(
+    system: LinearSystem,
+    alphas: float | Sequence[float] | None = None,
+    *,
+    log_alphas: float | Sequence[float] | None = None,
+    step_size: float | None = None,
+    max_iterations: int = 100_000,
+    method: Integrator = "Radau",
+) -> FlowComparison:
+    """Run flow and descent from each alpha and hold their ends against the projection.
+
+    Parameters
+    ----------
+    system : LinearSystem
+        A and y, with at least one x >= 0 such that A x = y.
+    alphas, log_alphas : float or sequence of float, optional
+        The scales, or their logarithms. Give exactly one.
+    step_size, max_iterations
+        As for `gradient_descent`.
+    method
+        As for `gradient_flow`.
+
+    Returns
+    -------
+    FlowComparison
+        Runs that do not arrive are in it, with their status, and warn with `NotCertifiedWarning`.
+
+    Raises
+    ------
+    InvalidProblemError
+        If a scale or the step size is wrong.
+    InfeasibleError
+        If no x >= 0 solves A x = y.
+
+    Examples
+    --------
+    >>> from bregman_l1 import LinearSystem
+    >>> from bregman_l1.flow import compare_flow
+    >>> comparison = compare_flow(LinearSystem([[1.0, 0.5]], [1.0]), [1e-1, 1e-2])
+    >>> comparison.rate
+    0.5
+    >>> (comparison.flow_distances < comparison.descent_distances).all()
+    np.True_
+    """
+    if (alphas is None) == (log_alphas is None):
+        raise InvalidProblemError("give exactly one of alphas and log_alphas")
+    scales = [natural_log_alpha(alpha) for alpha in ([] if alphas is None else np.ravel(alphas))]
+    scales += [natural_log_alpha(log_alpha=value) for value in ([] if log_alphas is None else np.ravel(log_alphas))]
+    if not scales:
+        raise InvalidProblemError("give at least one scale")
+    limit = find_limit(system)
+    return FlowComparison(
+        log_alphas=np.array(scales),
+        flows=tuple(gradient_flow(system, log_alpha=scale, method=method) for scale in scales),
+        descents=tuple(
+            gradient_descent(system, log_alpha=scale, step_size=step_size, max_iterations=max_iterations)
+            for scale in scales
+        ),
+        limit=limit.x,
+        rate=_rate(limit),
+    )
+
+
+def _rate(limit: Limit) -> float:
+    """1 - rho, or infinity where no direction leads from the limit to another solution."""
+    try:
+        return -limit.steepest.value
+    except UndefinedConstantError:
+        return np.inf

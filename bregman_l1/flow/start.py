@@ -1,0 +1,56 @@
+"""The scale a network starts from: given as x_0, as its logarithm, or as u_0."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+from bregman_l1.errors import InvalidProblemError
+from bregman_l1.scale import natural_log_alpha
+
+# Beyond it the loss of x_0 = alpha * 1 overflows.
+_LARGEST_LOG_ALPHA = 300.0
+
+
+def initial_log_alpha(alpha: float | None, log_alpha: float | None, initial_scale: float | None) -> float:
+    """Return log of the entries of x_0 = u_0 * u_0 from exactly one of the three.
+
+    ``alpha`` and ``log_alpha`` speak of x_0 = alpha * 1, ``initial_scale`` of u_0 = initial_scale * 1.
+
+    Raises
+    ------
+    InvalidProblemError
+        If none or several are given, or the one given is not a positive finite number, or so large that the
+        loss of x_0 overflows.
+
+    Examples
+    --------
+    >>> initial_log_alpha(None, None, 0.1) == 2 * initial_log_alpha(0.1, None, None)
+    True
+    """
+    if initial_scale is None:
+        start = natural_log_alpha(alpha, log_alpha)
+    elif alpha is not None or log_alpha is not None:
+        raise InvalidProblemError("give exactly one of alpha, log_alpha and initial_scale")
+    else:
+        try:
+            start = 2 * natural_log_alpha(initial_scale)
+        except InvalidProblemError as error:
+            raise InvalidProblemError(f"initial_scale takes the place of alpha: {error}") from error
+    if start > _LARGEST_LOG_ALPHA:
+        raise InvalidProblemError(f"alpha = exp({start:.6g}) is too large to start from: the loss overflows")
+    return start
+
+
+def positive(name: str, value: Any) -> float:
+    """Return value as a float, refusing what is not a positive finite number."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < float("inf"):
+        raise InvalidProblemError(f"{name} must be positive and finite, got {value!r}")
+    return float(value)
+
+
+def count(name: str, value: Any, least: int) -> int:
+    """Return value as an int, refusing what is not an integer of at least ``least``."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise InvalidProblemError(f"{name} must be an integer of at least {least}, got {value!r}")
+    return int(value)
