@@ -1,0 +1,39 @@
+"""The command line: ``bregman-l1 solve | analyze | compare | sweep | demo | backends``."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from bregman_l1.cli.analyze import analyze
+from bregman_l1.cli.demo import backends, demo
+from bregman_l1.cli.solve import solve
+from bregman_l1.cli.studies import compare, sweep
+
+app = typer.Typer(
+    name="bregman-l1",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"bregman-l1 {version('bregman_l1')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Entropy Bregman projections at any scale, each answer certified."""
+
+
+for _command in (solve, analyze, compare, sweep, demo, backends):
+    app.command()(_command)

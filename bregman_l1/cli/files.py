@@ -1,0 +1,137 @@
+"""Arrays in files: .npy, .npz, .csv, .mtx to read, .npy and .npz to write. Nothing in a file is ever executed."""
+
+from __future__ import annotations
+
+import warnings
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.io
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from bregman_l1.errors import InputFileError
+from bregman_l1.solution import Solution
+
+# A file that promises more bytes, rows or columns than this many times its size is taken for a trap (deflate ends
+# at 1032).
+_LARGEST_RATIO = 500
+
+
+def read_array(path: str | Path) -> NDArray[Any] | sp.sparray:
+    """Read a dense or sparse array from a .npy, .npz, .csv or .mtx file.
+
+    Raises
+    ------
+    InputFileError
+        If the file is missing, unreadable, of another kind, holds pickled objects or several arrays, or
+        promises more data than it has.
+    """
+    path = Path(path)
+    readers = {".npy": _read_npy, ".npz": _read_npz, ".csv": _read_csv, ".mtx": _read_mtx}
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise InputFileError(f"{path}: cannot read files of kind {path.suffix!r}; use {', '.join(readers)}")
+    try:
+        return reader(path)
+    except InputFileError:
+        raise
+    except FileNotFoundError as error:
+        raise InputFileError(f"{path}: no such file") from error
+    except (
+        OSError, ValueError, TypeError, KeyError, EOFError, MemoryError, OverflowError, NotImplementedError,
+        zipfile.BadZipFile,
+    ) as error:  # fmt: skip
+        raise InputFileError(f"{path}: not a readable {path.suffix} file: {error}") from error
+
+
+def read_vector(path: str | Path) -> NDArray[Any]:
+    """Read a vector; a file holding one row or one column counts as one.
+
+    Raises
+    ------
+    InputFileError
+        As `read_array`, and if the file holds a matrix or a single number without a shape.
+    """
+    array = read_array(path)
+    if not (array.ndim == 1 or (array.ndim == 2 and 1 in array.shape)):
+        raise InputFileError(f"{path}: holds an array of shape {array.shape}; it must hold a vector")
+    return np.asarray(array if isinstance(array, np.ndarray) else array.toarray()).ravel()
+
+
+def check_output(path: Path) -> None:
+    """Refuse, before any work, a file that `write_solution` could not write after it.
+
+    Raises
+    ------
+    InputFileError
+        If the suffix is not .npy or .npz, or the directory does not exist.
+    """
+    if path.suffix.lower() not in (".npy", ".npz"):
+        raise InputFileError(f"{path}: cannot be written: use .npy (x alone) or .npz (x, log_x and dual)")
+    if not path.absolute().parent.is_dir():
+        raise InputFileError(f"{path}: cannot be written: there is no directory {path.absolute().parent}")
+
+
+def write_solution(path: Path, solution: Solution) -> None:
+    """Write x to a .npy file, or the arrays x, log_x and dual to a .npz file."""
+    arrays: dict[str, Any] = {"x": solution.x, "log_x": solution.log_x}
+    if solution.dual is not None:
+        arrays["dual"] = solution.dual
+    try:
+        with path.open("wb") as stream:
+            if path.suffix.lower() == ".npy":
+                np.save(stream, solution.x)
+            else:
+                np.savez(stream, **arrays)
+    except OSError as error:
+        raise InputFileError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _read_npy(path: Path) -> NDArray[Any]:
+    # Mapping compares the header with the size of the file before anything is allocated.
+    return np.array(np.lib.format.open_memmap(path, mode="r"))
+
+
+def _read_npz(path: Path) -> NDArray[Any] | sp.csc_array:
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+    if unpacked > _LARGEST_RATIO * path.stat().st_size:
+        raise InputFileError(
+            f"{path}: unpacks to {unpacked} bytes, more than {_LARGEST_RATIO} times its size; save it as .npy"
+        )
+    with np.load(path, allow_pickle=False) as archive_data:
+        names = archive_data.files
+        if "format" in names:
+            return _compressed(path, sp.load_npz(path))
+        if len(names) != 1:
+            raise InputFileError(f"{path}: holds {len(names)} arrays ({', '.join(names)}); it must hold one")
+        return np.array(archive_data[names[0]])
+
+
+def _read_csv(path: Path) -> NDArray[Any]:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="loadtxt: input contained no data")
+        array = np.loadtxt(path, delimiter=",", ndmin=2, dtype=np.float64, encoding="utf-8-sig")
+    if array.size == 0:
+        raise InputFileError(f"{path}: holds no numbers")
+    return array
+
+
+def _read_mtx(path: Path) -> NDArray[Any] | sp.csc_array:
+    array = scipy.io.mmread(path, spmatrix=False)
+    return _compressed(path, array) if sp.issparse(array) else np.asarray(array)
+
+
+def _compressed(path: Path, matrix: Any) -> sp.csc_array:
+    """Return the matrix by columns; its indices are checked first, for the conversion trusts them."""
+    if sum(matrix.shape) > _LARGEST_RATIO * path.stat().st_size:
+        raise InputFileError(f"{path}: a matrix of shape {matrix.shape} in {path.stat().st_size} bytes is nearly empty")
+    if hasattr(matrix, "indptr"):
+        # check_format takes a matrix for empty, and fine, if its last pointer is negative.
+        if (matrix.indptr[1:] < matrix.indptr[:-1]).any():
+            raise InputFileError(f"{path}: its index pointers decrease")
+        matrix.check_format(full_check=True)
+    return sp.csc_array(matrix)

@@ -1,0 +1,260 @@
+"""Every backend on the same projections, judged by one measure."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, replace
+from itertools import product
+from numbers import Real
+from statistics import median
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from bregman_l1.backends.registry import backends as known_backends
+from bregman_l1.errors import BackendError, BackendNotInstalledError, NotCertifiedWarning, StudyError
+from bregman_l1.experiments.comparison import Comparison, Run
+from bregman_l1.experiments.ensembles import Instance, draw
+from bregman_l1.experiments.environment import environment
+from bregman_l1.experiments.nearest import refuse_unknown
+from bregman_l1.experiments.store import dumps
+from bregman_l1.problems.base import Claim
+from bregman_l1.problems.l1 import L1Minimization
+from bregman_l1.problems.projection import BregmanProjection
+from bregman_l1.progress import ProgressBar
+from bregman_l1.scale import natural_log_alpha
+from bregman_l1.solution import Status
+from bregman_l1.solve import solve
+from bregman_l1.system import LinearSystem
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bregman_l1.solution import Solution
+
+Vector = NDArray[np.float64]
+
+DEFAULT_ALPHAS = tuple(10.0**-k for k in range(0, 17, 2))
+"""The scales compared if none are given: 1, 1e-2, ..., 1e-16."""
+
+DEFAULT_TOLERANCES = (1e-9, 1e-12)
+"""The tolerance `solve` asks of a backend by default, and a tightened one."""
+
+JUDGING_TOLERANCE = 1e-9
+"""The tolerance at which every run is certified, whatever was asked of its backend."""
+
+_ENTROPY = "entropy"
+
+
+def compare(
+    systems: Instance | LinearSystem | Sequence[Instance | LinearSystem] | None = None,
+    *,
+    backends: str | Sequence[str] | None = None,
+    alphas: Sequence[float] | None = None,
+    log_alphas: Sequence[float] | None = None,
+    tolerances: Sequence[float] = DEFAULT_TOLERANCES,
+    repeats: int = 3,
+    threads: int = 1,
+    time_limit: float | None = None,
+    max_iter: int | None = None,
+    progress: bool | None = None,
+) -> Comparison:
+    """Run every backend at every tolerance on every projection, raw and polished, and judge all by one measure.
+
+    Each backend runs with the same number of threads, once for warming up on each system and then `repeats`
+    times, of which medians are kept. Errors are measured against certified projections of the systems with
+    their columns in reverse order, whose rounding errors are their own.
+
+    Parameters
+    ----------
+    systems : sequence of Instance or LinearSystem, optional
+        The systems; five Gaussian ones with N = 20, d = 60, s = 4 if omitted.
+    backends : sequence of str, optional
+        Names of backends; every installed one that solves projections if omitted.
+    alphas, log_alphas : sequence of float, optional
+        Scales, and further ones by their natural logarithms; 1, 1e-2, ..., 1e-16 if both are omitted.
+    tolerances : sequence of float
+        What is asked of the backends.
+    repeats : int
+        Timed runs of each kind.
+    threads : int
+        BLAS and OpenMP threads.
+    time_limit, max_iter : optional
+        Limits of each run, as `solve` takes them.
+    progress : bool, optional
+        Whether to show a progress bar with the time left; if omitted, only in a long run on a terminal.
+
+    Returns
+    -------
+    Comparison
+        One `Run` for each combination, and the environment.
+
+    Raises
+    ------
+    StudyError
+        If a backend is unknown, a number is out of its range, or there is nothing to compare; before any work
+        starts.
+    InvalidSystemError
+        If a system cannot be used, or has no nonnegative solution (`InfeasibleError`); before anything is timed.
+    BackendNotInstalledError
+        If a backend is not installed; before any work starts.
+
+    Examples
+    --------
+    >>> from bregman_l1.experiments.ensembles import draw
+    >>> comparison = compare([draw(N=6, d=18, s=2, seed=1)], backends=["newton"], alphas=[1e-6], repeats=1)
+    >>> all(run.certified and run.error < 1e-9 for run in comparison.runs if run.polished)
+    True
+    """
+    names = _checked_backends([backends] if isinstance(backends, str) else backends)
+    systems = [systems] if isinstance(systems, Instance | LinearSystem) else systems
+    scales, accuracies = _checked_log_alphas(alphas, log_alphas), _checked_tolerances(tolerances)
+    for name, value in {
+        "repeats": repeats,
+        "threads": threads,
+        "max_iter": 1 if max_iter is None else max_iter,
+    }.items():
+        if not isinstance(value, int) or value < 1:
+            raise StudyError(f"{name} must be an integer of at least 1, got {value!r}")
+    if time_limit is not None and not (isinstance(time_limit, Real) and time_limit > 0):
+        raise StudyError(f"time_limit must be positive, got {time_limit!r}")
+    chosen = [draw(N=20, d=60, s=4, seed=seed) for seed in range(5)] if systems is None else list(systems)
+    if not chosen:
+        raise StudyError("there is no system to compare on")
+    limits = {"time_limit": time_limit, "max_iter": max_iter}
+    surroundings = environment(threads)
+    n_runs = 2 * len(chosen) * len(names) * len(accuracies) * len(scales)
+    runs: list[Run] = []
+    with threadpool_limits(threads), warnings.catch_warnings(), ProgressBar(n_runs, wanted=progress) as bar:
+        warnings.simplefilter("ignore", NotCertifiedWarning)
+        # All at first: a system that cannot be used ends the comparison before it has begun.
+        trials = [_Trial.of(instance, number, scales) for number, instance in enumerate(chosen)]
+        for trial in trials:
+            # One backend after the other, so that what CVXPY keeps for a solver is built before the timing.
+            for name in names:
+                trial.warm_up(name, limits)
+                for tol, log_alpha, polished in product(accuracies, scales, (False, True)):
+                    plan = Run(instance=trial.label, backend=name, tol=tol, log_alpha=log_alpha, polished=polished)
+                    runs.append(trial.run(plan, repeats, limits))
+                    bar.update(len(runs), name)
+        return Comparison(runs=tuple(runs), environment=surroundings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Trial:
+    """One system with what the runs on it are judged by."""
+
+    label: str
+    system: LinearSystem
+    off_support: NDArray[np.intp]
+    reference: dict[float, Vector]
+
+    @classmethod
+    def of(cls, instance: Instance | LinearSystem, number: int, log_alphas: Sequence[float]) -> _Trial:
+        if isinstance(instance, Instance):
+            label, system = dumps(instance.recipe.to_dict()), instance.system
+        else:
+            label, system = f"system {number}", instance
+        minimiser = solve(L1Minimization(system))
+        unique = minimiser.certificate.checks["uniqueness"].passed
+        off_support = np.flatnonzero(minimiser.x == 0) if unique else np.empty(0, dtype=np.intp)
+        reference = {log_alpha: _reference(system, log_alpha) for log_alpha in log_alphas}
+        return cls(label=label, system=system, off_support=off_support, reference=reference)
+
+    def warm_up(self, backend: str, limits: dict[str, Any]) -> None:
+        """Run a backend once, untimed, at the largest alpha."""
+        plan = Run(instance=self.label, backend=backend, tol=1e-3, log_alpha=max(self.reference), polished=False)
+        self.run(plan, 1, limits)
+
+    def run(self, plan: Run, repeats: int, limits: dict[str, Any]) -> Run:
+        problem = BregmanProjection(self.system, log_alpha=plan.log_alpha)
+        times = []
+        for _ in range(repeats):
+            started = perf_counter()
+            try:
+                solution = solve(problem, plan.backend, polish=plan.polished, tol=plan.tol, **limits)
+            except BackendError as error:
+                return replace(plan, claimed=error.raw_status, failure=f"{type(error).__name__}: {error}")
+            times.append((solution.setup_time, solution.solve_time, perf_counter() - started))
+        setup_time, solve_time, total_time = (median(column) for column in zip(*times, strict=True))
+        return replace(
+            plan,
+            claimed=solution.raw_status,
+            **_judged(problem, solution),
+            error=self.error(plan.log_alpha, solution),
+            nonpositive=float(np.mean(~np.isfinite(solution.log_x))),
+            iterations=solution.iterations,
+            setup_time=setup_time,
+            solve_time=solve_time,
+            total_time=total_time,
+        )
+
+    def error(self, log_alpha: float, solution: Solution) -> float:
+        """Return the relative l1 error off the support of the l1 minimiser; infinite beyond floating point."""
+        if not self.off_support.size:
+            return np.nan
+        log_truth = self.reference[log_alpha][self.off_support]
+        log_x, x = solution.log_x[self.off_support], solution.x[self.off_support]
+        scale = log_truth.max()
+        with np.errstate(over="ignore", under="ignore"):
+            # A negative entry has no logarithm; its size counts.
+            log_size = np.where(np.isnan(log_x), np.log(np.abs(np.where(np.isnan(log_x), x, 1.0))), log_x)
+            scaled = np.where(np.isnan(log_x), -1.0, 1.0) * np.exp(log_size - scale)
+            truth = np.exp(log_truth - scale)
+            return float(np.abs(scaled - truth).sum() / truth.sum())
+
+
+def _reference(system: LinearSystem, log_alpha: float) -> Vector:
+    """Return log x(alpha), computed with the columns in reverse order; NaN unless certified."""
+    backwards = np.arange(system.shape[1])[::-1]
+    solution = solve(BregmanProjection(system.restrict(backwards), log_alpha=log_alpha))
+    return solution.log_x[backwards] if solution.status.is_certified else np.full(backwards.size, np.nan)
+
+
+def _judged(problem: BregmanProjection, solution: Solution) -> dict[str, Any]:
+    """Return what the certificate says of a solution at the tolerance common to all runs."""
+    claim = Claim(x=solution.x, log_x=solution.log_x, dual=solution.dual)
+    certificate = problem.certify(claim, JUDGING_TOLERANCE)
+    fallback = Status.INACCURATE if solution.status is Status.CERTIFIED else solution.status
+    residuals = {name: check.value for name, check in certificate.checks.items()}
+    return {
+        "status": (Status.CERTIFIED if certificate.ok else fallback).value,
+        "certified": certificate.ok,
+        "kkt_residual": residuals.get("KKT identity", np.inf),
+        "infeasibility": residuals.get("primal feasibility", np.inf),
+    }
+
+
+def _checked_backends(names: Sequence[str] | None) -> tuple[str, ...]:
+    table = {backend.name: backend for backend in known_backends() if _ENTROPY in backend.solves}
+    if names is None:
+        return tuple(name for name, backend in table.items() if backend.installed)
+    for name in names:
+        refuse_unknown("backend for projections", name, table)
+        if not table[name].installed:
+            raise BackendNotInstalledError(f"backend {name!r} needs a package: {table[name].install}")
+    if not names:
+        raise StudyError("there is no backend to compare")
+    return tuple(dict.fromkeys(names))
+
+
+def _checked_log_alphas(alphas: Sequence[float] | None, log_alphas: Sequence[float] | None) -> tuple[float, ...]:
+    if alphas is None and log_alphas is None:
+        alphas = DEFAULT_ALPHAS
+    given = [natural_log_alpha(alpha) for alpha in ([] if alphas is None else np.ravel(alphas))]
+    given += [natural_log_alpha(log_alpha=value) for value in ([] if log_alphas is None else np.ravel(log_alphas))]
+    if not given:
+        raise StudyError("there is no alpha to compare at")
+    return tuple(sorted(set(given), reverse=True))
+
+
+def _checked_tolerances(tolerances: Sequence[float]) -> tuple[float, ...]:
+    if not len(tolerances):
+        raise StudyError("there is no tolerance to compare at")
+    for tol in tolerances:
+        if not (isinstance(tol, Real) and np.isfinite(tol) and tol > 0):
+            raise StudyError(f"tolerances must be positive and finite, got {tol!r}")
+    return tuple(dict.fromkeys(float(tol) for tol in tolerances))

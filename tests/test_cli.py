@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import warnings
+import zipfile
+
+import numpy as np
+import pytest
+import scipy.io
+import scipy.sparse as sp
+from conftest import gaussian_system
+from typer.testing import CliRunner
+
+import bregman_l1
+from bregman_l1 import BregmanProjection, InputFileError, L1Minimization, LinearSystem, solve
+from bregman_l1.cli import app
+from bregman_l1.cli.files import read_array, read_vector
+
+RUN = CliRunner()
+A = np.array([[1.0, 0.0, 2.0], [0.0, 3.0, -1.0]])
+
+
+@pytest.fixture
+def files(tmp_path):
+    system, _ = gaussian_system()
+    np.save(tmp_path / "A.npy", system.matrix)
+    np.save(tmp_path / "y.npy", system.y)
+    return system, [str(tmp_path / "A.npy"), str(tmp_path / "y.npy")]
+
+
+def test_solve_prints_a_certified_answer(files):
+    _, paths = files
+    result = RUN.invoke(app, ["solve", *paths, "--alpha", "1e-6"])
+    assert result.exit_code == 0
+    assert result.stdout.startswith("CERTIFIED by newton")
+    assert "KKT identity" in result.stdout
+
+
+def test_solve_as_json_holds_the_library_answer(files):
+    system, paths = files
+    result = RUN.invoke(app, ["solve", *paths, "--log-alpha", "-2302.6", "--json"])
+    answer = json.loads(result.stdout)
+    assert answer["status"] == "certified"
+    np.testing.assert_allclose(answer["log_x"], solve(BregmanProjection(system, log_alpha=-2302.6)).log_x)
+    assert answer["certificate"]["ok"] is True
+
+
+def test_json_is_strict_where_zeros_have_no_logarithm(tmp_path):
+    np.savetxt(tmp_path / "A.csv", [[1, 1, 1], [0, 1, 1]], delimiter=",")
+    np.savetxt(tmp_path / "y.csv", [1, 1])
+    result = RUN.invoke(app, ["solve", str(tmp_path / "A.csv"), str(tmp_path / "y.csv"), "--alpha", "0.1", "--json"])
+    assert json.loads(result.stdout, parse_constant=pytest.fail)["log_x"][0] is None
+
+
+def test_l1_problem_and_output_file(files, tmp_path):
+    system, paths = files
+    out = tmp_path / "x.npy"
+    result = RUN.invoke(app, ["solve", *paths, "--problem", "l1", "--backend", "ecos", "--output", str(out)])
+    assert result.exit_code == 0
+    np.testing.assert_allclose(np.load(out), solve(L1Minimization(system)).x, atol=1e-12)
+
+
+def test_output_as_npz_keeps_what_underflows_in_x(files, tmp_path):
+    system, paths = files
+    out = tmp_path / "solution.npz"
+    result = RUN.invoke(app, ["solve", *paths, "--log-alpha", "-23026", "--output", str(out)])
+    assert result.exit_code == 0
+    answer = solve(BregmanProjection(system, log_alpha=-23026.0))
+    with np.load(out) as written:
+        assert (written["x"] == 0).any()
+        np.testing.assert_array_equal(written["log_x"], answer.log_x)
+        np.testing.assert_array_equal(written["dual"], answer.dual)
+
+
+def test_version_is_printed():
+    result = RUN.invoke(app, ["--version"])
+    assert result.exit_code == 0
+    assert result.stdout == f"bregman-l1 {bregman_l1.__version__}\n"
+
+
+def test_a_command_leaves_the_warning_filters_as_they_were(files):
+    _, paths = files
+    before = list(warnings.filters)
+    RUN.invoke(app, ["solve", *paths, "--alpha", "1"])
+    assert warnings.filters == before
+
+
+def test_exit_code_1_where_the_answer_is_not_certified(files):
+    _, paths = files
+    result = RUN.invoke(app, ["solve", *paths, "--alpha", "1e-12", "--backend", "scs", "--no-polish"])
+    assert result.exit_code == 1
+    assert result.stdout.startswith("INACCURATE by scs")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--alpha", "-1"], "alpha must be positive"),
+        ([], "exactly one of alpha and log_alpha"),
+        (["--alpha", "1", "--backend", "nonsense"], "no backend 'nonsense'"),
+        (["--alpha", "1", "--backend", "highs"], "use newton"),
+        (["--alpha", "1", "--problem", "l1"], "has no alpha"),
+        (["--alpha", "1", "--tol", "-1"], "tol must be a positive number"),
+        (["--alpha", "1", "--output", "/nonexistent/x.npy"], "cannot be written: there is no directory"),
+        (["--alpha", "1", "--output", "x.csv"], "cannot be written: use .npy"),
+    ],
+)
+def test_exit_code_2_and_one_line_for_bad_input(files, arguments, message):
+    _, paths = files
+    result = RUN.invoke(app, ["solve", *paths, *arguments])
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_exit_code_2_for_infeasible_systems(tmp_path):
+    np.savetxt(tmp_path / "A.csv", [[1, 1], [0, 1]], delimiter=",")
+    np.savetxt(tmp_path / "y.csv", [1, 2])
+    result = RUN.invoke(app, ["solve", str(tmp_path / "A.csv"), str(tmp_path / "y.csv"), "--alpha", "0.1"])
+    assert result.exit_code == 2
+    assert "no x >= 0 solves" in result.stderr
+
+
+def test_demo_certifies_everything_it_shows():
+    result = RUN.invoke(app, ["demo"])
+    assert result.exit_code == 0
+    assert result.stdout.count("certified") > 10
+
+
+def test_backends_lists_what_is_installed():
+    result = RUN.invoke(app, ["backends"])
+    assert result.exit_code == 0
+    assert "newton" in result.stdout
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "csv", "mtx", "sparse.npz", "sparse.mtx"])
+def test_every_format_reads_back_what_was_written(tmp_path, kind):
+    path = tmp_path / f"A.{kind}"
+    match kind:
+        case "npy":
+            np.save(path, A)
+        case "npz":
+            np.savez_compressed(path, A=A)
+        case "csv":
+            np.savetxt(path, A, delimiter=",")
+        case "mtx":
+            scipy.io.mmwrite(path, A)
+        case "sparse.npz":
+            sp.save_npz(path, sp.csr_array(A))
+        case "sparse.mtx":
+            scipy.io.mmwrite(path, sp.coo_array(A))
+    array = read_array(path)
+    assert sp.issparse(array) == kind.startswith("sparse")
+    np.testing.assert_array_equal(array.toarray() if sp.issparse(array) else array, A)
+    assert LinearSystem(array, [1.0, 1.0]).shape == (2, 3)
+
+
+def test_a_row_or_a_column_is_a_vector(tmp_path):
+    for number, values in enumerate(([[1.0, 2.0]], [[1.0], [2.0]])):
+        np.savetxt(tmp_path / f"{number}.csv", values, delimiter=",")
+        assert read_vector(tmp_path / f"{number}.csv").tolist() == [1.0, 2.0]
+
+
+def test_a_byte_order_mark_is_no_number(tmp_path):
+    (tmp_path / "bom.csv").write_bytes(b"\xef\xbb\xbf1,2\n3,4\n")
+    assert read_array(tmp_path / "bom.csv").tolist() == [[1.0, 2.0], [3.0, 4.0]]
+
+
+@pytest.mark.parametrize("kind", ["csr", "csc", "coo", "bsr", "dia"])
+def test_every_sparse_format_of_scipy_reads_back(tmp_path, kind):
+    sp.save_npz(tmp_path / "A.npz", sp.coo_array(A).asformat(kind))
+    np.testing.assert_array_equal(read_array(tmp_path / "A.npz").toarray(), A)
+
+
+def test_a_matrix_is_no_vector_and_is_not_made_dense_to_find_out(tmp_path):
+    sp.save_npz(tmp_path / "y.npz", sp.eye_array(200_000, format="csr"))
+    with pytest.raises(InputFileError, match=r"shape \(200000, 200000\); it must hold a vector"):
+        read_vector(tmp_path / "y.npz")
+
+
+class Exploit:
+    def __reduce__(self):
+        return pytest.fail, ("a pickle was executed",)
+
+
+def hostile_files(folder):
+    np.save(folder / "pickled.npy", np.array([Exploit()], dtype=object), allow_pickle=True)
+    (folder / "bare.npy").write_bytes(pickle.dumps(Exploit()))
+    (folder / "text.npy").write_text("no array")
+    (folder / "empty.npy").write_bytes(b"")
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (10**6, 10**6)})
+    (folder / "huge.npy").write_bytes(header.getvalue())
+    np.savez(folder / "two.npz", A=A, B=A)
+    np.savez(folder / "pickled.npz", A=np.array([Exploit()], dtype=object))
+    (folder / "text.npz").write_text("no archive")
+    (folder / "zip.npy").write_bytes((folder / "two.npz").read_bytes())
+    compressed = {"format": np.array(b"csr"), "shape": np.array([2, 3]), "data": np.ones(2)}
+    far, near = np.array([50_000_000, -7_000_000], dtype=np.int32), np.array([0, 1], dtype=np.int32)
+    np.savez(folder / "indices.npz", **compressed, indices=far, indptr=np.array([0, 1, 2], dtype=np.int32))
+    np.savez(folder / "pointers.npz", **compressed, indices=near, indptr=np.array([0, 90_000_000, 2], dtype=np.int32))
+    np.savez(folder / "negative.npz", **compressed, indices=near, indptr=np.array([0, 50_000_000, -9], dtype=np.int32))
+    columns = compressed | {"format": np.array(b"csc")}
+    np.savez(folder / "columns.npz", **columns, indices=far, indptr=np.array([0, 1, 2, 2], dtype=np.int32))
+    np.savez(folder / "lil.npz", **compressed | {"format": np.array(b"lil")})
+    np.savez(folder / "wide.npz", **compressed | {"format": np.array(b"coo"), "shape": np.array([2, 2 * 10**9])},
+             row=near, col=near)  # fmt: skip
+    with zipfile.ZipFile(folder / "bomb.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("A.npy", bytes(50 * 2**20))
+    (folder / "words.csv").write_text("a,b\nc,d\n")
+    (folder / "ragged.csv").write_text("1,2\n3\n")
+    (folder / "empty.csv").write_text("")
+    (folder / "words.mtx").write_text("no matrix")
+    (folder / "huge.mtx").write_text("%%MatrixMarket matrix array real general\n1000000000 1000000000\n1.0\n")
+    (folder / "wide.mtx").write_text("%%MatrixMarket matrix coordinate real general\n2 2000000000 1\n1 1 1.0\n")
+    (folder / "kind.txt").write_text("1")
+    (folder / "folder.npy").mkdir()
+
+
+HOSTILE = [
+    "pickled.npy", "bare.npy", "text.npy", "empty.npy", "huge.npy", "two.npz", "pickled.npz", "text.npz", "bomb.npz",
+    "words.csv", "ragged.csv", "empty.csv", "words.mtx", "huge.mtx", "kind.txt", "folder.npy", "missing.npy",
+    "zip.npy", "indices.npz", "pointers.npz", "negative.npz", "columns.npz", "lil.npz", "wide.npz", "wide.mtx",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_and_unreadable_files_are_refused_by_name(tmp_path, name):
+    hostile_files(tmp_path)
+    with pytest.raises(InputFileError, match=name.replace(".", r"\.")):
+        read_array(tmp_path / name)
+
+
+def test_every_hostile_file_is_tested(tmp_path):
+    hostile_files(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == set(HOSTILE) - {"missing.npy"}
