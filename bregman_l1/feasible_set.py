@@ -15,6 +15,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from bregman_l1.errors import WHAT_TO_TRY, BackendError, InfeasibleError
+from bregman_l1.frozen import FrozenArrays
 from bregman_l1.linear_program import LinearProgram, solve_verified_later
 from bregman_l1.outcome import Outcome
 from bregman_l1.system import LinearSystem
@@ -33,7 +34,7 @@ _RANK_TOLERANCE = 1e-10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class MaximalSupport:
+class MaximalSupport(FrozenArrays):
     """The coordinates that some feasible x has positive (the set T of Lemma III.2).
 
     Attributes
@@ -52,7 +53,7 @@ class MaximalSupport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class DualCertificate:
+class DualCertificate(FrozenArrays):
     """The best dual vector for a support S: A_S'mu = c_S with the widest margin off S.
 
     Attributes

@@ -18,11 +18,21 @@ def frozen(value: _T) -> _T:
     >>> frozen(np.ones(2)).flags.writeable
     False
     """
-    if not isinstance(value, np.ndarray):
-        return value
-    copy = value.copy()
-    copy.flags.writeable = False
-    return copy
+    return read_only(value.copy()) if isinstance(value, np.ndarray) else value
+
+
+def read_only(value: _T) -> _T:
+    """Make an array read-only where it lies, or every array in a tuple, and return it.
+
+    Examples
+    --------
+    >>> read_only((np.ones(2), "text"))[0].flags.writeable
+    False
+    """
+    for array in value if isinstance(value, tuple) else (value,):
+        if isinstance(array, np.ndarray):
+            array.flags.writeable = False
+    return value
 
 
 class FrozenArrays:

@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from bregman_l1.errors import InfeasibleError, InvalidSystemError
+from bregman_l1.frozen import read_only
 
 if TYPE_CHECKING:
     from bregman_l1.assumptions import AssumptionReport
@@ -239,14 +240,6 @@ class LinearSystem:
             raise InfeasibleError(f"row {i} of A is zero while y[{i}] = {self._y[i]:g}: no x solves it", farkas)
 
 
-def read_only(value: _T) -> _T:
-    """Make an array read-only, or every array in a tuple, and return it."""
-    for array in value if isinstance(value, tuple) else (value,):
-        if isinstance(array, np.ndarray):
-            array.flags.writeable = False
-    return value
-
-
 def _diagonal(entries: Vector) -> sp.dia_array:
     return sp.dia_array((entries[None], 0), shape=(entries.size, entries.size))
 
@@ -275,16 +268,14 @@ def _checked_matrix(A: Any) -> Matrix | sp.csc_array:
             column = int(np.searchsorted(stored.indptr, bad[0], side="right")) - 1
             entry = f"A[{stored.indices[bad[0]]}, {column}]"
             raise InvalidSystemError(f"{entry} is {stored.data[bad[0]]}; every entry must be finite")
-        for part in (stored.data, stored.indices, stored.indptr):
-            part.flags.writeable = False
+        read_only((stored.data, stored.indices, stored.indptr))
         return stored
     dense = _as_float("A", A)
     if dense.ndim != 2:
         raise InvalidSystemError(f"A must be two-dimensional (N, d), got shape {dense.shape}")
     _refuse_empty(dense.shape)
     _refuse_non_finite("A", dense)
-    dense.flags.writeable = False
-    return dense
+    return read_only(dense)
 
 
 def _consistent(A: Any) -> sp.csc_array:
@@ -313,8 +304,7 @@ def _checked_vector(y: Any, n_rows: int) -> Vector:
     _refuse_non_finite("y", vector)
     if not vector.any():
         raise InvalidSystemError("y is zero: Assumption II.1(a) requires y != 0 (its l1 minimiser is x = 0)")
-    vector.flags.writeable = False
-    return vector
+    return read_only(vector)
 
 
 def _as_float(name: str, values: Any) -> NDArray[np.float64]:

@@ -96,3 +96,12 @@ def test_rho_by_brute_force_over_the_vertices_of_the_kernel_cone():
             values.append((A[:2, list(pair)] @ p).sum())
     found = dual_certificate(LinearSystem(A, [1.0, 1.0, 0.0]), np.array([1, 1, 0, 0, 0], dtype=bool), np.ones(5))
     assert 1 - found.margin == pytest.approx(max(values)) == pytest.approx(0.5)
+
+
+def test_answers_that_are_shared_cannot_be_written_to():
+    system, x0 = gaussian_system()
+    shared = maximal_support(system), dual_certificate(system, x0 > 0, np.ones(x0.size))
+    for array in (shared[0].mask, shared[0].point, shared[0].exposing, shared[1].mu):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
+    assert maximal_support(system) is shared[0]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from bregman_l1.errors import StudyError
 from bregman_l1.plotting._matplotlib import pyplot
@@ -202,7 +202,8 @@ def recovery_threshold(sparsity: float) -> float:
     """
 
     def dimension(tau: float) -> float:
-        tail = (1.0 + tau**2) * norm.sf(tau) - tau * norm.pdf(tau)
+        density = np.exp(-(tau**2) / 2) / np.sqrt(2 * np.pi)
+        tail = (1.0 + tau**2) * ndtr(-tau) - tau * density
         return float(sparsity * (1.0 + tau**2) + (1.0 - sparsity) * tail)
 
     return float(minimize_scalar(dimension, bounds=(0.0, 10.0), method="bounded").fun)
