@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "bregman_l1"
 FLOORS = [
     {
-        "assumptions", "certificate", "documented", "errors", "feasible_set", "frozen", "linear_program",
+        "_types", "assumptions", "budget", "certificate", "documented", "errors", "feasible_set", "frozen", "linear_program",
         "minimiser", "newton", "outcome", "progress", "scale", "system",
     },
     {"problems"},

@@ -1,0 +1,14 @@
+"""The array types of the package, and the rounding unit."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+Single = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+Index = NDArray[np.intp]
+
+EPS = float(np.finfo(np.float64).eps)
