@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from bregman_l1.errors import InfeasibleError, InvalidSystemError
+from bregman_l1._types import Matrix, Vector
+from bregman_l1.errors import InfeasibleError, InvalidProblemError, InvalidSystemError
 from bregman_l1.frozen import read_only
 
 if TYPE_CHECKING:
-    from bregman_l1.assumptions import AssumptionReport
+    from bregman_l1.polyhedron.assumptions import AssumptionReport
 
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
 _T = TypeVar("_T")
 
 _BLOCK_BYTES = 16 * 2**20
@@ -208,7 +207,7 @@ class LinearSystem:
         >>> report.ok
         True
         """
-        from bregman_l1.assumptions import check_assumptions
+        from bregman_l1.polyhedron.assumptions import check_assumptions
 
         return self.remember("assumptions", lambda: check_assumptions(self))
 
@@ -238,6 +237,13 @@ class LinearSystem:
             farkas = np.zeros(self.shape[0])
             farkas[i] = np.sign(self._y[i])
             raise InfeasibleError(f"row {i} of A is zero while y[{i}] = {self._y[i]:g}: no x solves it", farkas)
+
+
+def checked_system(system: Any) -> LinearSystem:
+    """Return the system, or raise InvalidProblemError if it is something else."""
+    if not isinstance(system, LinearSystem):
+        raise InvalidProblemError(f"the system must be a LinearSystem(A, y), got {type(system).__name__}")
+    return system
 
 
 def _diagonal(entries: Vector) -> sp.dia_array:
@@ -307,7 +313,7 @@ def _checked_vector(y: Any, n_rows: int) -> Vector:
     return read_only(vector)
 
 
-def _as_float(name: str, values: Any) -> NDArray[np.float64]:
+def _as_float(name: str, values: Any) -> Vector:
     if np.ma.is_masked(values):
         raise InvalidSystemError(f"{name} has masked entries; fill them or drop their rows first")
     try:
@@ -330,7 +336,7 @@ def _refuse_empty(shape: tuple[int, ...]) -> None:
         raise InvalidSystemError(f"A is empty: shape {shape}")
 
 
-def _refuse_non_finite(name: str, array: NDArray[np.float64]) -> None:
+def _refuse_non_finite(name: str, array: Vector) -> None:
     bad = np.argwhere(~np.isfinite(array))
     if bad.size:
         index = tuple(int(i) for i in bad[0])
