@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
 
-from bregman_l1._types import Matrix, Vector
+from bregman_l1._types import Index, Matrix, Single, Vector
 from bregman_l1.errors import InfeasibleError, InvalidProblemError, InvalidSystemError
 from bregman_l1.frozen import read_only
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-_BLOCK_BYTES = 16 * 2**20
+_BLOCK_BYTES = 2 * 2**20
+_TRANSPOSED = 64
 _EQUILIBRATION_ROUNDS = 10
 
 
@@ -119,10 +120,54 @@ class LinearSystem:
             gram += block @ block.T
         return gram
 
+    def remainder(self, x: Vector, dominant: Index) -> Vector:
+        """Y - A x, shape (N,), the ``dominant`` entries of x taken in extended precision.
+
+        Where a few entries are far above all others, the rounding of their terms is what drowns the others.
+        """
+        rest = x.copy()
+        rest[dominant] = 0.0
+        large: Any = self._A[:, dominant].astype(np.longdouble)
+        return np.asarray(self._y - large @ x[dominant].astype(np.longdouble) - self.matvec(rest), dtype=np.float64)
+
+    @property
+    def fits_single_precision(self) -> bool:
+        """Whether every entry of A is zero or between 1e-12 and 1e12: squares and sums then fit single precision."""
+        return self.remember("fits single precision", self._fits_single_precision)
+
+    def _fits_single_precision(self) -> bool:
+        for rows in self._row_blocks():
+            sizes = abs(rows.data if sp.issparse(rows) else rows)
+            if sizes.max(initial=0.0) > 1e12 or sizes.min(where=sizes > 0, initial=1.0) < 1e-12:
+                return False
+        return True
+
+    def columns_in_single_precision(self) -> Single:
+        """A' in single precision, shape (d, N): the columns of a dense A, each contiguous."""
+        single = np.empty((self.shape[1], self.shape[0]), dtype=np.float32)
+        for rows_start in range(0, self.shape[0], _TRANSPOSED):
+            rows = slice(rows_start, rows_start + _TRANSPOSED)
+            single[:, rows] = self._A[rows].T
+        return single
+
     def columns(self, index: ArrayLike) -> Matrix:
         """The columns A[:, index] as a dense array of shape (N, len(index))."""
         chosen = self._A[:, np.asarray(index)]
         return np.asarray(chosen if isinstance(chosen, np.ndarray) else chosen.toarray(), dtype=np.float64)
+
+    def column_block(self, start: int, stop: int) -> Matrix:
+        """The columns A[:, start:stop], dense; a view where A is dense."""
+        block = self._A[:, start:stop]
+        return np.asarray(block if isinstance(block, np.ndarray) else block.toarray(), dtype=np.float64)
+
+    def rows(self, index: ArrayLike) -> Matrix:
+        """The rows A[index] as a dense array of shape (len(index), d)."""
+        chosen = self._A[np.asarray(index)]
+        return np.asarray(chosen if isinstance(chosen, np.ndarray) else chosen.toarray(), dtype=np.float64)
+
+    def of_rows(self, index: ArrayLike) -> LinearSystem:
+        """The system of the equations ``index`` alone."""
+        return LinearSystem(self._A[np.asarray(index)], self._y[np.asarray(index)])
 
     def scaled(self, row_factors: Vector, column_factors: Vector) -> Matrix | sp.csc_array:
         """diag(row_factors) A diag(column_factors), stored as A is."""

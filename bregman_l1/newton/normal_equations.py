@@ -1,0 +1,212 @@
+"""The normal equations (A X A') lam = right, X = diag(x): one way to solve them for each shape of A.
+
+`Factored` makes the matrix in one pass over the columns and factorises it. `Preconditioned`, for large dense A, runs
+conjugate gradients in single precision, where a pass over A costs half; residuals and iterates of Newton's method
+stay in double precision outside. Its preconditioner cuts the few dominant entries of x down to theta, leaves out the
+smallest ones, and restores the dominant ones by the Woodbury formula,
+
+    (G + A_K D A_K')^{-1},    G = sum over the kept columns of min(x_j, theta) a_j a_j',    D = x_K - theta,
+
+so that nothing in it spans more decades than single precision holds, however small alpha is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from scipy.linalg.blas import ssyrk
+from scipy.linalg.lapack import dpotrf, dpotri, dpotrs, spotrf, strtrs
+
+from bregman_l1._types import EPS, Index, Single, Vector
+from bregman_l1.newton.settings import (
+    BLOCK_BYTES,
+    DOMINANT,
+    DROPPED,
+    ITERATIVE_FROM,
+    MOST_GRADIENTS,
+    RIDGE,
+    SETTLED,
+)
+
+if TYPE_CHECKING:
+    from bregman_l1.system import LinearSystem
+
+
+class NormalEquations(Protocol):
+    """A diag(x) A' at one x, to solve with."""
+
+    accuracy: float
+    """The relative error that its solutions have at most, whatever is asked."""
+
+    def at(self, log_x: Vector, *, renew: bool = True) -> Vector | None:
+        """Take x = exp(log_x) and return y - A x; None where A X A' is singular to rounding.
+
+        Without ``renew`` a factor made at a nearby x may serve again.
+        """
+
+    def solve(self, right: Vector, residual: float) -> Vector:
+        """Return lam with (A X A') lam = right, to a relative residual of at most about ``residual``."""
+
+    def rounding(self) -> Vector:
+        """How much the rounding of y - A x may amount to in each row."""
+
+
+def normal_equations(system: LinearSystem) -> NormalEquations:
+    """The way that suits the system."""
+    if system.is_sparse or system.shape[0] < ITERATIVE_FROM or not system.fits_single_precision:
+        return Factored(system)
+    return Preconditioned(system)
+
+
+class Factored:
+    """The matrix and its Cholesky factor in double precision."""
+
+    accuracy = SETTLED
+
+    def __init__(self, system: LinearSystem) -> None:
+        self._system = system
+
+    def at(self, log_x: Vector, *, renew: bool = True) -> Vector | None:  # noqa: ARG002 - a new factor is cheap
+        """Make and factorise the matrix, scaled to a unit diagonal."""
+        self._x = np.exp(log_x)
+        self._dominant = dominant_entries(self._x, self._system.shape[0])
+        gram = self._system.gram(self._x)
+        self._diagonal = gram.diagonal().copy()
+        if not (self._diagonal > 0).all():
+            return None
+        self._scale = 1.0 / np.sqrt(self._diagonal)
+        gram *= self._scale
+        gram *= self._scale[:, None]
+        self._factor, info = dpotrf(gram.T, lower=1, overwrite_a=1)
+        if info != 0 or not self._factor.diagonal().min() > EPS:
+            return None
+        return self._system.remainder(self._x, self._dominant)
+
+    def solve(self, right: Vector, residual: float) -> Vector:  # noqa: ARG002 - never less than exact
+        """Two triangular solves."""
+        return np.asarray(dpotrs(self._factor, right * self._scale, lower=1)[0] * self._scale)
+
+    def rounding(self) -> Vector:
+        """At most eps sqrt((A X A')_ii sum x) over the entries that are not dominant, by Cauchy's inequality."""
+        large = self._x[self._dominant]
+        of_dominant = self._system.columns(self._dominant) ** 2 @ large
+        return _rounding(self._diagonal - of_dominant + EPS * self._diagonal, float(self._x.sum() - large.sum()))
+
+
+class Preconditioned:
+    """Conjugate gradients in single precision on a single-precision copy of A', its rows the columns of A."""
+
+    accuracy = 1.0
+
+    def __init__(self, system: LinearSystem) -> None:
+        self._system = system
+        self._columns = system.columns_in_single_precision()
+        self._width = max(64, BLOCK_BYTES // (4 * system.shape[0]))
+
+    def at(self, log_x: Vector, *, renew: bool = True) -> Vector | None:
+        """Take x, and make a preconditioner of it unless an older one serves."""
+        x = np.exp(log_x)
+        self._unit = float(x.max())
+        self._x: Single = (x / self._unit).astype(np.float32)
+        if renew and not self._precondition():
+            return None
+        return self._system.remainder(x, dominant_entries(x, self._system.shape[0]))
+
+    def solve(self, right: Vector, residual: float) -> Vector:
+        """Preconditioned conjugate gradients, the residual measured in the preconditioner's norm."""
+        scale = float(np.abs(right).max()) or 1.0
+        rest: Single = (right / scale).astype(np.float32)
+        solution = np.zeros_like(rest)
+        direction = fitted = self._preconditioned(rest)
+        energy = first = float(rest @ fitted)
+        for _ in range(MOST_GRADIENTS):
+            image = self._product(direction)
+            curvature = float(direction @ image)
+            if not curvature > 0.0:
+                break
+            length = np.float32(energy / curvature)
+            solution += length * direction
+            rest -= length * image
+            fitted = self._preconditioned(rest)
+            before, energy = energy, float(rest @ fitted)
+            if not energy > residual**2 * first:
+                break
+            direction = fitted + np.float32(energy / before) * direction
+        return np.asarray(solution * (scale / self._unit), dtype=np.float64)
+
+    def rounding(self) -> Vector:
+        """As `Factored.rounding`, of the entries as the preconditioner cuts them."""
+        return _rounding(self._diagonal.astype(np.float64) * self._unit, self._tail * self._unit)
+
+    def _product(self, vector: Single) -> Single:
+        """A X A' vector, in one pass over A."""
+        image = np.zeros_like(vector)
+        for start in range(0, self._x.size, self._width):
+            part = slice(start, start + self._width)
+            block = self._columns[part]
+            image += (self._x[part] * (block @ vector)) @ block
+        return image
+
+    def _precondition(self) -> bool:
+        dominant, kept, theta = _split(self._x, self._system.shape[0])
+        weights = np.sqrt(np.minimum(self._x[kept], theta))
+        rows = self._columns[kept] * weights[:, None]
+        gram = ssyrk(1.0, rows.T, lower=1)
+        excess = self._x[dominant] - theta
+        columns = self._columns[dominant]
+        self._diagonal, self._tail = gram.diagonal().copy(), float(weights @ weights)
+        if not (self._diagonal > 0).all():
+            return False
+        self._scale: Single = 1 / np.sqrt(self._diagonal)
+        gram *= self._scale[:, None]
+        gram *= self._scale
+        gram.flat[:: gram.shape[0] + 1] += np.float32(RIDGE)
+        self._factor, info = spotrf(gram, lower=1, overwrite_a=1)
+        self._low_rank = None
+        if info == 0 and dominant.size:
+            self._low_rank = self._woodbury(columns, excess)
+        return bool(info == 0)
+
+    def _woodbury(self, columns: Single, excess: Single) -> tuple[Single, Single] | None:
+        """V = L^{-1} A_K and a square root of (D^{-1} + V'V)^{-1}, made in double precision."""
+        V = strtrs(self._factor, (columns * self._scale).T, lower=1)[0]
+        inner = V.T.astype(np.float64) @ V
+        inner.flat[:: excess.size + 1] += 1.0 / np.maximum(excess, np.finfo(np.float32).tiny).astype(np.float64)
+        factor, info = dpotrf(inner, lower=1)
+        inverse, _ = dpotri(factor, lower=1)
+        if info != 0 or not np.isfinite(inverse).all():
+            return None
+        inverse = np.tril(inverse) + np.tril(inverse, -1).T
+        return V, inverse.astype(np.float32)
+
+    def _preconditioned(self, rest: Single) -> Single:
+        half = strtrs(self._factor, rest * self._scale, lower=1)[0]
+        if self._low_rank is not None:
+            V, inverse = self._low_rank
+            half -= V @ (inverse @ (V.T @ half))
+        return np.asarray(strtrs(self._factor, half, lower=1, trans=1)[0] * self._scale)
+
+
+def dominant_entries(x: Vector, n_rows: int) -> Index:
+    """Entries far above the mean; none where they are as many as would determine x alone."""
+    large = np.flatnonzero(x > DOMINANT * x.mean())
+    return large if large.size <= n_rows // 2 else large[:0]
+
+
+def _rounding(diagonal: Vector, total: float) -> Vector:
+    return np.asarray(4 * EPS * np.sqrt(np.maximum(diagonal * total, 0.0)), dtype=np.float64)
+
+
+def _split(x: Single, n_rows: int) -> tuple[Index, Index | slice, np.float32]:
+    """The dominant columns, the columns kept, and theta: the largest entry that is not dominant."""
+    order = np.argsort(-x)
+    falling = x[order].astype(np.float64)
+    tail = np.cumsum(falling[::-1])[::-1]
+    few = np.arange(min(n_rows // 2 + 1, x.size - 1))
+    apart = np.flatnonzero(falling[few] <= DOMINANT * tail[few] / (x.size - few))
+    count = int(apart[0]) if apart.size else 0
+    kept = int(np.searchsorted(-tail, -DROPPED * tail[count]))
+    kept = max(kept, min(x.size, n_rows + n_rows // 4))
+    index = slice(None) if kept > 0.9 * x.size else order[:kept]
+    return order[:count], index, np.float32(falling[count])

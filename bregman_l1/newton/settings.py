@@ -1,0 +1,103 @@
+"""Every number the native method is tuned by, each with its reason."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from bregman_l1._types import EPS
+
+ROUNDINGS: Final = 64 * EPS
+"""What the terms of a sum may miss it by: the margin inside which y is free."""
+
+# --- the convex loop -------------------------------------------------------------------------------------------------
+
+FAR: Final = 0.5
+"""A Newton step in log x above this takes a line search: the quadratic model errs by its square."""
+
+SEARCHED: Final = 0.1
+"""The line search ends where the logarithms of the two sides of its equation agree to this."""
+
+MOST_TRIALS: Final = 40
+"""A safeguard of the line search, which takes one to three trials."""
+
+ACCURACY: Final = ((1.0, 0.1), (0.1, 1e-2), (1e-3, 1e-3), (-1.0, 1e-4))
+"""The relative residual asked of a Newton direction after a step above so much: no more than the step can use."""
+
+SETTLED: Final = 1e-6
+"""Steps below this that no longer shrink show rounding."""
+
+KEEP_FACTOR: Final = 0.5
+"""A preconditioner made at x still serves once log x moves by less than this."""
+
+MOST_CONVEX_STEPS: Final = 60
+"""The convex loop takes 6 to 15 steps where it converges; forced zeros make it run on for ever."""
+
+AT_REST: Final = 1e-11
+"""An error of log x below this is at rest."""
+
+NOISE: Final = 0.02
+"""The share of the tolerance that the rounding of y - A x may take up; beyond, the scale-free form takes over."""
+
+NEAR: Final = 20.0
+"""Priors within so many e-folds of one are met by the convex loop directly."""
+
+LEAVE_AT: Final = 10.0
+"""Deeper priors are entered from here: the support shows, and double precision still holds all of x."""
+
+# --- the normal equations --------------------------------------------------------------------------------------------
+
+ITERATIVE_FROM: Final = 160
+"""From so many rows on, single precision and conjugate gradients are faster than a double Cholesky factor."""
+
+BLOCK_BYTES: Final = 2**20
+"""So much of A is worked on at a time: it stays in the cache between A'v and A(x A'v)."""
+
+DOMINANT: Final = 100.0
+"""Entries of x above this multiple of the mean of the rest enter the preconditioner by a low-rank correction."""
+
+DROPPED: Final = 0.05
+"""The share of the mass of x (dominant entries aside) that the preconditioner leaves out: a third of the columns hold
+the rest, and two iterations make up for it."""
+
+RIDGE: Final = 1e-5
+"""Added to the unit diagonal of a single-precision Gram matrix: the rounding of a sum of some thousand terms."""
+
+MOST_GRADIENTS: Final = 80
+"""Conjugate gradients that take longer have met a matrix singular in single precision."""
+
+# --- rows ------------------------------------------------------------------------------------------------------------
+
+WELL_CONDITIONED: Final = 0.02
+"""Rows whose scaled Gram matrix has pivots above this, far above the rounding of single precision, are independent."""
+
+SUSPECT: Final = 1e-12
+"""A pivot of the double-precision scaled Gram matrix below this makes its row a suspect of dependence."""
+
+ENOUGH_COLUMNS: Final = 2
+"""So many columns a row, spread over A, show that its rows are independent, where they are."""
+
+# --- the jump --------------------------------------------------------------------------------------------------------
+
+MOST_BARRIER_STEPS: Final = 40
+"""A barrier method that takes longer has stalled."""
+
+BARRIER_SOLVED: Final = 0.03
+"""Complementarity left over, in units of log p: Newton's method converges from there."""
+
+BARRIER_LIFT: Final = 0.3
+"""The first slacks are lifted by this share of their mean: a start off the boundary."""
+
+BARRIER_KEPT: Final = 1e-6
+"""Weights below this share of the largest are left out of the normal matrix, while steps are long."""
+
+BARRIER_STRIDE: Final = 0.995
+"""The share of the way to the boundary a step may take."""
+
+BARRIER_SHORT: Final = 0.4
+"""A direction that leads less far is tried again with more centring."""
+
+BARRIER_FAR: Final = 60.0
+"""Columns that many e-folds below the rest of their layer are left out."""
+
+CENTRINGS: Final = ((0.0, 1.0), (0.3, 0.0), (0.8, 0.0))
+"""Least centring, and weight of the second-order correction, of the directions tried in turn."""
