@@ -25,11 +25,11 @@ import numpy as np
 from scipy.integrate import solve_ivp
 from threadpoolctl import threadpool_limits
 
+from bregman_l1 import solve
 from bregman_l1.errors import NotCertifiedWarning
 from bregman_l1.flow import gradient_descent, gradient_flow
 from bregman_l1.flow.equation import flow_equation
 from bregman_l1.problems.projection import BregmanProjection
-from bregman_l1.solve import solve
 from bregman_l1.system import LinearSystem
 
 if TYPE_CHECKING:

@@ -8,9 +8,10 @@
 
 from typing import TYPE_CHECKING
 
-from bregman_l1.assumptions import AssumptionReport
-from bregman_l1.backends.registry import backends
+from bregman_l1._backends.registry import backends
+from bregman_l1._solve import certify, solve
 from bregman_l1.certificate import Certificate, Check
+from bregman_l1.claim import Claim
 from bregman_l1.errors import (
     BackendError,
     BackendNotInstalledError,
@@ -29,9 +30,9 @@ from bregman_l1.errors import (
     UnsupportedProblemError,
 )
 from bregman_l1.path import ProjectionPath, projection_path
-from bregman_l1.problems import BregmanProjection, Claim, L1Minimization, NullSpaceConstant, Problem
+from bregman_l1.polyhedron.assumptions import AssumptionReport
+from bregman_l1.problems import BregmanProjection, L1Minimization, NullSpaceConstant, Problem
 from bregman_l1.solution import Solution, Status
-from bregman_l1.solve import certify, solve
 from bregman_l1.system import LinearSystem
 
 if TYPE_CHECKING:
@@ -89,14 +90,14 @@ __all__ = [
 if not TYPE_CHECKING:  # a type checker that sees __getattr__ lets every misspelt name pass
 
     def __getattr__(name):
-        # These rooms import what no projection needs: they are opened when something in them is asked for.
+        # These packages import what no projection needs: they are imported when something in them is asked for.
         from importlib import import_module
 
         if name in ("experiments", "flow", "theory"):
             return import_module(f"{__name__}.{name}")
         if name in __all__:
-            rooms = (import_module(f"{__name__}.{room}") for room in ("theory", "flow"))
-            return next(getattr(room, name) for room in rooms if name in room.__all__)
+            packages = (import_module(f"{__name__}.{package}") for package in ("theory", "flow"))
+            return next(getattr(package, name) for package in packages if name in package.__all__)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__():

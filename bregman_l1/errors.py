@@ -25,8 +25,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from bregman_l1._types import Vector
 
 
 WHAT_TO_TRY = (
@@ -53,11 +52,11 @@ class InfeasibleError(InvalidSystemError):
         x >= 0 it gives z'Ax <= 0 < z'y, so that A x = y is impossible.
     """
 
-    def __init__(self, message: str, farkas: NDArray[np.float64]) -> None:
+    def __init__(self, message: str, farkas: Vector) -> None:
         super().__init__(message)
         self.farkas = farkas
 
-    def __reduce__(self) -> tuple[type[InfeasibleError], tuple[str, NDArray[np.float64]]]:
+    def __reduce__(self) -> tuple[type[InfeasibleError], tuple[str, Vector]]:
         return type(self), (str(self), self.farkas)
 
 

@@ -7,16 +7,18 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from bregman_l1.backends.newton import claims_along
+from bregman_l1._backends.newton import claims_along
+from bregman_l1._solve import certified, solve
+from bregman_l1._types import Matrix, Vector
 from bregman_l1.errors import InvalidProblemError
 from bregman_l1.frozen import FrozenArrays, frozen
 from bregman_l1.newton.limit import Limit, limit, log_deviation
-from bregman_l1.problems.checking import checked_array, checked_cost, checked_system, checked_tolerance
 from bregman_l1.problems.projection import BregmanProjection
 from bregman_l1.progress import ProgressBar
-from bregman_l1.solve import certified, solve
+from bregman_l1.system import checked_system
+from bregman_l1.validation import checked_array, checked_cost, checked_tolerance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,9 +27,6 @@ if TYPE_CHECKING:
 
     from bregman_l1.solution import Solution
     from bregman_l1.system import LinearSystem
-
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)

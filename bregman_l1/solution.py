@@ -5,14 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from bregman_l1._types import Vector
 from bregman_l1.certificate import Certificate
 from bregman_l1.documented import DocumentedEnum
 from bregman_l1.frozen import FrozenArrays
-
-Vector = NDArray[np.float64]
 
 
 class Status(DocumentedEnum):

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from bregman_l1._types import Index, Matrix, Vector
-from bregman_l1.errors import InfeasibleError, InvalidSystemError
+from bregman_l1._types import Index, Matrix, Single, Vector
+from bregman_l1.errors import InfeasibleError, InvalidProblemError, InvalidSystemError
 from bregman_l1.frozen import read_only
 
 if TYPE_CHECKING:
-    from bregman_l1.assumptions import AssumptionReport
+    from bregman_l1.polyhedron.assumptions import AssumptionReport
 
 _T = TypeVar("_T")
 
@@ -185,7 +185,7 @@ class LinearSystem:
                 return False
         return True
 
-    def columns_in_single_precision(self) -> NDArray[np.float32]:
+    def columns_in_single_precision(self) -> Single:
         """A' in single precision, shape (d, N): the columns of a dense A, each contiguous."""
         single = np.empty((self.shape[1], self.shape[0]), dtype=np.float32)
         for rows_start in range(0, self.shape[0], _TRANSPOSED):
@@ -295,7 +295,7 @@ class LinearSystem:
         >>> report.ok
         True
         """
-        from bregman_l1.assumptions import check_assumptions
+        from bregman_l1.polyhedron.assumptions import check_assumptions
 
         return self.remember("assumptions", lambda: check_assumptions(self))
 
@@ -351,6 +351,13 @@ class LinearSystem:
 
 def _dense(matrix: Any) -> Matrix:
     return np.asarray(matrix.toarray() if sp.issparse(matrix) else matrix)
+
+
+def checked_system(system: Any) -> LinearSystem:
+    """Return the system, or raise InvalidProblemError if it is something else."""
+    if not isinstance(system, LinearSystem):
+        raise InvalidProblemError(f"the system must be a LinearSystem(A, y), got {type(system).__name__}")
+    return system
 
 
 def _diagonal(entries: Vector) -> sp.dia_array:
@@ -420,7 +427,7 @@ def _checked_vector(y: Any, n_rows: int) -> Vector:
     return read_only(vector)
 
 
-def _as_float(name: str, values: Any) -> NDArray[np.float64]:
+def _as_float(name: str, values: Any) -> Vector:
     if np.ma.is_masked(values):
         raise InvalidSystemError(f"{name} has masked entries; fill them or drop their rows first")
     try:
@@ -443,7 +450,7 @@ def _refuse_empty(shape: tuple[int, ...]) -> None:
         raise InvalidSystemError(f"A is empty: shape {shape}")
 
 
-def _refuse_non_finite(name: str, array: NDArray[np.float64]) -> None:
+def _refuse_non_finite(name: str, array: Vector) -> None:
     bad = np.argwhere(~np.isfinite(array))
     if bad.size:
         index = tuple(int(i) for i in bad[0])

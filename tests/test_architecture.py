@@ -1,65 +1,99 @@
-"""Each floor of the house imports only from the floors below it."""
+"""Each layer imports only from itself and the layers below it, without cycles, and no name hides a module."""
 
 from __future__ import annotations
 
 import ast
+from graphlib import TopologicalSorter
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "bregman_l1"
-FLOORS = [
-    {
-        "_types", "assumptions", "budget", "certificate", "documented", "errors", "feasible_set", "frozen", "linear_program",
-        "minimiser", "newton", "outcome", "progress", "scale", "system",
-    },
+LAYERS = [
+    {"_types", "budget", "documented", "errors", "frozen", "outcome", "progress", "scale", "validation"},
+    {"system"},
+    {"polyhedron", "certificate", "claim"},
+    {"newton"},
     {"problems"},
-    {"backends"},
-    {"solution", "solve"},
+    {"_backends"},
+    {"solution", "_solve"},
     {"path", "theory", "flow"},
     {"experiments"},
     {"plotting", "cli"},
-]  # fmt: skip
-FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
-MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+]
+LAYER_OF = {part: number for number, parts in enumerate(LAYERS) for part in parts}
+# A method may import from a layer above when it is called: a system looks into its polyhedron, a result draws itself.
+CALLED_UPWARDS = {("system", "polyhedron")} | {(part, "plotting") for part in ("path", "theory", "flow", "experiments")}
 
 
-def room_of(path: Path) -> str:
-    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+def module_name(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imported_rooms(node: ast.AST) -> set[str]:
-    rooms = set()
-    for child in ast.walk(node):
-        names = []
-        if isinstance(child, ast.ImportFrom) and child.level == 0 and child.module:
-            names = [child.module] if child.module != "bregman_l1" else [f"bregman_l1.{a.name}" for a in child.names]
-        elif isinstance(child, ast.Import):
-            names = [alias.name for alias in child.names]
-        rooms |= {name.split(".")[1] for name in names if name.startswith("bregman_l1.")}
-    return rooms
+MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+INNER = [name for name in MODULES if name != "bregman_l1"]
+
+
+def part_of(module: str) -> str:
+    return module.split(".")[1]
 
 
 def is_for_types_only(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_room_imports_only_from_its_floor_and_below(path):
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    statements = [node for node in tree.body if not is_for_types_only(node)]
-    above = {room for node in statements for room in imported_rooms(node) if FLOOR_OF[room] > FLOOR_OF[room_of(path)]}
-    # A result's .plot() opens its picture's file when it is called: the one reference upwards.
-    assert above <= {"plotting"}
-    at_import = {room for node in statements if not isinstance(node, ast.ClassDef | ast.FunctionDef)
-                 for room in imported_rooms(node)}  # fmt: skip
-    assert "plotting" not in at_import or room_of(path) in {"plotting", "cli"}
+def imports(module: str, *, when_called: bool = False) -> set[str]:
+    """The modules of the package that a module imports when it is imported, or those that its functions import."""
+    imported, waiting = set(), list(ast.parse(MODULES[module].read_text(encoding="utf-8")).body)
+    inside = set()
+    while waiting:
+        node = waiting.pop()
+        if is_for_types_only(node):
+            continue
+        called = node in inside or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        children = list(ast.iter_child_nodes(node))
+        waiting += children
+        inside |= set(children) if called else set()
+        if called != when_called:
+            continue
+        if isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names if alias.name in MODULES}
+        elif isinstance(node, ast.ImportFrom) and node.module in MODULES:
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            imported |= inner & set(MODULES)
+            imported |= {node.module} if inner - set(MODULES) else set()
+    return imported - {module}
 
 
-def test_every_room_has_a_floor():
-    assert {room_of(path) for path in MODULES} <= set(FLOOR_OF)
+@pytest.mark.parametrize("module", INNER)
+def test_a_module_imports_only_from_its_layer_and_below(module):
+    def above(imported: set[str]) -> set[tuple[str, str]]:
+        parts = {(part_of(module), part_of(name)) for name in imported if name != "bregman_l1"}
+        return {pair for pair in parts if LAYER_OF[pair[1]] > LAYER_OF[pair[0]]}
+
+    assert not above(imports(module))
+    assert above(imports(module, when_called=True)) <= CALLED_UPWARDS
+
+
+def test_every_module_has_a_layer():
+    assert {part_of(module) for module in INNER} == set(LAYER_OF)
+
+
+def test_no_module_imports_itself_through_others():
+    graph = {module: imports(module) - {"bregman_l1"} for module in INNER}
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names the modules of the cycle
+
+
+@pytest.mark.parametrize("module", INNER)
+def test_no_name_hides_a_module(module):
+    """The statement `import bregman_l1.a.b` and the attribute `bregman_l1.a.b` mean the same thing."""
+    package, _, name = module.rpartition(".")
+    imported = import_module(module)
+    assert getattr(import_module(package), name) is imported
 
 
 def test_only_the_system_knows_how_its_matrix_is_stored():
-    owners = {path.relative_to(PACKAGE).as_posix() for path in MODULES if "._A" in path.read_text(encoding="utf-8")}
-    assert owners == {"system.py"}
+    owners = {module for module, path in MODULES.items() if "._A" in path.read_text(encoding="utf-8")}
+    assert owners == {"bregman_l1.system"}

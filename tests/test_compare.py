@@ -12,7 +12,8 @@ from conftest import CASES, gaussian_system
 from scipy.stats import norm
 from typer.testing import CliRunner
 
-from bregman_l1.backends.registry import BackendInfo
+from bregman_l1 import solve
+from bregman_l1._backends.registry import BackendInfo
 from bregman_l1.cli import studies
 from bregman_l1.errors import (
     BackendError,
@@ -23,13 +24,12 @@ from bregman_l1.errors import (
     StudyError,
 )
 from bregman_l1.experiments import Comparison, Run, Study, compare, sweep
-from bregman_l1.experiments.compare import _Trial
+from bregman_l1.experiments._compare import _Trial
 from bregman_l1.experiments.comparison import alpha_text
 from bregman_l1.experiments.ensembles import draw
 from bregman_l1.experiments.measures import MEASURES
 from bregman_l1.plotting.studies import PICTURES, plot_comparison, recovery_threshold
 from bregman_l1.problems import BregmanProjection
-from bregman_l1.solve import solve
 from bregman_l1.system import LinearSystem
 
 matplotlib = import_module("matplotlib")

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from conftest import CASES, gaussian_system
 
+from bregman_l1 import solve
 from bregman_l1.errors import InfeasibleError, InvalidProblemError, NotCertifiedWarning
 from bregman_l1.flow import DescentState, FlowStatus, gradient_descent
 from bregman_l1.problems.projection import BregmanProjection
-from bregman_l1.solve import solve
 from bregman_l1.system import LinearSystem
 
 PAIR = LinearSystem([[1.0, 0.5]], [1.0])

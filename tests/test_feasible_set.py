@@ -9,7 +9,13 @@ from conftest import UNIQUE_CASES, gaussian_system
 from scipy.optimize import linprog
 
 from bregman_l1.errors import InfeasibleError
-from bregman_l1.feasible_set import dual_certificate, exposes, farkas_vector, maximal_support, require_feasible
+from bregman_l1.polyhedron.feasible_set import (
+    dual_certificate,
+    exposes,
+    farkas_vector,
+    maximal_support,
+    require_feasible,
+)
 from bregman_l1.system import LinearSystem
 
 

@@ -9,10 +9,10 @@ from conftest import CASES, ReferenceCase, gaussian_system
 from matplotlib import pyplot as plt
 from scipy.integrate import solve_ivp
 
+from bregman_l1 import solve
 from bregman_l1.errors import InfeasibleError, InvalidProblemError, NotCertifiedWarning
 from bregman_l1.flow import Flow, FlowStatus, compare_flow, gradient_descent, gradient_flow
 from bregman_l1.problems.projection import BregmanProjection
-from bregman_l1.solve import solve
 from bregman_l1.system import LinearSystem
 
 ALPHAS = [1e-1, 1e-4, 1e-8, 1e-12]

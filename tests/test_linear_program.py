@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from bregman_l1.errors import InvalidOptionError
-from bregman_l1.linear_program import (
+from bregman_l1.outcome import Outcome
+from bregman_l1.polyhedron.linear_program import (
     OUTCOMES,
     LinearProgram,
     LinearProgramSettings,
     known_options,
     solve_linear_program,
 )
-from bregman_l1.outcome import Outcome
 
 ROW = np.array([[1.0, 0.5]])
 
@@ -71,7 +71,7 @@ def test_unknown_option_is_refused_with_the_known_ones():
 
 def test_nothing_is_printed():
     code = (
-        "import numpy as np; from bregman_l1.linear_program import *;"
+        "import numpy as np; from bregman_l1.polyhedron.linear_program import *;"
         "solve_linear_program(LinearProgram(cost=np.ones(2), rows=np.ones((1, 2)), row_lower=1.0, lower=0.0))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

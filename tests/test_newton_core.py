@@ -14,11 +14,13 @@ from threadpoolctl import threadpool_info
 
 from bregman_l1 import BregmanProjection, LinearSystem, certify, solve
 from bregman_l1.errors import InfeasibleError
-from bregman_l1.feasible_set import maximal_support
-from bregman_l1.newton import Status, deviation, limit, log_deviation, newton_step, project, walk
+from bregman_l1.newton import Status, newton_step, project
 from bregman_l1.newton.basis import near_maximal_basis
+from bregman_l1.newton.limit import deviation, limit, log_deviation
+from bregman_l1.newton.path import walk
 from bregman_l1.newton.scale_free import Line, Linearisation, make_tableau
 from bregman_l1.newton.strip import DenseStrip, SparseStrip
+from bregman_l1.polyhedron.feasible_set import maximal_support
 
 CASES = {case["name"]: case for case in json.loads((Path(__file__).parent / "reference/projections.json").read_text())}
 UNIQUE = [name for name, case in CASES.items() if case["unique"]]

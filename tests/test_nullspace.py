@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
+from bregman_l1 import certify, solve
+from bregman_l1.claim import Claim
 from bregman_l1.errors import InvalidProblemError, UndefinedConstantError
-from bregman_l1.problems import Claim, NullSpaceConstant
-from bregman_l1.problems.kernel_cone import KernelCone
-from bregman_l1.solve import certify, solve
+from bregman_l1.polyhedron.kernel_cone import KernelCone
+from bregman_l1.problems import NullSpaceConstant
 from bregman_l1.system import LinearSystem
 from bregman_l1.theory.constants import null_space_constant
 from bregman_l1.theory.left_inverse import left_inverse_bound

@@ -66,11 +66,11 @@ def test_every_public_name_exists_and_is_documented():
 def test_what_no_projection_needs_is_imported_when_it_is_asked_for():
     code = (
         "import sys, bregman_l1; assert set(bregman_l1.__all__) <= set(dir(bregman_l1));"
-        "rooms = {'bregman_l1.' + room for room in ('experiments', 'flow', 'theory')};"
-        "assert not (rooms | {'scipy.optimize', 'scipy.integrate', 'cvxpy', 'matplotlib'}) & set(sys.modules);"
+        "packages = {'bregman_l1.' + name for name in ('experiments', 'flow', 'theory')};"
+        "assert not (packages | {'scipy.optimize', 'scipy.integrate', 'cvxpy', 'matplotlib'}) & set(sys.modules);"
         "assert callable(bregman_l1.experiments.sweep) and callable(bregman_l1.analyze);"
         "from bregman_l1 import experiments, gradient_flow; assert experiments is bregman_l1.experiments;"
-        "assert rooms <= set(sys.modules)"
+        "assert packages <= set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 

@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from bregman_l1 import solve
 from bregman_l1.errors import NotAdmissibleError
 from bregman_l1.problems import BregmanProjection
-from bregman_l1.solve import solve
 from bregman_l1.system import LinearSystem
 from bregman_l1.theory.analysis import Analysis, analyze
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bregman_l1 import BregmanProjection, InfeasibleError, L1Minimization, LinearSystem, certify, solve
 from bregman_l1.errors import BackendError
-from bregman_l1.feasible_set import farkas_vector, separates
+from bregman_l1.polyhedron.feasible_set import farkas_vector, separates
 from bregman_l1.theory import analyze
 from bregman_l1.theory.alpha_plan import crossing
 

@@ -28,9 +28,9 @@ from bregman_l1 import (
     backends,
     solve,
 )
-from bregman_l1.backends import conic, registry
-from bregman_l1.backends.newton import NewtonBackend
-from bregman_l1.backends.registry import make_backend
+from bregman_l1._backends import conic, registry
+from bregman_l1._backends.newton import NewtonBackend
+from bregman_l1._backends.registry import make_backend
 from bregman_l1.outcome import Outcome
 
 CONIC = ["ecos", "scs", "clarabel"]
@@ -247,7 +247,7 @@ def test_every_cvxpy_status_is_mapped():
 
 
 def test_every_native_status_is_mapped():
-    from bregman_l1.backends import newton as native
+    from bregman_l1._backends import newton as native
 
     assert set(native.OUTCOMES) == set(native.Status)
 

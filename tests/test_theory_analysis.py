@@ -10,9 +10,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from bregman_l1 import solve
 from bregman_l1.cli.analyze import analyze as analyze_command
 from bregman_l1.errors import InvalidProblemError, NotAdmissibleError, NotCertifiedWarning
-from bregman_l1.solve import solve
 from bregman_l1.system import LinearSystem
 from bregman_l1.theory.analysis import analyze
 

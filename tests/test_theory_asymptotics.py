@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bregman_l1 import solve
 from bregman_l1.errors import InvalidProblemError
+from bregman_l1.polyhedron.kernel_cone import KernelCone
+from bregman_l1.polyhedron.maximum_entropy import entropy, maximise_entropy
 from bregman_l1.problems import BregmanProjection
-from bregman_l1.problems.kernel_cone import KernelCone
-from bregman_l1.problems.maximum_entropy import entropy, maximise_entropy
-from bregman_l1.solve import solve
 from bregman_l1.system import LinearSystem
 from bregman_l1.theory.analysis import analyze
 from bregman_l1.theory.asymptotics import leading_layer

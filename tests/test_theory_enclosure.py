@@ -6,9 +6,9 @@ import mpmath as mp
 import numpy as np
 import pytest
 
+from bregman_l1 import solve
 from bregman_l1.errors import InvalidProblemError
 from bregman_l1.problems import BregmanProjection
-from bregman_l1.solve import solve
 from bregman_l1.system import LinearSystem
 from bregman_l1.theory.analysis import analyze
 from bregman_l1.theory.enclosure import Enclosure

@@ -7,10 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bregman_l1.cli.analyze import analyze
-from bregman_l1.cli.demo import backends, demo
-from bregman_l1.cli.solve import solve
-from bregman_l1.cli.studies import compare, sweep
+from bregman_l1.cli import analyze, demo, solve, studies
 
 app = typer.Typer(
     name="bregman-l1",
@@ -35,5 +32,5 @@ def main(
     """Entropy Bregman projections at any scale, each answer certified."""
 
 
-for _command in (solve, analyze, compare, sweep, demo, backends):
+for _command in (solve.solve, analyze.analyze, studies.compare, studies.sweep, demo.demo, demo.backends):
     app.command()(_command)

@@ -8,13 +8,13 @@ import numpy as np
 import typer
 from rich.table import Table
 
-from bregman_l1.backends.registry import backends as list_backends
+from bregman_l1._backends.registry import backends as list_backends
+from bregman_l1._solve import solve
 from bregman_l1.cli.reporting import ExitCode, console, reports_errors
 from bregman_l1.path import projection_path
 from bregman_l1.problems import L1Minimization, NullSpaceConstant
 from bregman_l1.problems.nullspace import Kind
 from bregman_l1.solution import Solution
-from bregman_l1.solve import solve
 from bregman_l1.system import LinearSystem
 
 _DECADES = (0, 2, 4, 8, 16, 30, 100, 300, 1000)

@@ -9,11 +9,11 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from bregman_l1._solve import solve as solve_problem
 from bregman_l1.cli.files import check_output, read_array, read_vector, write_solution
 from bregman_l1.cli.reporting import ExitCode, reports_errors, to_json
 from bregman_l1.errors import InvalidProblemError
 from bregman_l1.problems import BregmanProjection, L1Minimization, Problem
-from bregman_l1.solve import solve as solve_problem
 from bregman_l1.system import LinearSystem
 
 

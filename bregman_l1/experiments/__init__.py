@@ -1,11 +1,11 @@
 """Studies: random ensembles, solver comparisons and Monte-Carlo sweeps."""
 
 from bregman_l1.experiments import ensembles
-from bregman_l1.experiments.compare import compare
+from bregman_l1.experiments._compare import compare
+from bregman_l1.experiments._sweep import sweep
 from bregman_l1.experiments.comparison import Comparison, Profile, Run
 from bregman_l1.experiments.store import Record, Store
 from bregman_l1.experiments.study import Study, load_study, shipped_studies
-from bregman_l1.experiments.sweep import sweep
 
 __all__ = [
     "Comparison",

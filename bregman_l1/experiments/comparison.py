@@ -9,8 +9,8 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bregman_l1._types import Vector
 from bregman_l1.experiments.store import dumps
 from bregman_l1.experiments.tables import text_table, write_csv, write_parquet
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Sequence
 
-Vector = NDArray[np.float64]
 
 # What the solvers say of an answer they vouch for.
 _CLAIMS_OF_SUCCESS = ("optimal", "converged")

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 from scipy.fft import idct
 from scipy.optimize import nnls
 
+from bregman_l1._types import Matrix, Vector
 from bregman_l1.errors import StudyError
 from bregman_l1.experiments.nearest import refuse_unknown
 from bregman_l1.system import LinearSystem
@@ -28,8 +28,7 @@ from bregman_l1.system import LinearSystem
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-Vector = NDArray[np.float64]
-Matrix: TypeAlias = NDArray[np.float64] | sp.csc_array
+Design: TypeAlias = Matrix | sp.csc_array
 
 # Images of handwritten digits in scikit-learn: 1797 of 64 pixels, 61 of which are not blank in all of them.
 _DIGITS_IMAGES, _DIGITS_PIXELS = 1797, 61
@@ -124,7 +123,7 @@ class Ensemble:
     """A distribution of matrices: what it is, how it is drawn, and which shapes it has."""
 
     summary: str
-    matrix: Callable[[Recipe, np.random.Generator], Matrix]
+    matrix: Callable[[Recipe, np.random.Generator], Design]
     check: Callable[[Recipe], None] | None = None
 
 
@@ -224,22 +223,22 @@ def _spread_values(recipe: Recipe, rng: np.random.Generator) -> Vector:
     return np.asarray(float(recipe.kappa) ** rng.permutation(exponents))
 
 
-def _nearest_feasible(A: Matrix, y: Vector) -> Vector:
+def _nearest_feasible(A: Design, y: Vector) -> Vector:
     """Return y if it lies in the cone {A x : x >= 0} up to rounding, else its projection onto the cone."""
     dense = A if isinstance(A, np.ndarray) else A.toarray()
     x, distance = nnls(dense, y, maxiter=10 * dense.shape[1])
     return y if distance <= 1e-12 * np.linalg.norm(y) else np.asarray(dense @ x)
 
 
-def _gaussian(recipe: Recipe, rng: np.random.Generator) -> Matrix:
+def _gaussian(recipe: Recipe, rng: np.random.Generator) -> Design:
     return rng.standard_normal((recipe.N, recipe.d))
 
 
-def _rademacher(recipe: Recipe, rng: np.random.Generator) -> Matrix:
+def _rademacher(recipe: Recipe, rng: np.random.Generator) -> Design:
     return rng.choice((-1.0, 1.0), size=(recipe.N, recipe.d))
 
 
-def _uniform(recipe: Recipe, rng: np.random.Generator) -> Matrix:
+def _uniform(recipe: Recipe, rng: np.random.Generator) -> Design:
     return rng.random((recipe.N, recipe.d))
 
 
@@ -253,20 +252,20 @@ def _random_rows(recipe: Recipe, rng: np.random.Generator) -> sp.csc_array:
     return pattern
 
 
-def _sparse(recipe: Recipe, rng: np.random.Generator) -> Matrix:
+def _sparse(recipe: Recipe, rng: np.random.Generator) -> Design:
     pattern = _random_rows(recipe, rng)
     pattern.data = rng.standard_normal(pattern.nnz)
     return pattern
 
 
-def _partial_dct(recipe: Recipe, rng: np.random.Generator) -> Matrix:
+def _partial_dct(recipe: Recipe, rng: np.random.Generator) -> Design:
     # Frequency 0 is left out: with a constant row sum x is fixed and there is nothing to minimise.
     frequencies = 1 + np.sort(rng.choice(recipe.d - 1, recipe.N, replace=False))
     transform = idct(np.eye(recipe.d), norm="ortho", axis=0).T
     return np.asarray(transform[frequencies] * np.sqrt(recipe.d / recipe.N))
 
 
-def _transport(recipe: Recipe, rng: np.random.Generator) -> Matrix:
+def _transport(recipe: Recipe, rng: np.random.Generator) -> Design:
     sources, sinks = _transport_shape(recipe.N, recipe.d)
     plan = np.arange(recipe.d)
     rows = np.column_stack((plan // sinks, sources + plan % sinks)).ravel()
@@ -290,7 +289,7 @@ def _check_transport(recipe: Recipe) -> None:
     )
 
 
-def _digits(recipe: Recipe, rng: np.random.Generator) -> Matrix:
+def _digits(recipe: Recipe, rng: np.random.Generator) -> Design:
     images = _digit_images()
     informative = np.flatnonzero(images.any(axis=0))
     pixels = np.sort(rng.choice(informative, recipe.N, replace=False))

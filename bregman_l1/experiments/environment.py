@@ -10,7 +10,7 @@ from typing import Any
 from threadpoolctl import threadpool_info
 
 import bregman_l1
-from bregman_l1.backends.registry import backends
+from bregman_l1._backends.registry import backends
 
 
 def environment(threads: int) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bregman_l1._types import Vector
 from bregman_l1.errors import InvalidProblemError, UndefinedConstantError
 from bregman_l1.flow.descent import Descent, gradient_descent
 from bregman_l1.flow.flow import Flow, Integrator, gradient_flow
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from bregman_l1.system import LinearSystem
-
-Vector = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bregman_l1._solve import solve
+from bregman_l1._types import Vector
 from bregman_l1.errors import InvalidProblemError, NotCertifiedWarning
 from bregman_l1.flow.start import count, initial_log_alpha, positive
 from bregman_l1.flow.status import FlowStatus
 from bregman_l1.problems.projection import BregmanProjection
 from bregman_l1.progress import ProgressBar
-from bregman_l1.solve import solve
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from bregman_l1.solution import Solution
     from bregman_l1.system import LinearSystem
 
-Vector = NDArray[np.float64]
 
 # The default step is this share of the stable range: an entry that grows overshoots its end and raises
 # the curvature on the way.

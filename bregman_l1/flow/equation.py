@@ -21,15 +21,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bregman_l1._types import Matrix, Vector
 from bregman_l1.newton.basis import blocks, near_maximal_basis
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
 
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
 
 # Entries that are zero at the projection die out like 1/time; for the order of sizes they come last.
 _FOLDS_BELOW = 40.0
@@ -116,7 +114,7 @@ def flow_equation(system: LinearSystem, log_alpha: float, log_end: Vector) -> Fl
 
 
 def _ceiling(log_alpha: float, log_end: Vector, n_entries: int) -> float:
-    """Bound log x along the flow, with room to spare.
+    """Bound log x along the flow, with a margin.
 
     The Bregman distance D of the end e from x(time) falls from its value at alpha * 1 on. Each entry alone
     gives x - e + e log(e / x) <= D, and so x <= max(4 e, 2.5 D).

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.integrate import BDF, LSODA, DenseOutput, OdeSolution, Radau
 
+from bregman_l1._solve import solve
+from bregman_l1._types import Mask, Matrix, Vector
 from bregman_l1.errors import BackendError, InvalidProblemError, NotCertifiedWarning
 from bregman_l1.flow.equation import FlowEquation, flow_equation
 from bregman_l1.flow.start import initial_log_alpha, positive
 from bregman_l1.flow.status import FlowStatus
 from bregman_l1.problems.projection import BregmanProjection
-from bregman_l1.solve import solve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from bregman_l1.solution import Solution
     from bregman_l1.system import LinearSystem
 
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
 Integrator = Literal["Radau", "BDF", "LSODA"]
 
 _INTEGRATORS: dict[str, Any] = {"Radau": Radau, "BDF": BDF, "LSODA": LSODA}
@@ -134,7 +133,7 @@ class Flow:
         late = np.flatnonzero(step > 0)
         G = self.equation.matrix[:, late]
 
-        def reached(times: Vector) -> NDArray[np.bool_]:
+        def reached(times: Vector) -> Mask:
             growth = np.einsum("ki,ki->i", G, self._state(times))
             return np.asarray(self.equation.log_origin[late] + growth >= threshold[late], dtype=np.bool_)
 
@@ -254,7 +253,7 @@ class _Goal:
     """The projection, over the entries that are positive there, and the tolerances that say one is at it."""
 
     equation: FlowEquation
-    matter: NDArray[np.bool_]
+    matter: Mask
     log_end: Vector
     log_error: float
     loss: float
@@ -315,7 +314,7 @@ def _integrate(
     )
 
 
-def _earliest(low: Vector, high: Vector, reached: Callable[[Vector], NDArray[np.bool_]]) -> Vector:
+def _earliest(low: Vector, high: Vector, reached: Callable[[Vector], Mask]) -> Vector:
     """Bisect each interval for the time from which ``reached`` holds, as it does at its high end."""
     for _ in range(_BISECTIONS):
         middle = low + (high - low) / 2
@@ -365,7 +364,7 @@ def _observe(system: LinearSystem, log_end: Vector, equation: FlowEquation, w: V
     return equation.loss(w), total, dual_objective, float(away.sum())
 
 
-def _first(reached: NDArray[np.bool_]) -> int:
+def _first(reached: Mask) -> int:
     return int(np.argmax(reached)) if reached.any() else -1
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bregman_l1.feasible_set import maximal_support
+from bregman_l1.polyhedron.feasible_set import maximal_support
 
 if TYPE_CHECKING:
     from bregman_l1.newton.basis import Basis

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bregman_l1.errors import BackendError, InfeasibleError
-from bregman_l1.feasible_set import exposes
 from bregman_l1.newton.basis import Basis, blocks, near_maximal_basis
 from bregman_l1.newton.forced_zeros import ForcedZeros, by_linear_program, read_tableau
 from bregman_l1.newton.scale_free import Direction, Iterate, Line, Linearisation, Tableau, make_tableau
 from bregman_l1.newton.status import Budget, Status
 from bregman_l1.newton.strip import compressed
+from bregman_l1.polyhedron.feasible_set import exposes
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem

@@ -1,4 +1,4 @@
-"""The one door to matplotlib."""
+"""The one place that imports matplotlib."""
 
 from __future__ import annotations
 

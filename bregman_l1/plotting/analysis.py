@@ -6,8 +6,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from bregman_l1._types import Vector
 from bregman_l1.errors import InvalidProblemError, NotAdmissibleError
 from bregman_l1.plotting._matplotlib import pyplot
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from bregman_l1.theory.analysis import Analysis
     from bregman_l1.theory.bounds import LowerForm
 
-Vector = NDArray[np.float64]
 
 _LOG_TEN = float(np.log(10.0))
 _POINTS = 40
@@ -68,11 +68,11 @@ def _draw_deviation(axes: Axes, analysis: Analysis, levels: Vector) -> None:
     low = np.array([enclosure.log_lower for enclosure in enclosures])
     high = np.array([enclosure.log_upper for enclosure in enclosures])
     truth = _logs(analysis.log_deviation, levels)
-    floor = np.where(np.isfinite(low), low, np.nanmin(truth))
+    lowest = np.where(np.isfinite(low), low, np.nanmin(truth))
     ten = levels / _LOG_TEN
     axes.fill_between(
         ten,
-        floor / _LOG_TEN,
+        lowest / _LOG_TEN,
         high / _LOG_TEN,
         facecolor="#aec7e8",
         edgecolor="#aec7e8",

@@ -7,7 +7,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import ndtr
 
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from bregman_l1.experiments.comparison import Comparison, Run
     from bregman_l1.experiments.store import Record
 
-Vector = NDArray[np.float64]
 
 # Errors below rounding, and exact zeros, are drawn here.
 _SMALLEST_ERROR, _LARGEST_ERROR = 1e-17, 1e6

@@ -5,11 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from bregman_l1._types import EPS, Vector
 from bregman_l1.certificate import Certificate, Check
-from bregman_l1.feasible_set import NEGLIGIBLE, DualCertificate, dual_certificate
-from bregman_l1.minimiser import (
+from bregman_l1.claim import Claim
+from bregman_l1.outcome import Outcome
+from bregman_l1.polyhedron.feasible_set import (
+    INFEASIBILITY,
+    NEGLIGIBLE,
+    DualCertificate,
+    dual_certificate,
+    infeasibility,
+)
+from bregman_l1.polyhedron.minimiser import (
     completed_vertex,
     feasible_nearby,
     l1_program,
@@ -18,17 +27,15 @@ from bregman_l1.minimiser import (
     unscaled,
     unscaled_dual,
 )
-from bregman_l1.outcome import Outcome
-from bregman_l1.problems.base import Claim, Problem
-from bregman_l1.problems.checking import INFEASIBILITY, checked_cost, checked_system, infeasibility
+from bregman_l1.problems.base import Problem
+from bregman_l1.system import checked_system
+from bregman_l1.validation import checked_cost
 
 if TYPE_CHECKING:
     import cvxpy as cp
 
-    from bregman_l1.linear_program import LinearProgram, LinearProgramAnswer
+    from bregman_l1.polyhedron.linear_program import LinearProgram, LinearProgramAnswer
     from bregman_l1.system import LinearSystem
-
-Vector = NDArray[np.float64]
 
 
 class L1Minimization(Problem):
@@ -181,7 +188,7 @@ class L1Minimization(Problem):
 
 
 # Share of the terms of a sum that is rounding.
-_ROUNDING = 64 * float(np.finfo(np.float64).eps)
+_ROUNDING = 64 * EPS
 _NOT_FINITE = Check(value=np.inf, tolerance=0.0, meaning="entries that are NaN or infinite")
 
 

@@ -8,27 +8,27 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from bregman_l1._types import Index, Matrix, Vector
 from bregman_l1.certificate import Certificate, Check
+from bregman_l1.claim import Claim
 from bregman_l1.errors import InvalidProblemError, UndefinedConstantError
-from bregman_l1.linear_program import (
+from bregman_l1.polyhedron.kernel_cone import EMPTY_BASE, KernelCone, kernel_cone
+from bregman_l1.polyhedron.linear_program import (
     LinearProgram,
     LinearProgramAnswer,
     LinearProgramSettings,
     solve_linear_program,
 )
-from bregman_l1.problems.base import Claim, Problem
-from bregman_l1.problems.checking import checked_system
-from bregman_l1.problems.kernel_cone import EMPTY_BASE, KernelCone, kernel_cone
+from bregman_l1.problems.base import Problem
+from bregman_l1.system import checked_system
 
 if TYPE_CHECKING:
     import cvxpy as cp
 
     from bregman_l1.system import LinearSystem
 
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
 Kind = Literal["rho", "rho_tilde", "rho_minus"]
 
 _FORMULAS = {
@@ -221,7 +221,7 @@ class NullSpaceConstant(Problem):
         rounding = _ONE_SIDED * float(np.abs(self._cone.B).max(initial=0.0))
         return np.where(high > rounding, high, 0.0), np.where(-low > rounding, -low, 0.0)
 
-    def _mixed(self) -> NDArray[np.intp]:
+    def _mixed(self) -> Index:
         most, least = self._limits()
         return np.flatnonzero((most > 0) & (least > 0))
 
@@ -306,7 +306,7 @@ class NullSpaceConstant(Problem):
         size = np.abs(A_S).T @ np.abs(dual) + np.abs(pattern)
         return bool((np.abs(A_S.T @ dual - pattern) <= tol * np.where(size > 0, size, 1.0)).all())
 
-    def _enumerated_bound(self, mixed: NDArray[np.intp]) -> float:
+    def _enumerated_bound(self, mixed: Index) -> float:
         most, least = self._limits()
         pattern = np.where(least > 0, -1.0, np.where(most > 0, 1.0, 0.0))
         bounds = []

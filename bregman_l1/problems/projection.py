@@ -7,23 +7,23 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from bregman_l1._types import Vector
+from bregman_l1.claim import Claim
 from bregman_l1.errors import InvalidProblemError
 from bregman_l1.newton import Status, project
 from bregman_l1.outcome import Outcome
-from bregman_l1.problems.base import Claim, Problem
-from bregman_l1.problems.checking import checked_cost, checked_system
+from bregman_l1.problems.base import Problem
 from bregman_l1.problems.projection_residuals import ProjectionResiduals
 from bregman_l1.scale import LARGEST_LOG, natural_log_alpha
-from bregman_l1.system import LinearSystem
+from bregman_l1.system import LinearSystem, checked_system
+from bregman_l1.validation import checked_cost
 
 if TYPE_CHECKING:
     import cvxpy as cp
 
     from bregman_l1.certificate import Certificate
-
-Vector = NDArray[np.float64]
 
 
 _LARGEST_EXPONENT = 709.0

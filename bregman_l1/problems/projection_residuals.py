@@ -6,23 +6,20 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bregman_l1._types import EPS, Mask, Vector
 from bregman_l1.certificate import Certificate, Check
 from bregman_l1.errors import BackendError
-from bregman_l1.feasible_set import exposes, maximal_support
-from bregman_l1.newton import fit, step_from_misfit
-from bregman_l1.problems.checking import INFEASIBILITY, infeasibility
+from bregman_l1.newton import step_from_misfit
+from bregman_l1.newton.fit import fit
+from bregman_l1.polyhedron.feasible_set import INFEASIBILITY, exposes, infeasibility, maximal_support
 
 if TYPE_CHECKING:
-    from bregman_l1.newton import Fit
-    from bregman_l1.problems.base import Claim
+    from bregman_l1.claim import Claim
+    from bregman_l1.newton.fit import Fit
     from bregman_l1.problems.projection import BregmanProjection
 
-Vector = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
-_EPS = float(np.finfo(np.float64).eps)
 # lam'y is taken from a basis where the rounding error of the sum could exceed this share of the objective.
 _ROUNDINGS = 64
 _NEGLIGIBLE = 1e-12
@@ -156,7 +153,7 @@ class ProjectionResiduals:
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             size = float(x @ (1.0 + np.abs(self._ratio)))
             at = self._fit
-            if _EPS * float(np.abs(at.dual) @ np.abs(self._system.y)) > _NEGLIGIBLE * size:
+            if EPS * float(np.abs(at.dual) @ np.abs(self._system.y)) > _NEGLIGIBLE * size:
                 at = fit(self._system, self._ratio, on)
             distances = x * (np.expm1(-at.misfit) + at.misfit)
             slack = x @ (self._ratio - at.misfit) - at.through_y
@@ -171,7 +168,7 @@ class ProjectionResiduals:
         if not np.isfinite(lam).all():
             return np.inf
         misfit = np.abs(self._ratio - self._system.rmatvec(lam))
-        rounding = _ROUNDINGS * _EPS * (self._system.abs_rmatvec(np.abs(lam)) + np.abs(self._ratio))
+        rounding = _ROUNDINGS * EPS * (self._system.abs_rmatvec(np.abs(lam)) + np.abs(self._ratio))
         return float((np.maximum(misfit - rounding, 0.0) / self._spread)[self.positive].max())
 
     def _remarks(self) -> tuple[str, ...]:

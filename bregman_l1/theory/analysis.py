@@ -7,14 +7,15 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
+from bregman_l1._solve import solve
+from bregman_l1._types import Index, Vector
 from bregman_l1.errors import BackendError, InvalidProblemError, NotAdmissibleError, UndefinedConstantError
-from bregman_l1.problems.kernel_cone import EMPTY_BASE
+from bregman_l1.polyhedron.kernel_cone import EMPTY_BASE
 from bregman_l1.problems.projection import BregmanProjection
 from bregman_l1.scale import natural_log_alpha
-from bregman_l1.solve import solve
 from bregman_l1.theory.alpha_plan import AlphaPlan, crossing
 from bregman_l1.theory.asymptotics import (
     Layer,
@@ -36,12 +37,10 @@ if TYPE_CHECKING:
     from bregman_l1.problems.nullspace import Kind
     from bregman_l1.system import LinearSystem
 
-Vector = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 # Below this relative change of x_S its first order is all of it in floating point.
 _FIRST_ORDER = 1e-8
-# Room for the constants in the growth of x(alpha) as alpha becomes large.
+# Allowance for the constants in the growth of x(alpha) as alpha becomes large.
 _E_FOLDS = 60.0
 
 

@@ -15,18 +15,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bregman_l1._types import Mask, Matrix, Vector
 from bregman_l1.errors import BackendError
 from bregman_l1.frozen import FrozenArrays
-from bregman_l1.problems.kernel_cone import RANK_TOLERANCE, BasePoint, KernelCone
-from bregman_l1.problems.maximum_entropy import entropy, maximise_entropy
+from bregman_l1.polyhedron.kernel_cone import RANK_TOLERANCE, BasePoint, KernelCone
+from bregman_l1.polyhedron.maximum_entropy import entropy, maximise_entropy
 from bregman_l1.theory.limit import Limit, negligible
-
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
-Index = NDArray[np.intp]
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -14,14 +14,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bregman_l1.errors import InvalidProblemError, NotAdmissibleError
 
 if TYPE_CHECKING:
     from bregman_l1.theory.constants import Constant
 
-Vector = NDArray[np.float64]
 LowerForm = Literal["corrected", "printed"]
 
 

@@ -7,20 +7,20 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from bregman_l1._types import Vector
+from bregman_l1.claim import Claim
 from bregman_l1.errors import BackendError, InvalidProblemError
 from bregman_l1.frozen import FrozenArrays
-from bregman_l1.linear_program import LinearProgramSettings, solve_linear_program
-from bregman_l1.problems.base import Claim
-from bregman_l1.problems.kernel_cone import BasePoint, KernelCone, kernel_cone
+from bregman_l1.polyhedron.kernel_cone import BasePoint, KernelCone, kernel_cone
+from bregman_l1.polyhedron.linear_program import LinearProgramSettings, solve_linear_program
 from bregman_l1.problems.nullspace import Kind, NullSpaceConstant
 from bregman_l1.theory.left_inverse import left_inverse_bound
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
 
-Vector = NDArray[np.float64]
 
 # A constant whose two ends agree to this share of its size is exact.
 EXACT = 1e-9

@@ -30,12 +30,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bregman_l1._types import EPS, Matrix, Vector
 from bregman_l1.errors import UndefinedConstantError
 from bregman_l1.newton import project
-from bregman_l1.problems.kernel_cone import RANK_TOLERANCE
-from bregman_l1.problems.maximum_entropy import EntropyMaximum, maximise_entropy
+from bregman_l1.polyhedron.kernel_cone import RANK_TOLERANCE
+from bregman_l1.polyhedron.maximum_entropy import EntropyMaximum, maximise_entropy
 from bregman_l1.theory.logarithms import exponential, log_plus
 from bregman_l1.theory.neighbourhood import Neighbourhood, neighbourhood
 
@@ -45,10 +45,7 @@ if TYPE_CHECKING:
     from bregman_l1.theory.asymptotics import Layer
     from bregman_l1.theory.limit import Limit
 
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
 
-_EPS = float(np.finfo(np.float64).eps)
 _ROUNDING = 4.0
 _NARROWINGS = 20
 _WIDE = 0.1
@@ -160,7 +157,7 @@ class Encloser:
         )
         if enclosure.log_width <= _WIDE:
             return enclosure
-        error = _EPS * (_ROUNDING + self._limit.cone.condition) * float(self._limit.x_S.sum())
+        error = EPS * (_ROUNDING + self._limit.cone.condition) * float(self._limit.x_S.sum())
         return enclosure.met_with(self._around(log_alpha).distance_to(self._limit.x, error))
 
     def log_upper(self, log_alpha: float) -> float:
@@ -215,7 +212,7 @@ class Encloser:
 
     def _margin(self, log_alpha: float) -> float:
         """Bound what rounding in B, C, x* and the exponentials can change in a value of F."""
-        relative = _EPS * (_ROUNDING + self._limit.cone.condition)
+        relative = EPS * (_ROUNDING + self._limit.cone.condition)
         return relative * (abs(log_alpha) * self._cost_size + self._tilt_size) + self._limit_error
 
     @cached_property

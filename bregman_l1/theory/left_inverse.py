@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 
-from bregman_l1.linear_program import LinearProgram, LinearProgramSettings, solve_linear_program
+from bregman_l1.polyhedron.linear_program import LinearProgram, LinearProgramSettings, solve_linear_program
 
 if TYPE_CHECKING:
     from bregman_l1.problems.nullspace import NullSpaceConstant

@@ -7,26 +7,24 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from bregman_l1._types import EPS, Index, Matrix, Vector
 from bregman_l1.errors import UndefinedConstantError
-from bregman_l1.feasible_set import maximal_support
 from bregman_l1.frozen import FrozenArrays
-from bregman_l1.minimiser import l1_vertex, remainder
 from bregman_l1.newton import project
-from bregman_l1.problems.checking import checked_cost, checked_system
-from bregman_l1.problems.kernel_cone import RANK_TOLERANCE, BasePoint, KernelCone, kernel_cone
+from bregman_l1.polyhedron.feasible_set import maximal_support
+from bregman_l1.polyhedron.kernel_cone import RANK_TOLERANCE, BasePoint, KernelCone, kernel_cone
+from bregman_l1.polyhedron.minimiser import l1_vertex, remainder
+from bregman_l1.system import checked_system
+from bregman_l1.validation import checked_cost
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
 
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 # A reduced cost below this share of its terms is zero: its column belongs to the optimal face.
 FACE_TOLERANCE = 1e-9
-_EPS = float(np.finfo(np.float64).eps)
 _LONG_EPS = float(np.finfo(np.longdouble).eps)
 
 
@@ -99,9 +97,9 @@ class Limit(FrozenArrays):
         """Bound on the relative error of each entry of x_S, shape (|S|,), from what is left of y - A x."""
         A, x = self.cone.A_S, self.x_S
         residual = remainder(A, x, self.cone.y)
-        noise = (x.size + 2) * _LONG_EPS * (np.abs(A) @ x) + _EPS * self.cone.condition * np.abs(residual)
+        noise = (x.size + 2) * _LONG_EPS * (np.abs(A) @ x) + EPS * self.cone.condition * np.abs(residual)
         error = np.abs(self._left_inverse @ residual) + np.abs(self._left_inverse) @ noise
-        return np.asarray(error / x + _EPS)
+        return np.asarray(error / x + EPS)
 
     @cached_property
     def steepest(self) -> BasePoint:

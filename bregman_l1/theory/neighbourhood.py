@@ -15,14 +15,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg as sla
-from numpy.typing import NDArray
 
+from bregman_l1._types import EPS, Index, Mask, Matrix, Vector
 from bregman_l1.system import LinearSystem
 
-Vector = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-
-_EPS = float(np.finfo(np.float64).eps)
 _LARGEST_EXPONENT = 600.0
 # Eigenvalues of the scaled Gram matrix, relative to the largest: below the first a row of A depends on others;
 # between the two nothing is proved.
@@ -47,14 +43,14 @@ class Neighbourhood:
     rounding: float
     gap: float
 
-    def sum_over(self, index: Mask | NDArray[np.intp]) -> tuple[float, float]:
+    def sum_over(self, index: Mask | Index) -> tuple[float, float]:
         """Bound the sum of the entries of x(alpha) with the given indices."""
         total = float(self.z[index].sum())
         if not np.isfinite(self.gap) or total <= 0.0:
             return 0.0, np.inf
         share = self.gap / total
         root = float(np.sqrt(share * share + 18 * share))
-        slack = self.rounding + self.z.size * _EPS
+        slack = self.rounding + self.z.size * EPS
         return max(0.0, total * (1 + (share - root) / 3) * (1 - slack)), total * (1 + (share + root) / 3) * (1 + slack)
 
     def distance_to(self, point: Vector, error: float) -> tuple[float, float]:
@@ -65,7 +61,7 @@ class Neighbourhood:
         total = float(self.z.sum())
         largest = self.sum_over(self.z > 0)[1]
         moved = float(np.sqrt((4 * total + 2 * largest) / 3 * self.gap))
-        slack = moved + error + (self.rounding + self.z.size * _EPS) * (total + float(np.abs(point).sum()))
+        slack = moved + error + (self.rounding + self.z.size * EPS) * (total + float(np.abs(point).sum()))
         return max(0.0, distance - slack), distance + slack
 
 
@@ -85,19 +81,19 @@ def neighbourhood(system: LinearSystem, log_prior: Vector, dual: Vector, positiv
     sizes = np.abs(A)
     log_z = log_prior[positive] + A.T @ dual
     terms = np.abs(log_prior[positive]) + sizes.T @ np.abs(dual) + 1.0
-    rounding = float((A.shape[0] + 2) * _EPS * terms.max())
+    rounding = float((A.shape[0] + 2) * EPS * terms.max())
     z = np.zeros(positive.size)
     if log_z.max() > _LARGEST_EXPONENT:
         return Neighbourhood(z=z, rounding=rounding, gap=np.inf)
     with np.errstate(under="ignore"):
         z[positive] = np.exp(log_z)
     weights = z[positive]
-    noise = (rounding + A.shape[1] * _EPS) * (sizes @ weights) + _EPS * np.abs(system.y)
+    noise = (rounding + A.shape[1] * EPS) * (sizes @ weights) + EPS * np.abs(system.y)
     residual = np.abs(system.y - A @ weights) + noise
     return Neighbourhood(z=z, rounding=rounding, gap=_distance_to_feasible(A, weights, residual))
 
 
-def _distance_to_feasible(A: NDArray[np.float64], weights: Vector, residual: Vector) -> float:
+def _distance_to_feasible(A: Matrix, weights: Vector, residual: Vector) -> float:
     """Bound D(x, z) for the nearest feasible x, whatever the signs of the residual; inf where that fails."""
     with np.errstate(under="ignore"):
         gram = (A * weights) @ A.T

@@ -17,26 +17,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.linalg as sla
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from bregman_l1._types import EPS, Index, Mask, Matrix, Vector
 from bregman_l1.errors import BackendError, InvalidProblemError, UndefinedConstantError
-from bregman_l1.linear_program import LinearProgram, LinearProgramAnswer, solve_verified_later
 from bregman_l1.outcome import Outcome
-from bregman_l1.problems.maximum_entropy import maximise_entropy
-from bregman_l1.problems.units import power_of_two, row_units
+from bregman_l1.polyhedron.linear_program import LinearProgram, LinearProgramAnswer, solve_verified_later
+from bregman_l1.polyhedron.maximum_entropy import maximise_entropy
+from bregman_l1.polyhedron.units import power_of_two, row_units
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
 
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
-Index = NDArray[np.intp]
-Mask = NDArray[np.bool_]
 
 # Singular values below RANK_TOLERANCE (relative) are zero; entries of B and C below ROUNDING times the
 # error bound of their own computation are zero: a float matrix is never exactly in a given span.
 RANK_TOLERANCE = 1e-10
-ROUNDING = 32 * float(np.finfo(np.float64).eps)
+ROUNDING = 32 * EPS
 _VERTEX_SUPPORT = 1e-9
 _STEPS_TO_INTERIOR = 12
 _SAFELY = 1e-4

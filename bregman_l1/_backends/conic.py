@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
-from bregman_l1.backends.base import Backend, Support
+from bregman_l1._backends.base import Backend, Support
+from bregman_l1.claim import Claim
 from bregman_l1.errors import WHAT_TO_TRY, BackendError, InvalidOptionError
 from bregman_l1.outcome import Outcome
-from bregman_l1.problems.base import Claim, Problem
+from bregman_l1.problems.base import Problem
 
 OUTCOMES = {
     "optimal": Outcome.OPTIMAL,

@@ -1,4 +1,4 @@
-"""What every problem checks: the arguments it is given, and whether a vector is feasible."""
+"""Checks of arguments: each returns its argument as the type it should be, or says what is wrong with it."""
 
 from __future__ import annotations
 
@@ -7,19 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bregman_l1._types import Vector
 from bregman_l1.errors import InvalidOptionError, InvalidProblemError
 from bregman_l1.frozen import frozen
 from bregman_l1.scale import is_real
-from bregman_l1.system import LinearSystem
-
-Vector = NDArray[np.float64]
-
-
-def checked_system(system: Any) -> LinearSystem:
-    """Return the system, or raise InvalidProblemError if it is something else."""
-    if not isinstance(system, LinearSystem):
-        raise InvalidProblemError(f"the system must be a LinearSystem(A, y), got {type(system).__name__}")
-    return system
 
 
 def checked_tolerance(tol: Any) -> float:
@@ -55,19 +46,3 @@ def checked_cost(cost: ArrayLike | None, length: int) -> Vector:
     if bad.size:
         raise InvalidProblemError(f"cost[{bad[0]}] is {vector[bad[0]]}; every entry must be finite")
     return frozen(vector)
-
-
-INFEASIBILITY = "|A x - y|_i / (|A||x| + |y|)_i, max (-x) / max |x|"
-
-
-def infeasibility(system: LinearSystem, x: Vector) -> float:
-    """How far x is from {x >= 0 : A x = y}: the componentwise backward error of x and of its nonnegative part.
-
-    The two differ by what the negative entries contribute to the equations, at its own scale in each row. The
-    sizes of the negative entries themselves count too, for columns of A that are zero.
-    """
-    if not x.min() < 0.0:
-        return system.residual(x)
-    weighted = x * system.equilibration()[1]
-    negative = -weighted.min() / np.abs(weighted).max()
-    return float(max(system.residual(x), system.residual(np.maximum(x, 0.0)), negative))

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
+from bregman_l1._types import EPS, Mask, Matrix, Vector
 from bregman_l1.errors import BackendError, InvalidProblemError
-from bregman_l1.feasible_set import SEPARATION, equilibrated, require_feasible
-from bregman_l1.linear_program import LinearProgram, solve_linear_program, solve_verified_later
 from bregman_l1.outcome import Outcome
+from bregman_l1.polyhedron.feasible_set import SEPARATION, equilibrated, require_feasible
+from bregman_l1.polyhedron.linear_program import LinearProgram, solve_linear_program, solve_verified_later
 from bregman_l1.system import LinearSystem
-
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 # Entries of a vertex below this, relative to the largest in equilibrated units, are rounding of zero.
 SUPPORT_THRESHOLD = 1e-8
 _REFINED_RESIDUAL = 1e-11
-_EPS = float(np.finfo(np.float64).eps)
 # What a linear program misses in y beyond this many roundings comes from entries too small for its tolerance.
 _ROUNDINGS = 64.0
 _RANK_TOLERANCE = 1e-10
@@ -116,7 +111,7 @@ def completed_vertex(system: LinearSystem, cost: Vector, x: Vector) -> Vector:
         return feasible_nearby(system, np.maximum(x, 0.0))[0]
     A = system.columns(support)
     missing = remainder(A, vertex[support], system.y)
-    noise = _ROUNDINGS * _EPS * (np.abs(A) @ vertex[support] + np.abs(system.y))
+    noise = _ROUNDINGS * EPS * (np.abs(A) @ vertex[support] + np.abs(system.y))
     if (np.abs(missing) <= noise).all():
         return vertex
     small = _small_entries(system, cost, support, np.where(np.abs(missing) > noise, missing, 0.0))
@@ -142,7 +137,7 @@ def feasible_nearby(system: LinearSystem, x: Vector) -> tuple[Vector, float]:
     change : float
         max_j |x'_j - x_j| / x_j over the positive entries; infinite where no solution is near.
     """
-    if system.residual(x) <= _ROUNDINGS * _EPS:
+    if system.residual(x) <= _ROUNDINGS * EPS:
         return x, 0.0
     rows, _ = system.equilibration()
     support = x > 0 if np.count_nonzero(x > 0) <= rows.size else large_entries(system, x)
@@ -207,5 +202,5 @@ def _small_entries(system: LinearSystem, cost: Vector, support: Mask, target: Ve
     return np.where(large, answer.x, 0.0) * size / columns
 
 
-def _with_row(matrix: NDArray[np.float64] | sp.csc_array, row: Vector) -> NDArray[np.float64] | sp.csc_array:
+def _with_row(matrix: Matrix | sp.csc_array, row: Vector) -> Matrix | sp.csc_array:
     return sp.csc_array(sp.vstack([matrix, row[None]])) if sp.issparse(matrix) else np.vstack([matrix, row])

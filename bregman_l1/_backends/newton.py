@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bregman_l1.backends.base import Backend, Support
-from bregman_l1.newton import Status, project, walk
+from bregman_l1._backends.base import Backend, Support
+from bregman_l1.claim import Claim
+from bregman_l1.newton import Status, project
+from bregman_l1.newton.path import walk
 from bregman_l1.outcome import Outcome
-from bregman_l1.problems.base import Claim, Problem
+from bregman_l1.problems.base import Problem
 from bregman_l1.problems.projection import BregmanProjection
 
 if TYPE_CHECKING:

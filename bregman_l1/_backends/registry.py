@@ -13,10 +13,11 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any, overload
 
-from bregman_l1.backends.base import Backend
+from bregman_l1._backends.base import Backend
 from bregman_l1.errors import BackendNotInstalledError, UnknownBackendError, UnsupportedProblemError
 from bregman_l1.problems.base import Problem
 
+_PACKAGE = __name__.rpartition(".")[0]
 _LP, _MILP, _EXP = "linear", "mixed-integer linear", "entropy"
 
 
@@ -46,7 +47,7 @@ class Entry:
 
 def _conic(solver: str, package: str, solves: tuple[str, ...] = (_LP, _EXP)) -> Entry:
     return Entry(
-        module="bregman_l1.backends.conic",
+        module=f"{_PACKAGE}.conic",
         backend="ConicBackend",
         package=package,
         solves=solves,
@@ -55,8 +56,8 @@ def _conic(solver: str, package: str, solves: tuple[str, ...] = (_LP, _EXP)) -> 
 
 
 _ENTRIES = {
-    "newton": Entry(module="bregman_l1.backends.newton", backend="NewtonBackend", package="bregman_l1", solves=(_EXP,)),
-    "highs": Entry(module="bregman_l1.backends.highs", backend="HighsBackend", package="highspy", solves=(_LP, _MILP)),
+    "newton": Entry(module=f"{_PACKAGE}.newton", backend="NewtonBackend", package="bregman_l1", solves=(_EXP,)),
+    "highs": Entry(module=f"{_PACKAGE}.highs", backend="HighsBackend", package="highspy", solves=(_LP, _MILP)),
     "clarabel": _conic("CLARABEL", "clarabel"),
     "ecos": _conic("ECOS", "ecos"),
     "scs": _conic("SCS", "scs"),

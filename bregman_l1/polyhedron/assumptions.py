@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bregman_l1.feasible_set import dual_certificate, maximal_support
-from bregman_l1.minimiser import l1_vertex, other_minimiser
+from bregman_l1._types import Vector
+from bregman_l1.polyhedron.feasible_set import dual_certificate, maximal_support
+from bregman_l1.polyhedron.minimiser import l1_vertex, other_minimiser
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
 
-Vector = NDArray[np.float64]
 
 # Two solutions are different where an entry differs by this share of its size.
 _DISTINCT = 1e-6

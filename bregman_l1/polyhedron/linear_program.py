@@ -1,4 +1,4 @@
-"""The door to HiGHS: linear and mixed-integer linear programs, with duals and bounds.
+"""The one way to HiGHS: linear and mixed-integer linear programs, with duals and bounds.
 
 Everything in the package that needs a linear program comes here, so that HiGHS' options, tolerances,
 statuses and sign conventions are known in one place.
@@ -14,12 +14,11 @@ from typing import Any
 import highspy
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from bregman_l1._types import Mask, Matrix, Vector
 from bregman_l1.errors import InvalidOptionError
 from bregman_l1.outcome import Outcome
-
-Vector = NDArray[np.float64]
 
 # HiGHS refuses feasibility tolerances outside this range.
 _SMALLEST_TOLERANCE, _LARGEST_TOLERANCE = 1e-10, 1e-2
@@ -56,12 +55,12 @@ class LinearProgram:
     """
 
     cost: Vector
-    rows: NDArray[np.float64] | sp.sparray
+    rows: Matrix | sp.sparray
     row_lower: ArrayLike = -np.inf
     row_upper: ArrayLike = np.inf
     lower: ArrayLike = -np.inf
     upper: ArrayLike = np.inf
-    integer: NDArray[np.bool_] | None = None
+    integer: Mask | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any
 
+from bregman_l1.claim import Claim
 from bregman_l1.errors import InvalidOptionError
-from bregman_l1.problems.base import Claim, Problem
-from bregman_l1.problems.checking import checked_tolerance
+from bregman_l1.problems.base import Problem
 from bregman_l1.scale import is_real
+from bregman_l1.validation import checked_tolerance
 
 
 @dataclass(frozen=True, slots=True)

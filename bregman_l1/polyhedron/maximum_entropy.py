@@ -11,11 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg as sla
-from numpy.typing import NDArray
 from scipy.special import xlogy
 
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
+from bregman_l1._types import EPS, Matrix, Vector
 
 _LONGEST_STEP = 2.0
 _SHORTEST_FRACTION = 1e-10
@@ -122,7 +120,7 @@ def _newton_direction(C: Matrix, q: Vector) -> Vector:
 
 
 def _descends(w: Vector, C: Matrix, b: Vector, upper: float, slope: float) -> bool:
-    rounding = 8 * np.finfo(np.float64).eps * max(1.0, abs(upper))
+    rounding = 8 * EPS * max(1.0, abs(upper))
     return bool(_softmax(w + C.T @ b)[0] <= upper + 1e-4 * slope + rounding)
 
 

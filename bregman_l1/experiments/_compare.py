@@ -11,23 +11,23 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from bregman_l1.backends.registry import backends as known_backends
+from bregman_l1._backends.registry import backends as known_backends
+from bregman_l1._solve import solve
+from bregman_l1._types import Index, Vector
+from bregman_l1.claim import Claim
 from bregman_l1.errors import BackendError, BackendNotInstalledError, NotCertifiedWarning, StudyError
 from bregman_l1.experiments.comparison import Comparison, Run
 from bregman_l1.experiments.ensembles import Instance, draw
 from bregman_l1.experiments.environment import environment
 from bregman_l1.experiments.nearest import refuse_unknown
 from bregman_l1.experiments.store import dumps
-from bregman_l1.problems.base import Claim
 from bregman_l1.problems.l1 import L1Minimization
 from bregman_l1.problems.projection import BregmanProjection
 from bregman_l1.progress import ProgressBar
 from bregman_l1.scale import natural_log_alpha
 from bregman_l1.solution import Status
-from bregman_l1.solve import solve
 from bregman_l1.system import LinearSystem
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
     from bregman_l1.solution import Solution
 
-Vector = NDArray[np.float64]
 
 DEFAULT_ALPHAS = tuple(10.0**-k for k in range(0, 17, 2))
 """The scales compared if none are given: 1, 1e-2, ..., 1e-16."""
@@ -149,7 +148,7 @@ class _Trial:
 
     label: str
     system: LinearSystem
-    off_support: NDArray[np.intp]
+    off_support: Index
     reference: dict[float, Vector]
 
     @classmethod

@@ -10,15 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bregman_l1.backends.base import Backend
-from bregman_l1.backends.registry import choose_backend
+from bregman_l1._backends.base import Backend
+from bregman_l1._backends.registry import choose_backend
 from bregman_l1.certificate import Certificate
+from bregman_l1.claim import Claim
 from bregman_l1.errors import WHAT_TO_TRY, BackendError, InvalidProblemError, NotCertifiedWarning
-from bregman_l1.feasible_set import require_feasible
 from bregman_l1.outcome import Outcome
-from bregman_l1.problems.base import Claim, Problem
-from bregman_l1.problems.checking import checked_tolerance, checked_vector
+from bregman_l1.polyhedron.feasible_set import require_feasible
+from bregman_l1.problems.base import Problem
 from bregman_l1.solution import Solution, Status
+from bregman_l1.validation import checked_tolerance, checked_vector
 
 _LIMITS = {Outcome.ITERATION_LIMIT: Status.ITERATION_LIMIT, Outcome.TIME_LIMIT: Status.TIME_LIMIT}
 

@@ -12,16 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.linalg as sla
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
+from bregman_l1._types import Mask, Matrix, Vector
 from bregman_l1.errors import WHAT_TO_TRY, BackendError, InfeasibleError
 from bregman_l1.frozen import FrozenArrays
-from bregman_l1.linear_program import LinearProgram, solve_verified_later
 from bregman_l1.outcome import Outcome
+from bregman_l1.polyhedron.linear_program import LinearProgram, solve_verified_later
 from bregman_l1.system import LinearSystem
-
-Vector = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 # Sums are compared with the sum of their terms' magnitudes: at most ROUNDING of it is zero, SEPARATION of it
 # is not. A margin of the dual certificate below NEGLIGIBLE, the accuracy of the linear program, is none.
@@ -79,11 +76,27 @@ class DualCertificate(FrozenArrays):
         return self.injective and self.margin > NEGLIGIBLE
 
 
-def equilibrated(system: LinearSystem) -> tuple[NDArray[np.float64] | sp.csc_array, Vector, Vector, Vector]:
+def equilibrated(system: LinearSystem) -> tuple[Matrix | sp.csc_array, Vector, Vector, Vector]:
     """Return (A scaled, y scaled to largest entry 1, row scales, column scales)."""
     rows, columns = system.equilibration()
     y = system.y / rows
     return system.scaled(1 / rows, 1 / columns), y / np.abs(y).max(), rows, columns
+
+
+INFEASIBILITY = "|A x - y|_i / (|A||x| + |y|)_i, max (-x) / max |x|"
+
+
+def infeasibility(system: LinearSystem, x: Vector) -> float:
+    """How far x is from {x >= 0 : A x = y}: the componentwise backward error of x and of its nonnegative part.
+
+    The two differ by what the negative entries contribute to the equations, at its own scale in each row. The
+    sizes of the negative entries themselves count too, for columns of A that are zero.
+    """
+    if not x.min() < 0.0:
+        return system.residual(x)
+    weighted = x * system.equilibration()[1]
+    negative = -weighted.min() / np.abs(weighted).max()
+    return float(max(system.residual(x), system.residual(np.maximum(x, 0.0)), negative))
 
 
 def farkas_vector(system: LinearSystem) -> Vector | None:
@@ -109,7 +122,7 @@ def separates(system: LinearSystem, z: Vector) -> bool:
     return bool(nowhere_positive.all() and system.y @ z > SEPARATION * (np.abs(system.y) @ np.abs(z)))
 
 
-def _orthogonal(scaled: NDArray[np.float64] | sp.csc_array, columns: Mask, z: Vector) -> Vector:
+def _orthogonal(scaled: Matrix | sp.csc_array, columns: Mask, z: Vector) -> Vector:
     """The part of z orthogonal to some columns, computed twice; entries that are rounding become zero."""
     on = scaled[:, columns] if isinstance(scaled, np.ndarray) else scaled[:, columns].toarray()
     for _ in range(2):
@@ -214,7 +227,7 @@ def _dual_certificate(system: LinearSystem, support: Mask, cost: Vector) -> Dual
 
 
 def _margin_program(
-    scaled: NDArray[np.float64] | sp.csc_array, support: Mask, cost: Vector, columns: Vector, most: float = np.inf
+    scaled: Matrix | sp.csc_array, support: Mask, cost: Vector, columns: Vector, most: float = np.inf
 ) -> LinearProgram:
     """Maximise s over a_j'mu = c_j on S and a_j'mu + s <= c_j off S, each row divided by its column's scale."""
     slack = np.where(support, 0.0, 1.0 / columns)[:, None]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from bregman_l1.backends.base import Backend, Support
+from bregman_l1._backends.base import Backend, Support
+from bregman_l1.claim import Claim
 from bregman_l1.errors import WHAT_TO_TRY, BackendError
-from bregman_l1.linear_program import LinearProgramSettings, solve_linear_program
 from bregman_l1.outcome import Outcome
-from bregman_l1.problems.base import Claim, Problem
+from bregman_l1.polyhedron.linear_program import LinearProgramSettings, solve_linear_program
+from bregman_l1.problems.base import Problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
