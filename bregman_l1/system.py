@@ -85,6 +85,7 @@ class LinearSystem:
         self._y = _checked_vector(y, self._A.shape[0])
         self._memory: dict[Hashable, Any] = {}
         self._lock = RLock()
+        self.row_peaks = read_only(_peaks(self._A, axis=1))
         self._refuse_impossible_row()
 
     @property
@@ -112,6 +113,9 @@ class LinearSystem:
     def is_sparse(self) -> bool:
         """Whether A is stored sparse."""
         return not isinstance(self._A, np.ndarray)
+
+    row_peaks: Vector
+    """The largest |A_ij| of each row, shape (N,)."""
 
     @property
     def lock(self) -> RLock:
@@ -253,10 +257,14 @@ class LinearSystem:
 
         It does not change when rows or columns of the system are scaled; inf where it cannot be computed.
         """
-        with np.errstate(invalid="ignore", over="ignore", under="ignore", divide="ignore"):
+        return float(self.backward_errors(x).max())
+
+    def backward_errors(self, x: Vector) -> Vector:
+        """|A x - y|_i relative to (|A| |x| + |y|)_i for every row, shape (N,); see `residual`."""
+        with np.errstate(all="ignore"):
             error = np.abs(self.matvec(x) - self._y)
             relative = np.where(error == 0, 0.0, error / (self.abs_matvec(np.abs(x)) + np.abs(self._y)))
-        return float(np.nan_to_num(relative, nan=np.inf, posinf=np.inf).max())
+        return np.nan_to_num(relative, nan=np.inf, posinf=np.inf)
 
     def restrict(self, index: ArrayLike) -> LinearSystem:
         """The system of the columns A[:, index] with the same y."""
@@ -341,7 +349,7 @@ class LinearSystem:
         return np.asarray(self._y - large @ x.astype(np.longdouble) - image, dtype=np.float64)
 
     def _refuse_impossible_row(self) -> None:
-        impossible = np.flatnonzero((_peaks(self._A, axis=1) == 0) & (self._y != 0))
+        impossible = np.flatnonzero((self.row_peaks == 0) & (self._y != 0))
         if impossible.size:
             i = int(impossible[0])
             farkas = np.zeros(self.shape[0])

@@ -246,12 +246,6 @@ def test_every_cvxpy_status_is_mapped():
     assert known == set(conic.OUTCOMES)
 
 
-def test_every_native_status_is_mapped():
-    from bregman_l1._backends import newton as native
-
-    assert set(native.OUTCOMES) == set(native.Status)
-
-
 def test_a_solver_that_raises_half_way_leaves_no_answer_behind(monkeypatch):
     system, _ = gaussian_system()
     solve(BregmanProjection(system, alpha=0.1), "clarabel")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -10,22 +10,14 @@ import numpy as np
 
 from bregman_l1._backends.base import Backend, Support
 from bregman_l1.claim import Claim
-from bregman_l1.newton import Status, project
+from bregman_l1.newton import project
 from bregman_l1.newton.path import walk
-from bregman_l1.outcome import Outcome
+from bregman_l1.newton.projection import OUTCOMES
 from bregman_l1.problems.base import Problem
 from bregman_l1.problems.projection import BregmanProjection
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
-
-OUTCOMES = {
-    Status.CONVERGED: Outcome.OPTIMAL,
-    Status.INACCURATE: Outcome.INACCURATE,
-    Status.ITERATION_LIMIT: Outcome.ITERATION_LIMIT,
-    Status.TIME_LIMIT: Outcome.TIME_LIMIT,
-    Status.INFEASIBLE: Outcome.INFEASIBLE,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,17 +37,10 @@ class NewtonBackend(Backend):
         assert isinstance(problem, BregmanProjection)
         self._refuse_unknown(())
         started = perf_counter()
-        answer = project(
+        claim = project(
             problem.system, problem.log_prior, tol=self.tol, max_iter=self.max_iter, time_limit=self.time_limit
         )
-        return Claim(
-            log_x=answer.log_x,
-            dual=answer.dual,
-            outcome=OUTCOMES[answer.status],
-            raw_status=answer.status.value,
-            iterations=answer.iterations,
-            solve_time=perf_counter() - started,
-        )
+        return replace(claim, solve_time=perf_counter() - started)
 
 
 def claims_along(system: LinearSystem, problems: list[BregmanProjection], tol: float) -> list[Claim]:

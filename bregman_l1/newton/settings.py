@@ -32,7 +32,7 @@ KEEP_FACTOR: Final = 0.5
 MOST_CONVEX_STEPS: Final = 60
 """The convex loop takes 6 to 15 steps where it converges; forced zeros make it run on for ever."""
 
-AT_REST: Final = 1e-11
+AT_REST: Final = 1e-13
 """An error of log x below this is at rest."""
 
 NOISE: Final = 0.02
@@ -112,3 +112,14 @@ MOST_REFINEMENTS: Final = 8
 
 REFINED: Final = 1e-3
 """A step is measured to three digits."""
+
+# --- from prior to prior ---------------------------------------------------------------------------------------------
+
+CLOSE: Final = 0.1
+"""On the way to a deeper prior log x need be no closer than this."""
+
+FURTHER: Final = 3.0
+"""The depth of one stage of the way over that of the stage before."""
+
+NEGLIGIBLE: Final = 1e-10
+"""A measurement of log x whose rounding stays below this is good enough."""

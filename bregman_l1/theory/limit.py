@@ -145,7 +145,7 @@ def _find_limit(system: LinearSystem, cost: Vector) -> Limit:
     support = _support_of_all_minimisers(only, steepest)
     if support.size == cone.support.size:
         return only
-    log_x = project(system.restrict(support), np.zeros(support.size)).log_x
+    log_x = project(system.restrict(support), np.zeros(support.size)).log_point
     x = np.zeros(system.shape[1])
     x[support] = np.exp(log_x)
     return Limit(system, cost, x, False, kernel_cone(system, support))
