@@ -118,6 +118,26 @@ class LinearSystem:
     """The largest |A_ij| of each row, shape (N,)."""
 
     @property
+    def row_units(self) -> Vector:
+        """Powers of two near the largest entries of the rows, shape (N,); one for zero rows."""
+        return np.asarray(np.ldexp(1.0, np.frexp(_one_for_zero(self.row_peaks))[1]))
+
+    @property
+    def column_sizes(self) -> Vector:
+        """The largest |A_ij| of each column in units of the rows, shape (d,)."""
+        return self.remember("column sizes", self._column_sizes)
+
+    def _column_sizes(self) -> Vector:
+        units = 1.0 / self.row_units
+        parts = [_peaks(self._in_row_units(part, units), axis=0) for part in self._column_blocks()]
+        return np.concatenate(parts)
+
+    def _in_row_units(self, part: slice, inverse_units: Vector) -> Any:
+        if isinstance(self._A, np.ndarray):
+            return self._A[:, part] * inverse_units[:, None]
+        return sp.csc_array(_diagonal(inverse_units) @ self._A[:, part])
+
+    @property
     def lock(self) -> RLock:
         """Held while what is shared through `remember` is being changed."""
         return self._lock

@@ -25,7 +25,7 @@ from bregman_l1.newton.status import Status
 from bregman_l1.newton.threads import threads_for
 
 if TYPE_CHECKING:
-    from bregman_l1.newton.walk import Walk
+    from bregman_l1.newton.old_walk import Walk
     from bregman_l1.system import LinearSystem
 
 Vector = NDArray[np.float64]

@@ -12,12 +12,12 @@ from bregman_l1.errors import InfeasibleError
 from bregman_l1.newton.basis import equilibration, near_maximal_basis
 from bregman_l1.newton.curvature import ROUGH, Curvature, curvature
 from bregman_l1.newton.forced_zeros import ForcedZeros, by_linear_program
+from bregman_l1.newton.old_walk import Walk
 from bregman_l1.newton.plain import PlainPhase
 from bregman_l1.newton.refine import refined
 from bregman_l1.newton.scale_free import Line
 from bregman_l1.newton.status import Budget, Status
 from bregman_l1.newton.threads import threads_for
-from bregman_l1.newton.walk import Walk
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
