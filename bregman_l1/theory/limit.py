@@ -10,12 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bregman_l1._types import EPS, Index, Matrix, Vector
-from bregman_l1.errors import UndefinedConstantError
 from bregman_l1.frozen import FrozenArrays
 from bregman_l1.newton import project
-from bregman_l1.polyhedron.feasible_set import maximal_support
 from bregman_l1.polyhedron.kernel_cone import RANK_TOLERANCE, BasePoint, KernelCone, kernel_cone
-from bregman_l1.polyhedron.minimiser import l1_vertex, remainder
+from bregman_l1.polyhedron.minimiser import minimisers, remainder
 from bregman_l1.system import checked_system
 from bregman_l1.validation import checked_cost
 
@@ -46,6 +44,8 @@ class Limit(FrozenArrays):
         Whether it is the only minimiser of cost'x.
     cone : KernelCone
         The kernel cone of S.
+    assumed_ties : int
+        See `Minimisers`.
     """
 
     system: LinearSystem
@@ -53,6 +53,7 @@ class Limit(FrozenArrays):
     x: Vector
     unique: bool
     cone: KernelCone
+    assumed_ties: int = 0
 
     @property
     def support(self) -> Index:
@@ -133,38 +134,13 @@ def find_limit(system: LinearSystem, cost: ArrayLike | None = None) -> Limit:
 
 
 def _find_limit(system: LinearSystem, cost: Vector) -> Limit:
-    vertex = l1_vertex(system, cost)
-    cone = kernel_cone(system, vertex > 0)
-    only = Limit(system, cost, vertex, True, cone)
-    try:
-        steepest = only.steepest
-    except UndefinedConstantError:
-        return only
-    if -steepest.value > FACE_TOLERANCE * max(1.0, float(np.abs(only.gamma).max())) or not _has_tie(only):
-        return only
-    support = _support_of_all_minimisers(only, steepest)
-    if support.size == cone.support.size:
-        return only
-    log_x = project(system.restrict(support), np.zeros(support.size)).log_x
-    x = np.zeros(system.shape[1])
-    x[support] = np.exp(log_x)
-    return Limit(system, cost, x, False, kernel_cone(system, support))
-
-
-def _support_of_all_minimisers(limit: Limit, steepest: BasePoint) -> Index:
-    """Return the largest support on the face of columns whose reduced cost is zero."""
-    cone = limit.cone
-    slack = limit.gamma - cone.C.T @ steepest.b
-    on_face = cone.outside[slack <= negligible(cone, limit.gamma, steepest.b)]
-    columns = np.union1d(cone.support, on_face)
-    return np.asarray(columns[maximal_support(limit.system.restrict(columns)).mask], dtype=np.intp)
-
-
-def _has_tie(limit: Limit) -> bool:
-    """Whether gamma'p is negligible beside its terms at some p in P."""
-    on_support = np.abs(limit.B).T @ np.abs(limit.cost[limit.support])
-    terms = np.abs(limit.cost[limit.cone.outside]) + on_support
-    return bool(limit.cone.maximise(FACE_TOLERANCE * terms - limit.gamma).value >= 0)
+    found = minimisers(system, cost)
+    x = found.x
+    if not found.unique:
+        x = np.zeros(cost.size)
+        log_x = project(system.restrict(found.support), np.zeros(found.support.size)).log_x
+        x[found.support] = np.exp(log_x)
+    return Limit(system, cost, x, found.unique, kernel_cone(system, found.support), found.assumed_ties)
 
 
 def negligible(cone: KernelCone, gamma: Vector, b: Vector) -> Vector:
