@@ -13,6 +13,8 @@ from bregman_l1._types import EPS, Matrix, Vector
 
 # Size beyond which exact linear algebra takes seconds, and is not attempted.
 LARGEST = 300
+# Entries of a matrix beyond which it takes seconds to write them as rationals.
+LARGEST_MATRIX = 300_000
 _ROUNDINGS, _ESTIMATE = 64.0, 3.0
 _MANTISSA = 53
 

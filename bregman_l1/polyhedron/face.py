@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 _ROUNDS = 10
 # Columns of this many times the cost that is being decided need not be told apart.
 _LARGEST_RATIO = 1e6
-# Entries (columns in doubt times rows) beyond which rationals take seconds.
-_LARGEST_EXACT = exact.LARGEST * 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -105,7 +103,7 @@ def _decided(system: LinearSystem, cost: Vector, x: Vector, dual: Vector, doubtf
     """The face in exact arithmetic; None where it is too large for that, or no optimal basis was found."""
     for _ in range(_ROUNDS):
         F = np.flatnonzero(doubtful)
-        if F.size * system.shape[0] > _LARGEST_EXACT:
+        if F.size * system.shape[0] > exact.LARGEST_MATRIX:
             return None
         basis = _optimal_basis(system, cost, x, dual, F, free)
         if basis is None or basis[0].size > exact.LARGEST:

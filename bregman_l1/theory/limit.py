@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from bregman_l1._types import EPS, Index, Matrix, Vector
 from bregman_l1.frozen import FrozenArrays
 from bregman_l1.newton import project
-from bregman_l1.polyhedron.kernel_cone import RANK_TOLERANCE, BasePoint, KernelCone, kernel_cone
+from bregman_l1.polyhedron.kernel_cone import BasePoint, KernelCone, kernel_cone
 from bregman_l1.polyhedron.minimiser import minimisers, remainder
 from bregman_l1.system import checked_system
 from bregman_l1.validation import checked_cost
@@ -81,8 +81,14 @@ class Limit(FrozenArrays):
         """The change of x_S that answers a change of y."""
         if self.cone.is_injective:
             return self.cone.left_inverse
-        root = np.sqrt(self.x_S)
-        return np.asarray(root[:, None] * np.linalg.pinv(self.cone.A_S * root, rcond=RANK_TOLERANCE))
+        return np.asarray(np.sqrt(self.x_S)[:, None] * self.weighted_inverse)
+
+    @cached_property
+    def weighted_inverse(self) -> Matrix:
+        """(A_S D^{1/2})^+, D = diag(x_S), with the rank of A_S."""
+        U, spectrum, Vt = np.linalg.svd(self.cone.A_S * np.sqrt(self.x_S), full_matrices=False)
+        kept = slice(self.cone.rank)
+        return np.asarray((Vt[kept].T / spectrum[kept]) @ U[:, kept].T)
 
     def tilt(self, b: Vector) -> Vector:
         """B'log x_S, shape (|R|,), up to a multiple of C'b that makes it independent of the scale of y.
