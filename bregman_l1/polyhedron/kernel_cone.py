@@ -118,6 +118,11 @@ class KernelCone:
     def _scaled_V(self) -> Matrix:
         return np.asarray(self._Vt[: self.rank].T / self._spectrum / self._sizes[:, None])
 
+    @property
+    def row_space(self) -> Matrix:
+        """A basis of the row space of A_S as columns, shape (|S|, rank A_S)."""
+        return np.asarray(self._Vt[: self.rank].T * self._sizes[:, None])
+
     @cached_property
     def left_inverse(self) -> Matrix:
         """pinv(A_S), shape (|S|, N)."""

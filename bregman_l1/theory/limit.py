@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bregman_l1._types import EPS, Index, Matrix, Vector
+from bregman_l1.errors import UndefinedConstantError
 from bregman_l1.frozen import FrozenArrays
 from bregman_l1.newton import project
 from bregman_l1.polyhedron.kernel_cone import BasePoint, KernelCone, kernel_cone
@@ -107,6 +108,14 @@ class Limit(FrozenArrays):
         noise = (x.size + 2) * _LONG_EPS * (np.abs(A) @ x) + EPS * self.cone.condition * np.abs(residual)
         error = np.abs(self._left_inverse @ residual) + np.abs(self._left_inverse) @ noise
         return np.asarray(error / x + EPS)
+
+    @property
+    def rate(self) -> float:
+        """The exponent r of the limiting law ||x(alpha) - x*||_1 ~ K alpha^r; infinite where nothing moves."""
+        try:
+            return -self.steepest.value
+        except UndefinedConstantError:
+            return np.inf
 
     @cached_property
     def steepest(self) -> BasePoint:
