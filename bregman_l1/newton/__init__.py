@@ -4,8 +4,7 @@
 far any vector is from the solution.
 """
 
-from bregman_l1.newton.projection import Projection, project
-from bregman_l1.newton.status import Status
-from bregman_l1.newton.step import newton_step, step_from_misfit
+from bregman_l1.newton.projection import project
+from bregman_l1.newton.step import Step, newton_step
 
-__all__ = ["Projection", "Status", "newton_step", "project", "step_from_misfit"]
+__all__ = ["Step", "newton_step", "project"]

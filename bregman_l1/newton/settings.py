@@ -32,7 +32,7 @@ KEEP_FACTOR: Final = 0.5
 MOST_CONVEX_STEPS: Final = 60
 """The convex loop takes 6 to 15 steps where it converges; forced zeros make it run on for ever."""
 
-AT_REST: Final = 1e-11
+AT_REST: Final = 1e-13
 """An error of log x below this is at rest."""
 
 NOISE: Final = 0.02
@@ -67,7 +67,7 @@ MOST_GRADIENTS: Final = 80
 
 # --- rows ------------------------------------------------------------------------------------------------------------
 
-WELL_CONDITIONED: Final = 0.02
+WELL_CONDITIONED: Final = 0.05
 """Rows whose scaled Gram matrix has pivots above this, far above the rounding of single precision, are independent."""
 
 SUSPECT: Final = 1e-12
@@ -101,3 +101,25 @@ BARRIER_FAR: Final = 60.0
 
 CENTRINGS: Final = ((0.0, 1.0), (0.3, 0.0), (0.8, 0.0))
 """Least centring, and weight of the second-order correction, of the directions tried in turn."""
+
+# --- the certificate's step -------------------------------------------------------------------------------------------
+
+PLAIN_RANGE: Final = 600.0
+"""Beyond so many e-folds exp(log x) leaves the range of double precision."""
+
+MOST_REFINEMENTS: Final = 8
+"""Refinements of one linear system; each gains two digits or more."""
+
+REFINED: Final = 1e-3
+"""A step is measured to three digits."""
+
+# --- from prior to prior ---------------------------------------------------------------------------------------------
+
+CLOSE: Final = 0.1
+"""On the way to a deeper prior log x need be no closer than this."""
+
+FURTHER: Final = 3.0
+"""The depth of one stage of the way over that of the stage before."""
+
+NEGLIGIBLE: Final = 1e-10
+"""A measurement of log x whose rounding stays below this is good enough."""

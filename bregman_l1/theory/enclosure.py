@@ -236,7 +236,9 @@ class Encloser:
         log_prior = log_alpha * limit.cost
         positive = np.zeros(limit.cost.size, dtype=np.bool_)
         positive[limit.support] = positive[limit.cone.outside[self._used]] = True
-        return neighbourhood(limit.system, log_prior, project(limit.system, log_prior).dual, positive)
+        dual = project(limit.system, log_prior).dual
+        assert dual is not None
+        return neighbourhood(limit.system, log_prior, dual, positive)
 
     def _box(self, log_upper: float, peak: EntropyMaximum) -> _Box:
         if log_upper > _LARGEST_EXPONENT:

@@ -153,7 +153,7 @@ def _find_limit(system: LinearSystem, cost: Vector) -> Limit:
     x = found.x
     if not found.unique:
         x = np.zeros(cost.size)
-        log_x = project(system.restrict(found.support), np.zeros(found.support.size)).log_x
+        log_x = project(system.restrict(found.support), np.zeros(found.support.size)).log_point
         x[found.support] = np.exp(log_x)
     return Limit(system, cost, x, found.unique, kernel_cone(system, found.support), found.assumed_ties)
 
