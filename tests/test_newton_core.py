@@ -16,7 +16,6 @@ from bregman_l1 import BregmanProjection, LinearSystem, certify, solve
 from bregman_l1.errors import InfeasibleError
 from bregman_l1.newton import newton_step, project
 from bregman_l1.newton.basis import near_maximal_basis
-from bregman_l1.newton.limit import deviation, limit, log_deviation
 from bregman_l1.newton.path import walk
 from bregman_l1.newton.scale_free import Line, Linearisation, make_tableau
 from bregman_l1.newton.strip import DenseStrip, SparseStrip
@@ -25,8 +24,6 @@ from bregman_l1.polyhedron.feasible_set import maximal_support
 
 CASES = {case["name"]: case for case in json.loads((Path(__file__).parent / "reference/projections.json").read_text())}
 UNIQUE = [name for name, case in CASES.items() if case["unique"]]
-LAYERS = LinearSystem([[1, 0.5, 0.2, 0.1, -0.3, 0.4], [0, 1, -1, 0, 0, 1], [0, 0, 0, 1, -1, 0.5]], [2.0, 0.0, 0.0])
-SEVERAL = LinearSystem([[1, 1, 1, 0.5], [0, 1, 2, 3]], [1.0, 0.8])
 
 
 def system_of(name):
@@ -96,54 +93,13 @@ def test_projection_agrees_with_thirty_digits(name):
 
 
 @pytest.mark.parametrize("name", UNIQUE)
-def test_walk_and_deviation_agree_with_thirty_digits(name):
+def test_walk_agrees_with_thirty_digits(name):
     system = system_of(name)
     ones = np.ones(system.shape[1])
     log_alphas = np.array([log_alpha for log_alpha, _ in references(name, "log_x")])[::-1]
     path = walk(system, ones, log_alphas)
     expected = np.array([[float(entry) for entry in log_x] for _, log_x in references(name, "log_x")])[::-1]
     assert (np.abs(path.log_x - expected).max(axis=1) <= 2e-15 * np.maximum(1, np.abs(expected).max(axis=1))).all()
-    deviations = np.array([float(value) for _, value in references(name, "log_deviation_l1")])[::-1]
-    assert log_deviation(limit(system, ones), path.log_x) == pytest.approx(deviations, abs=1e-11)
-
-
-def test_three_layers_of_exponents_and_the_leading_constant():
-    far = limit(LAYERS, np.ones(6))
-    assert far.unique
-    rates = np.array([0, 13 / 20, 13 / 20, 19 / 15, 14 / 15, 14 / 15])
-    assert far.rates == pytest.approx(rates, abs=1e-9)
-    path = walk(LAYERS, np.ones(6), np.array([-23026.0]))
-    assert path.log_x[0] + 23026 * rates == pytest.approx(
-        np.log(2) * np.array([1, 0.35, 0.35, 0.4, -0.6, 0.4]), abs=1e-8
-    )
-    assert log_deviation(far, path.log_x)[0] == pytest.approx(-23026 * 0.65 + np.log(3.4413136937620078), abs=1e-8)
-
-
-def test_several_minimisers_have_the_limit_of_largest_entropy_and_its_deviation():
-    far = limit(SEVERAL, np.ones(4))
-    assert not far.unique
-    assert np.exp(far.log_x) == pytest.approx([0.43837, 0.32326, 0.23837, 0.0], abs=1e-5)
-    for log_alpha in (-100.0, -1000.0, -23026.0):
-        log_x = walk(SEVERAL, np.ones(4), np.array([log_alpha])).log_x[0]
-        assert deviation(far, log_x).log_l1 - log_alpha / 2 == pytest.approx(np.log(1.04219052909587), abs=1e-8)
-    moderate = walk(SEVERAL, np.ones(4), np.array([-6.0])).log_x[0]
-    assert deviation(far, moderate).log_l1 == pytest.approx(
-        np.log(np.abs(np.exp(moderate) - np.exp(far.log_x)).sum()), abs=1e-12
-    )
-
-
-def test_signs_and_orders_of_the_deviation_entry_by_entry():
-    A = [[1, 0, 2, -1, -1.5], [0, 1, -1, 1, 0.5], [0, 0, 1, -1, -2]]
-    system = LinearSystem(A, [1.0, 1.0, 0.0])
-    n = deviation(limit(system, np.ones(5)), walk(system, np.ones(5), np.array([-2000.0])).log_x[0])
-    assert n.sign.tolist() == [-1, 1, 1, 1, 1]
-    assert n.log_size + 2000 * np.array([0.5, 1, 0.5, 0.5, 1]) == pytest.approx([0, np.log(1.5), 0, 0, 0], abs=1e-9)
-
-
-def test_costs_decide_the_limit():
-    far = limit(LinearSystem([[1.0, 1.5, 1.0]], [2.0]), np.array([1.0, 2.0, 1.5]))
-    assert far.support.tolist() == [True, False, False]
-    assert far.rates == pytest.approx([0, 0.5, 0.5])
 
 
 def test_closed_form_at_alpha_one_e_minus_ten_thousand():

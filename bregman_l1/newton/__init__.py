@@ -1,7 +1,7 @@
 """The native solver of the entropy Bregman projection: full relative accuracy at any alpha.
 
-`project` solves for one prior, `path.walk` for many values of alpha, `limit.limit` for alpha -> 0; `newton_step`
-tells how far any vector is from the solution.
+`project` solves for one prior, `path.walk` for many values of alpha; `newton_step` tells how
+far any vector is from the solution.
 """
 
 from bregman_l1.newton.projection import project

@@ -34,7 +34,6 @@ import numpy as np
 from bregman_l1._types import EPS, Matrix, Vector
 from bregman_l1.errors import UndefinedConstantError
 from bregman_l1.newton import project
-from bregman_l1.polyhedron.kernel_cone import RANK_TOLERANCE
 from bregman_l1.polyhedron.maximum_entropy import EntropyMaximum, maximise_entropy
 from bregman_l1.theory.logarithms import exponential, log_plus
 from bregman_l1.theory.neighbourhood import Neighbourhood, neighbourhood
@@ -299,7 +298,7 @@ class Encloser:
         """||W|| in the maximum norm, W = A_S'(A_S D A_S')^+ A_S D."""
         root = np.sqrt(self._limit.x_S)
         scaled = self._limit.cone.A_S * root
-        projection = np.linalg.pinv(scaled, rcond=RANK_TOLERANCE) @ scaled
+        projection = self._limit.weighted_inverse @ scaled
         return float(np.abs(projection / root[:, None] * root).sum(axis=1).max())
 
 
