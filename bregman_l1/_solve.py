@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from bregman_l1._backends.base import Backend
 from bregman_l1._backends.registry import choose_backend
+from bregman_l1._types import EPS
 from bregman_l1.certificate import Certificate
 from bregman_l1.claim import Claim
 from bregman_l1.errors import WHAT_TO_TRY, BackendError, InvalidProblemError, NotCertifiedWarning
@@ -21,6 +22,9 @@ from bregman_l1.problems.base import Problem
 from bregman_l1.solution import Solution, Status
 from bregman_l1.validation import checked_tolerance, checked_vector
 
+# What exp and log round, relative to |log x|: x and log_x of one vector differ by no more.
+_ROUNDINGS = 4 * EPS
+_SMALLEST = float(np.finfo(np.float64).smallest_subnormal)
 _LIMITS = {Outcome.ITERATION_LIMIT: Status.ITERATION_LIMIT, Outcome.TIME_LIMIT: Status.TIME_LIMIT}
 
 
@@ -112,7 +116,7 @@ def certify(
     problem : Problem
         The problem it should solve.
     x, log_x : array_like of shape (d,)
-        The vector, or its logarithm where it underflows; both, if they agree.
+        The vector, or its logarithm where it underflows; both, if every entry of one is that of the other, rounded.
     dual : array_like of shape (N,), optional
         Multipliers of A x = y, lam = d(optimal value)/dy, to be certified with x; the best ones are computed
         if omitted.
@@ -154,12 +158,18 @@ def certify(
 
 def _refuse_disagreement(claim: Claim) -> None:
     """Raise if x and log_x are both given and are not the same vector."""
-    if claim.x is None or claim.log_x is None:
+    x, log_x = claim.x, claim.log_x
+    if x is None or log_x is None:
         return
-    with np.errstate(over="ignore", under="ignore"):
-        same = np.isclose(claim.x, np.exp(claim.log_x), rtol=1e-8, atol=0.0) | (claim.x < np.finfo(float).tiny)
+    with np.errstate(all="ignore"):
+        expected = np.exp(log_x)
+        close = np.abs(np.log(x) - log_x) <= _ROUNDINGS * np.maximum(1.0, np.abs(log_x))
+        underflows = (x >= 0) & (np.abs(x - expected) <= 2 * _SMALLEST)
+    same = (x == expected) | ((close | underflows) & np.isfinite(log_x))
     if not same.all():
-        raise InvalidProblemError(f"x and log_x disagree at entry {int(np.flatnonzero(~same)[0])}")
+        j = int(np.flatnonzero(~same)[0])
+        other = f"exp(log_x[{j}]) = {expected[j]:.17g}" if x[j] >= 0 else "which has no logarithm: give x alone"
+        raise InvalidProblemError(f"x and log_x disagree at entry {j}: x[{j}] = {x[j]:.17g}, {other}")
 
 
 def _feasible_claim(problem: Problem, backend: Backend) -> Claim:

@@ -13,6 +13,7 @@ from bregman_l1.polyhedron.feasible_set import (
     dual_certificate,
     exposes,
     farkas_vector,
+    infeasibility,
     maximal_support,
     require_feasible,
 )
@@ -111,3 +112,21 @@ def test_answers_that_are_shared_cannot_be_written_to():
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 0
     assert maximal_support(system) is shared[0]
+
+
+@pytest.mark.parametrize(
+    ("x", "expected"),
+    [
+        ([0.0, 0.0], 1.0),
+        ([0.5, 0.5], 0.0),
+        ([5e-324, -5e-324], 1.0),
+        ([-1.0, 2.0], 1 / 2),
+        ([1e308, -1e308], 1.0),
+        ([1.0, np.nan], np.inf),
+        ([1.0, np.inf], np.inf),
+        ([-np.inf, 0.0], np.inf),
+        ([-np.inf, np.nan], np.inf),
+    ],
+)
+def test_infeasibility_is_a_number_for_every_vector(x, expected):
+    assert infeasibility(LinearSystem([[1.0, 1.0]], [1.0]), np.array(x)) == pytest.approx(expected, rel=1e-12)
