@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,9 +20,33 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-_BLOCK_BYTES = 2 * 2**20
+_BLOCK_BYTES = 16 * 2**20
+_CACHED_BYTES = 2**20
 _TRANSPOSED = 64
 _EQUILIBRATION_ROUNDS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Moments:
+    """What one pass over A says of a point x.
+
+    Attributes
+    ----------
+    residual : ndarray of shape (N,)
+        y - A x.
+    gram : ndarray of shape (N, N)
+        A diag(x) A'.
+    total : float
+        The sum of x.
+    dominant, large : ndarray
+        The entries taken in extended precision, and their values.
+    """
+
+    residual: Vector
+    gram: Matrix
+    total: float
+    dominant: Index
+    large: Vector
 
 
 class LinearSystem:
@@ -106,18 +131,11 @@ class LinearSystem:
 
         Works in blocks of columns, so that no second matrix of the size of A is made.
         """
-        root = None if weights is None else np.sqrt(weights)
-        if not isinstance(self._A, np.ndarray):
-            scaled = self._A if root is None else self._A @ _diagonal(root)
-            return np.asarray((scaled @ scaled.T).toarray(), dtype=np.float64)
-        n_rows, n_columns = self.shape
-        gram = np.zeros((n_rows, n_rows))
-        width = max(1, _BLOCK_BYTES // (8 * n_rows))
-        for start in range(0, n_columns, width):
-            block = self._A[:, start : start + width]
-            if root is not None:
-                block = block * root[start : start + width]
-            gram += block @ block.T
+        root = np.ones(self.shape[1]) if weights is None else np.sqrt(weights)
+        gram = np.zeros((self.shape[0], self.shape[0]))
+        for part in self._column_blocks():
+            block = self._weighted(part, root[part])
+            gram += _dense(block @ block.T)
         return gram
 
     def remainder(self, x: Vector, dominant: Index) -> Vector:
@@ -127,8 +145,33 @@ class LinearSystem:
         """
         rest = x.copy()
         rest[dominant] = 0.0
-        large: Any = self._A[:, dominant].astype(np.longdouble)
-        return np.asarray(self._y - large @ x[dominant].astype(np.longdouble) - self.matvec(rest), dtype=np.float64)
+        return self._extended(x[dominant], dominant, self.matvec(rest))
+
+    def moments(self, log_x: Vector, cut: float) -> Moments:
+        """Residual and Gram matrix of x = exp(log_x), in one pass over A; x itself is never stored.
+
+        Parameters
+        ----------
+        log_x : ndarray of shape (d,)
+        cut : float
+            Entries of x above it are taken in extended precision, as in `remainder`.
+        """
+        n_rows = self.shape[0]
+        image, gram, total = np.zeros(n_rows), np.zeros((n_rows, n_rows)), 0.0
+        large: list[Index] = []
+        for part in self._column_blocks():
+            root = np.exp(0.5 * log_x[part])
+            block = self._weighted(part, root)
+            gram += _dense(block @ block.T)
+            total += float(root @ root)
+            above = np.flatnonzero(root > np.sqrt(cut))
+            if above.size:
+                large.append(above + part.start)
+                root[above] = 0.0
+            image += block @ root
+        dominant = np.concatenate(large) if large else np.zeros(0, dtype=np.intp)
+        x = np.exp(log_x[dominant])
+        return Moments(residual=self._extended(x, dominant, image), gram=gram, total=total, dominant=dominant, large=x)
 
     @property
     def fits_single_precision(self) -> bool:
@@ -275,6 +318,28 @@ class LinearSystem:
         for start in range(0, self.shape[0], height):
             yield self._A[start : start + height]
 
+    def _column_blocks(self) -> Iterator[slice]:
+        """Columns of A, as many at a time as stay in the cache; all of them where A is sparse."""
+        n_rows, n_columns = self.shape
+        width = n_columns if self.is_sparse else max(1, _CACHED_BYTES // (8 * n_rows))
+        for start in range(0, n_columns, width):
+            yield slice(start, min(start + width, n_columns))
+
+    def _weighted(self, part: slice, weights: Vector) -> Any:
+        """A[:, part] diag(weights), stored as A is."""
+        if isinstance(self._A, np.ndarray):
+            return self._A[:, part] * weights
+        whole = part == slice(0, self.shape[1])
+        block = self._A if whole else self._A[:, part]
+        return sp.csc_array(
+            (block.data * np.repeat(weights, np.diff(block.indptr)), block.indices, block.indptr), block.shape
+        )
+
+    def _extended(self, x: Vector, columns: Index, image: Vector) -> Vector:
+        """Y - A_columns x - image, the product in extended precision."""
+        large: Any = self._A[:, columns].astype(np.longdouble)
+        return np.asarray(self._y - large @ x.astype(np.longdouble) - image, dtype=np.float64)
+
     def _refuse_impossible_row(self) -> None:
         impossible = np.flatnonzero((_peaks(self._A, axis=1) == 0) & (self._y != 0))
         if impossible.size:
@@ -282,6 +347,10 @@ class LinearSystem:
             farkas = np.zeros(self.shape[0])
             farkas[i] = np.sign(self._y[i])
             raise InfeasibleError(f"row {i} of A is zero while y[{i}] = {self._y[i]:g}: no x solves it", farkas)
+
+
+def _dense(matrix: Any) -> Matrix:
+    return np.asarray(matrix.toarray() if sp.issparse(matrix) else matrix)
 
 
 def checked_system(system: Any) -> LinearSystem:

@@ -172,7 +172,7 @@ def _step(at: _Program, kept: float) -> float | None:
 
     dp, d_sigma, _ = direction(-p * sigma)
     reached = (p + _room(p, dp) * dp) @ (sigma + _room(sigma, d_sigma) * d_sigma) / p.size
-    centring, second_order = (reached / mu) ** 3, dp * d_sigma
+    centring, second_order = float(reached / mu) ** 3, dp * d_sigma
     best, chosen = -1.0, None
     for least, order in CENTRINGS:
         dp, d_sigma, d_eta = direction(max(centring, least) * mu - p * sigma - order * second_order)

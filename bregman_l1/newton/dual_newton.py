@@ -88,7 +88,7 @@ def dual_newton(
         log_x = log_prior + system.rmatvec(lam)
         error = step * max(step, min(accuracy, equations.accuracy))
         if error <= until or (step < SETTLED and step > before / 4):
-            noise = _noise(system, equations) if until <= AT_REST else np.nan
+            noise = rounding_noise(system, equations) if until <= AT_REST else np.nan
             return DualPoint(dual=lam, log_x=log_x, error=error, noise=noise)
     return DualPoint(dual=lam, log_x=log_x, error=np.inf)
 
@@ -138,7 +138,7 @@ def _balance(log_x: Vector, along: Vector, slope: float, length: float) -> tuple
     return float(np.log(up / down)), up_slope / up + down_slope / down
 
 
-def _noise(system: LinearSystem, equations: NormalEquations) -> float:
+def rounding_noise(system: LinearSystem, equations: NormalEquations) -> float:
     """What the rounding of y - A x, its signs taken at random, does to log x."""
     signs = np.random.default_rng(0).choice([-1.0, 1.0], system.shape[0])
     return float(np.abs(system.rmatvec(equations.solve(equations.rounding() * signs, 0.1))).max())

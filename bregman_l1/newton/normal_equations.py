@@ -65,14 +65,13 @@ class Factored:
     accuracy = SETTLED
 
     def __init__(self, system: LinearSystem) -> None:
-        self._system = system
+        self._system, self._cut = system, np.inf
 
     def at(self, log_x: Vector, *, renew: bool = True) -> Vector | None:  # noqa: ARG002 - a new factor is cheap
         """Make and factorise the matrix, scaled to a unit diagonal."""
-        self._x = np.exp(log_x)
-        self._dominant = dominant_entries(self._x, self._system.shape[0])
-        gram = self._system.gram(self._x)
-        self._diagonal = gram.diagonal().copy()
+        self._moments = moments = self._system.moments(log_x, self._cut)
+        self._cut = DOMINANT * moments.total / log_x.size
+        gram, self._diagonal = moments.gram, moments.gram.diagonal().copy()
         if not (self._diagonal > 0).all():
             return None
         self._scale = 1.0 / np.sqrt(self._diagonal)
@@ -81,7 +80,7 @@ class Factored:
         self._factor, info = dpotrf(gram.T, lower=1, overwrite_a=1)
         if info != 0 or not self._factor.diagonal().min() > EPS:
             return None
-        return self._system.remainder(self._x, self._dominant)
+        return moments.residual
 
     def solve(self, right: Vector, residual: float) -> Vector:  # noqa: ARG002 - never less than exact
         """Two triangular solves."""
@@ -89,9 +88,9 @@ class Factored:
 
     def rounding(self) -> Vector:
         """At most eps sqrt((A X A')_ii sum x) over the entries that are not dominant, by Cauchy's inequality."""
-        large = self._x[self._dominant]
-        of_dominant = self._system.columns(self._dominant) ** 2 @ large
-        return _rounding(self._diagonal - of_dominant + EPS * self._diagonal, float(self._x.sum() - large.sum()))
+        at = self._moments
+        of_dominant = self._system.columns(at.dominant) ** 2 @ at.large
+        return _rounding(self._diagonal - of_dominant + EPS * self._diagonal, at.total - float(at.large.sum()))
 
 
 class Preconditioned:

@@ -67,7 +67,7 @@ MOST_GRADIENTS: Final = 80
 
 # --- rows ------------------------------------------------------------------------------------------------------------
 
-WELL_CONDITIONED: Final = 0.02
+WELL_CONDITIONED: Final = 0.05
 """Rows whose scaled Gram matrix has pivots above this, far above the rounding of single precision, are independent."""
 
 SUSPECT: Final = 1e-12
@@ -101,3 +101,14 @@ BARRIER_FAR: Final = 60.0
 
 CENTRINGS: Final = ((0.0, 1.0), (0.3, 0.0), (0.8, 0.0))
 """Least centring, and weight of the second-order correction, of the directions tried in turn."""
+
+# --- the certificate's step -------------------------------------------------------------------------------------------
+
+PLAIN_RANGE: Final = 600.0
+"""Beyond so many e-folds exp(log x) leaves the range of double precision."""
+
+MOST_REFINEMENTS: Final = 8
+"""Refinements of one linear system; each gains two digits or more."""
+
+REFINED: Final = 1e-3
+"""A step is measured to three digits."""

@@ -1,8 +1,7 @@
 """Dependent rows, dropped once: rank deficiency exists nowhere else in the native method.
 
 A row is dropped if it is a combination of the rows kept up to the rounding of that combination's own terms, entry
-by entry. It then says nothing that the others do not say, and whether y agrees is decided to rounding as well: a y
-that differs by more has no solution, and the combination is the proof.
+by entry. It then says nothing that the others do not say; whether y agrees is seen in its residual at the solution.
 """
 
 from __future__ import annotations
@@ -11,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.linalg as sla
-from scipy.linalg.lapack import dpstrf, spotrf
+import scipy.sparse as sp
+from scipy.linalg.lapack import dpotrf, dpstrf
 
-from bregman_l1._types import Index, Matrix, Single
+from bregman_l1._types import Index, Matrix, Vector
 from bregman_l1.newton.settings import ENOUGH_COLUMNS, ROUNDINGS, SUSPECT, WELL_CONDITIONED
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def independent_rows(system: LinearSystem) -> Index:
     if n_columns >= ENOUGH_COLUMNS * n_rows and not system.is_sparse:
         starts = np.linspace(0, n_columns - n_rows, ENOUGH_COLUMNS).astype(np.intp)
         some = np.hstack([system.column_block(start, start + n_rows) for start in starts]).astype(np.float32)
-        if _is_well_conditioned(some @ some.T):
+        if _is_well_conditioned(np.asarray(some @ some.T, dtype=np.float64)):
             return everything
     gram = system.gram()
     if _is_well_conditioned(gram):
@@ -42,12 +42,20 @@ def independent_rows(system: LinearSystem) -> Index:
     return _independent(system, gram)
 
 
-def _is_well_conditioned(gram: Matrix | Single) -> bool:
-    """Whether single precision suffices to see that the rows are independent."""
+def farkas_of_row(system: LinearSystem, kept: Index, row: int) -> Vector:
+    """Return z with A'z = 0 up to rounding and y'z > 0, for a dropped row that contradicts the rows kept."""
+    z = np.zeros(system.shape[0])
+    z[kept] = -_combinations(system.of_rows(kept), system.of_rows([row])).toarray()[0]
+    z[row] = 1.0
+    return z if z @ system.y > 0 else -z
+
+
+def _is_well_conditioned(gram: Matrix) -> bool:
+    """Whether the pivots of the rows are far above the rounding even of single precision."""
     size = np.sqrt(gram.diagonal())
     if not (size > 0).all() or not np.isfinite(gram).all():
         return False
-    factor, info = spotrf(np.asarray(gram / size / size[:, None], dtype=np.float32), lower=1)
+    factor, info = dpotrf((gram / size / size[:, None]).T, lower=1, overwrite_a=1)
     return bool(info == 0 and factor.diagonal().min() > WELL_CONDITIONED)
 
 
@@ -55,29 +63,41 @@ def _independent(system: LinearSystem, gram: Matrix) -> Index:
     """Sort the rows by pivoted elimination; look at those that nearly vanish in A itself, not in its Gram matrix."""
     size = np.sqrt(gram.diagonal())
     scale = 1.0 / np.where(size > 0, size, 1.0)
-    factor, pivots, rank, _ = dpstrf(gram * scale * scale[:, None], tol=SUSPECT, lower=1)
+    _, pivots, rank, _ = dpstrf(gram * scale * scale[:, None], tol=SUSPECT, lower=1)
     order = pivots.astype(np.intp) - 1
     kept, suspects = order[:rank], order[rank:]
     if not suspects.size:
         return np.sort(kept)
-    lower = np.tril(factor)[:rank, :rank]
-    A = system.rows(np.concatenate([kept, suspects])) * scale[order][:, None]
-    basis, rest = A[:rank], A[rank:]
-    combination = np.zeros((suspects.size, rank))
-    left = rest
+    basis, rest = system.of_rows(kept), system.of_rows(suspects)
+    weights = _combinations(basis, rest)
+    left = rest.matrix - weights @ basis.matrix
+    noise = ROUNDINGS * (abs(rest.matrix) + abs(weights) @ abs(basis.matrix))
+    above = np.ravel(sp.coo_array(abs(left) - noise).max(axis=1).toarray()) > 0
+    if not above.any():
+        return np.sort(kept)
+    chosen = _independent_remainders(*(sp.csr_array(part)[above].toarray() for part in (left, noise)))
+    return np.sort(np.concatenate([kept, suspects[above][chosen]]))
+
+
+def _combinations(basis: LinearSystem, rest: LinearSystem) -> sp.csr_array:
+    """Weights W with A_rest = W A_basis as nearly as can be; weights that are rounding are zero."""
+    gram = basis.gram()
+    size = np.sqrt(gram.diagonal())
+    factor = sla.cho_factor(gram / size / size[:, None])
+    weights = sp.csr_array((rest.shape[0], basis.shape[0]))
     for _ in range(3):
-        combination += sla.cho_solve((lower, True), basis @ left.T).T
-        left = rest - combination @ basis
-    uncertain = np.abs(combination) + np.abs(combination).max(axis=1, keepdims=True, initial=0.0)
-    noise = ROUNDINGS * (np.abs(rest) + uncertain @ np.abs(basis))
-    return np.sort(np.concatenate([kept, suspects[_independent_remainders(left, noise)]]))
+        missing = sp.csr_array(basis.matrix @ (rest.matrix - weights @ basis.matrix).T).toarray()
+        scaled = weights.toarray() * size + sla.cho_solve(factor, missing / size[:, None]).T
+        scaled[np.abs(scaled) <= ROUNDINGS * np.abs(scaled).max(axis=1, keepdims=True)] = 0.0
+        weights = sp.csr_array(scaled / size)
+    return weights
 
 
 def _independent_remainders(left: Matrix, noise: Matrix) -> Index:
     """Which of the rows stay above their noise when the largest are eliminated one by one."""
     chosen: list[int] = []
     while True:
-        above = (np.abs(left) / np.where(noise > 0, noise, np.inf)).max(axis=1, initial=0.0)
+        above = (np.abs(left) / np.where(noise > 0, noise, np.finfo(np.float64).tiny)).max(axis=1, initial=0.0)
         above[chosen] = 0.0
         if not above.max(initial=0.0) > 1.0:
             return np.array(chosen, dtype=np.intp)
