@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +13,7 @@ from bregman_l1._backends.registry import choose_backend
 from bregman_l1._types import EPS
 from bregman_l1.certificate import Certificate
 from bregman_l1.claim import Claim
+from bregman_l1.entry import entry_point, warn_caller
 from bregman_l1.errors import WHAT_TO_TRY, BackendError, InvalidProblemError, NotCertifiedWarning
 from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron.feasible_set import require_feasible
@@ -28,6 +27,7 @@ _SMALLEST = float(np.finfo(np.float64).smallest_subnormal)
 _LIMITS = {Outcome.ITERATION_LIMIT: Status.ITERATION_LIMIT, Outcome.TIME_LIMIT: Status.TIME_LIMIT}
 
 
+@entry_point
 def solve(
     problem: Problem,
     backend: str = "auto",
@@ -101,6 +101,7 @@ def solve(
     return certified(problem, claim, chosen.name, chosen.tol)
 
 
+@entry_point
 def certify(
     problem: Problem,
     x: ArrayLike | None = None,
@@ -153,7 +154,13 @@ def certify(
         dual=None if dual is None else checked_vector("dual", dual, n_rows),
     )
     _refuse_disagreement(claim)
-    return problem.certify(claim, checked_tolerance(tol))
+    return _certificate(problem, claim, checked_tolerance(tol))
+
+
+def _certificate(problem: Problem, claim: Claim, tol: float) -> Certificate:
+    """Certify a claim whose entries may be of any size: a residual that overflows is infinite or NaN, and fails."""
+    with np.errstate(all="ignore"):
+        return problem.certify(claim, tol)
 
 
 def _refuse_disagreement(claim: Claim) -> None:
@@ -199,11 +206,11 @@ def _polished(problem: Problem, claim: Claim, backend: Backend) -> Claim:
 
 def certified(problem: Problem, claim: Claim, backend: str, tol: float) -> Solution:
     """Certify a claim and make it a solution; warn if it falls short."""
-    certificate = problem.certify(claim, tol)
+    certificate = _certificate(problem, claim, tol)
     status = Status.CERTIFIED if certificate.ok else _LIMITS.get(claim.outcome, Status.INACCURATE)
     if not certificate.ok:
         message = f"{certificate.verdict}; {backend} said {claim.raw_status!r}"
-        warnings.warn(message, NotCertifiedWarning, stacklevel=_levels_inside_the_package())
+        warn_caller(message, NotCertifiedWarning)
     return Solution(
         x=claim.point,
         log_x=claim.log_point,
@@ -217,11 +224,3 @@ def certified(problem: Problem, claim: Claim, backend: str, tol: float) -> Solut
         setup_time=claim.setup_time,
         solve_time=claim.solve_time,
     )
-
-
-def _levels_inside_the_package() -> int:
-    """How far up the stack, seen from the function that warns, its first caller outside the package is."""
-    level, frame = 0, inspect.currentframe()
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "bregman_l1":
-        level, frame = level + 1, frame.f_back
-    return level

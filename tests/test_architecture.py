@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "bregman_l1"
 LAYERS = [
-    {"_types", "budget", "documented", "errors", "frozen", "outcome", "progress", "scale", "validation"},
+    {"_types", "budget", "documented", "entry", "errors", "frozen", "outcome", "progress", "scale", "validation"},
     {"system"},
     {"polyhedron", "certificate", "claim"},
     {"newton"},

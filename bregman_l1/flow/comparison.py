@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bregman_l1._types import Vector
+from bregman_l1.entry import entry_point, entry_points
 from bregman_l1.errors import InvalidProblemError, UndefinedConstantError
 from bregman_l1.flow.descent import Descent, gradient_descent
 from bregman_l1.flow.flow import Flow, Integrator, gradient_flow
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
 
 
+@entry_points
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FlowComparison:
     """Where flow, descent and projection are, for m scales of initialisation.
@@ -83,6 +85,7 @@ class FlowComparison:
         return "\n".join(lines)
 
 
+@entry_point
 def compare_flow(
     system: LinearSystem,
     alphas: float | Sequence[float] | None = None,

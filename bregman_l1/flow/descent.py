@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from numbers import Real
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from bregman_l1._solve import solve
 from bregman_l1._types import Vector
+from bregman_l1.entry import entry_point, entry_points, warn_caller
 from bregman_l1.errors import InvalidProblemError, NotCertifiedWarning
 from bregman_l1.flow.start import count, initial_log_alpha, positive
 from bregman_l1.flow.status import FlowStatus
@@ -50,6 +50,7 @@ class DescentState:
     iteration: int
 
 
+@entry_points
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Descent:
     """A run of gradient descent, m looks at it, and the projection it is held against.
@@ -123,6 +124,7 @@ class Descent:
         )
 
 
+@entry_point
 def gradient_descent(
     system: LinearSystem,
     alpha: float | None = None,
@@ -197,7 +199,7 @@ def gradient_descent(
     iterations, losses, l1_norms, distances = np.array(looks).T
     message = f"after {end.iteration} iterations, loss {losses[-1]:.2e}, ||x - x(alpha)||_1 {distances[-1]:.2e}"
     if status is FlowStatus.OUT_OF_TIME:
-        warnings.warn(f"gradient descent {status.value}: {message}", NotCertifiedWarning, stacklevel=2)
+        warn_caller(f"gradient descent {status.value}: {message}", NotCertifiedWarning)
     return Descent(
         status=status,
         message=message,

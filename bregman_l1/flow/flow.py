@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,6 +11,7 @@ from scipy.integrate import BDF, LSODA, DenseOutput, OdeSolution, Radau
 
 from bregman_l1._solve import solve
 from bregman_l1._types import Mask, Matrix, Vector
+from bregman_l1.entry import entry_point, entry_points, warn_caller
 from bregman_l1.errors import BackendError, InvalidProblemError, NotCertifiedWarning
 from bregman_l1.flow.equation import FlowEquation, flow_equation
 from bregman_l1.flow.start import initial_log_alpha, positive
@@ -33,6 +33,7 @@ _BISECTIONS = 60
 _LARGEST_ATOL = 1e-6
 
 
+@entry_points
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Flow:
     """A gradient flow from its start to its end, m points of it, and the projection it is held against.
@@ -161,6 +162,7 @@ class Flow:
         return np.asarray(self.dense(wanted), dtype=np.float64)
 
 
+@entry_point
 def gradient_flow(
     system: LinearSystem,
     alpha: float | None = None,
@@ -237,7 +239,7 @@ def gradient_flow(
     run = _integrate(equation, goal.arrived, max_time, method, rtol=rtol, atol=atol)
     flow = _record(system, projection, equation, run, np.array([goal.error(w) for w in run.states]), goal)
     if flow.status is not FlowStatus.CONVERGED:
-        warnings.warn(f"gradient flow {flow.status.value}: {flow.message}", NotCertifiedWarning, stacklevel=2)
+        warn_caller(f"gradient flow {flow.status.value}: {flow.message}", NotCertifiedWarning)
     return flow
 
 

@@ -12,6 +12,7 @@ from scipy.special import logsumexp
 
 from bregman_l1._solve import solve
 from bregman_l1._types import Index, Vector
+from bregman_l1.entry import entry_point, entry_points
 from bregman_l1.errors import BackendError, InvalidProblemError, NotAdmissibleError, UndefinedConstantError
 from bregman_l1.polyhedron.kernel_cone import EMPTY_BASE
 from bregman_l1.problems.projection import BregmanProjection
@@ -44,6 +45,7 @@ _FIRST_ORDER = 1e-8
 _E_FOLDS = 60.0
 
 
+@entry_points
 class Analysis:
     """What the theory says about the projections x(alpha) of one system; made by `analyze`.
 
@@ -343,6 +345,7 @@ class Analysis:
         )
 
 
+@entry_point
 def analyze(system: LinearSystem, cost: ArrayLike | None = None, *, time_limit: float = 10.0) -> Analysis:
     """Turn the theorem into numbers: how the projections x(alpha) of a system approach their limit.
 
