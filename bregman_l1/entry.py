@@ -5,12 +5,13 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Callable
-from functools import cached_property, wraps
+from functools import wraps
 from typing import ParamSpec, TypeVar
 
 import numpy as np
 
 from bregman_l1.errors import BregmanWarning
+from bregman_l1.frozen import wrap_properties
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -41,15 +42,9 @@ def entry_point(function: Callable[_P, _R]) -> Callable[_P, _R]:
 
 def entry_points(kind: type[_R]) -> type[_R]:
     """Make every public method and property of a class an `entry_point`: they compute when they are asked."""
+    wrap_properties(kind, entry_point)
     for name, member in list(vars(kind).items()):
-        if name.startswith("_"):
-            continue
-        if isinstance(member, property) and member.fget is not None:
-            setattr(kind, name, property(entry_point(member.fget)))
-        elif isinstance(member, cached_property):
-            setattr(kind, name, cached := cached_property(entry_point(member.func)))
-            cached.__set_name__(kind, name)
-        elif inspect.isfunction(member):
+        if inspect.isfunction(member) and not name.startswith("_"):
             setattr(kind, name, entry_point(member))
     return kind
 

@@ -12,6 +12,7 @@ from bregman_l1.entry import entry_point, entry_points
 from bregman_l1.errors import InvalidProblemError, UndefinedConstantError
 from bregman_l1.flow.descent import Descent, gradient_descent
 from bregman_l1.flow.flow import Flow, Integrator, gradient_flow
+from bregman_l1.frozen import FrozenArrays
 from bregman_l1.scale import natural_log_alpha
 from bregman_l1.theory.limit import Limit, find_limit
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 @entry_points
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FlowComparison:
+class FlowComparison(FrozenArrays):
     """Where flow, descent and projection are, for m scales of initialisation.
 
     Attributes

@@ -15,6 +15,7 @@ from bregman_l1.entry import entry_point, entry_points, warn_caller
 from bregman_l1.errors import InvalidProblemError, NotCertifiedWarning
 from bregman_l1.flow.start import count, initial_log_alpha, loss_beside, positive, still_vanishing
 from bregman_l1.flow.status import FlowStatus
+from bregman_l1.frozen import FrozenArrays
 from bregman_l1.problems.projection import BregmanProjection
 from bregman_l1.progress import ProgressBar
 
@@ -35,7 +36,7 @@ _LONGEST_UNWATCHED = 5000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class DescentState:
+class DescentState(FrozenArrays):
     """All that a descent needs to go on. It can be pickled.
 
     Attributes
@@ -52,7 +53,7 @@ class DescentState:
 
 @entry_points
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Descent:
+class Descent(FrozenArrays):
     """A run of gradient descent, m looks at it, and the projection it is held against.
 
     Attributes

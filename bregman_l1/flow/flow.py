@@ -16,6 +16,7 @@ from bregman_l1.errors import BackendError, InvalidProblemError, NotCertifiedWar
 from bregman_l1.flow.equation import FlowEquation, flow_equation
 from bregman_l1.flow.start import initial_log_alpha, loss_beside, positive, still_vanishing
 from bregman_l1.flow.status import FlowStatus
+from bregman_l1.frozen import FrozenArrays
 from bregman_l1.problems.projection import BregmanProjection
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ _LARGEST_ATOL = 1e-6
 
 @entry_points
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Flow:
+class Flow(FrozenArrays):
     """A gradient flow from its start to its end, m points of it, and the projection it is held against.
 
     Names in the plural are trajectories, one entry for each of ``times``; ``log_x``, ``loss`` and

@@ -14,6 +14,7 @@ from bregman_l1._solve import solve
 from bregman_l1._types import Index, Vector
 from bregman_l1.entry import entry_point, entry_points
 from bregman_l1.errors import BackendError, InvalidProblemError, NotAdmissibleError, UndefinedConstantError
+from bregman_l1.frozen import FrozenArrays
 from bregman_l1.polyhedron.kernel_cone import EMPTY_BASE
 from bregman_l1.problems.projection import BregmanProjection
 from bregman_l1.scale import natural_log_alpha
@@ -46,7 +47,7 @@ _E_FOLDS = 60.0
 
 
 @entry_points
-class Analysis:
+class Analysis(FrozenArrays):
     """What the theory says about the projections x(alpha) of one system; made by `analyze`.
 
     Each number is computed when it is first asked for, and kept. ``print(analysis)`` shows one page.
