@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property, wraps
+from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast
 
 import numpy as np
+
+from bregman_l1.caching import cached_property
 
 _T = TypeVar("_T")
 _P = ParamSpec("_P")

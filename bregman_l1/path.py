@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import ArrayLike
 from bregman_l1._backends.newton import claims_along
 from bregman_l1._solve import certified, solve
 from bregman_l1._types import Matrix, Vector
+from bregman_l1.caching import cached_property
 from bregman_l1.entry import entry_point, entry_points
 from bregman_l1.errors import InvalidProblemError
 from bregman_l1.frozen import FrozenArrays, frozen

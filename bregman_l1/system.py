@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
-from threading import RLock
+from threading import local
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike
 
 from bregman_l1._types import Index, Matrix, Single, Vector
+from bregman_l1.caching import computed_once
 from bregman_l1.entry import entry_point
 from bregman_l1.errors import InfeasibleError, InvalidProblemError, InvalidSystemError
 from bregman_l1.frozen import read_only
@@ -89,7 +90,7 @@ class LinearSystem:
         self._A = _checked_matrix(A)
         self._y = _checked_vector(y, self._A.shape[0])
         self._memory: dict[Hashable, Any] = {}
-        self._lock = RLock()
+        self._memory_of_thread = local()
         sizes = _peaks(self._A, axis=1)
         self._refuse_impossible_row(sizes)
         self._refuse_extreme_row(sizes)
@@ -119,11 +120,6 @@ class LinearSystem:
     def is_sparse(self) -> bool:
         """Whether A is stored sparse."""
         return not isinstance(self._A, np.ndarray)
-
-    @property
-    def lock(self) -> RLock:
-        """Held while what is shared through `remember` is being changed."""
-        return self._lock
 
     def matvec(self, x: ArrayLike) -> Vector:
         """A @ x, shape (N,)."""
@@ -272,14 +268,14 @@ class LinearSystem:
     def remember(self, key: Hashable, make: Callable[[], _T]) -> _T:
         """Return what ``make()`` gave the first time ``key`` was asked for on this system.
 
-        For what depends on A and y alone and is costly: an l1 minimiser, a canonicalised program. Arrays in
-        it become read-only: everyone shares them.
+        For what depends on A and y alone and is costly: an l1 minimiser, a kernel cone. Arrays in
+        it become read-only: everyone shares them. What ``make`` gives must not depend on who asks, or when.
         """
-        with self._lock:
-            if key not in self._memory:
-                self._memory[key] = read_only(make())
-            result: _T = self._memory[key]
-            return result
+        return computed_once(self._memory, key, lambda: read_only(make()))
+
+    def remember_in_thread(self, key: Hashable, make: Callable[[], _T]) -> _T:
+        """Return what ``make()`` gave the first time this thread asked for ``key``, for what its user changes."""
+        return computed_once(vars(self._memory_of_thread), key, make)
 
     @entry_point
     def check_assumptions(self) -> AssumptionReport:

@@ -12,7 +12,6 @@ Everything the theory says is a statement about functions on P.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +19,7 @@ import scipy.linalg as sla
 from numpy.typing import ArrayLike
 
 from bregman_l1._types import EPS, Index, Mask, Matrix, Vector
+from bregman_l1.caching import cached_property
 from bregman_l1.errors import BackendError, InvalidProblemError, UndefinedConstantError
 from bregman_l1.frozen import FrozenArrays, frozen, read_only
 from bregman_l1.outcome import Outcome

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from scipy.special import logsumexp
 
 from bregman_l1._solve import solve
 from bregman_l1._types import Index, Vector
+from bregman_l1.caching import cached_property
 from bregman_l1.entry import entry_point, entry_points
 from bregman_l1.errors import BackendError, InvalidProblemError, NotAdmissibleError, UndefinedConstantError
 from bregman_l1.frozen import FrozenArrays
