@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +11,8 @@ from numpy.typing import ArrayLike
 from bregman_l1._backends.newton import claims_along
 from bregman_l1._solve import certified, solve
 from bregman_l1._types import Matrix, Vector
+from bregman_l1.caching import cached_property
+from bregman_l1.entry import entry_point, entry_points
 from bregman_l1.errors import InvalidProblemError
 from bregman_l1.frozen import FrozenArrays, frozen
 from bregman_l1.problems.projection import BregmanProjection
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
 
 
+@entry_points
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ProjectionPath(FrozenArrays):
     """The projections x(alpha) at many alpha; its arrays are read-only.
@@ -94,6 +96,7 @@ class ProjectionPath(FrozenArrays):
         return f"ProjectionPath({len(self)} values of alpha, {certified} certified)"
 
 
+@entry_point
 def projection_path(
     system: LinearSystem,
     log_alphas: ArrayLike,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
-from threading import RLock
+from threading import local
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -12,6 +12,8 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike
 
 from bregman_l1._types import Index, Matrix, Single, Vector
+from bregman_l1.caching import computed_once
+from bregman_l1.entry import entry_point
 from bregman_l1.errors import InfeasibleError, InvalidProblemError, InvalidSystemError
 from bregman_l1.frozen import read_only
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
+# Entries beyond it overflow in products, rows below its inverse underflow.
+_LARGEST = 1e250
 _BLOCK_BYTES = 16 * 2**20
 _CACHED_BYTES = 2**20
 _TRANSPOSED = 64
@@ -66,7 +70,8 @@ class LinearSystem:
     ------
     InvalidSystemError
         If A or y is not numeric, complex, not finite, empty, of the wrong dimension or length, or if
-        y = 0. The message names the entry at fault.
+        y = 0; also if a row, or the unit in which x is measured, lies beyond 1e-250 ... 1e250. The message names
+        the entry at fault.
     InfeasibleError
         If a row of A is zero where y is not.
 
@@ -80,13 +85,15 @@ class LinearSystem:
     array([2.])
     """
 
+    @entry_point
     def __init__(self, A: ArrayLike | sp.sparray | sp.spmatrix, y: ArrayLike) -> None:
         self._A = _checked_matrix(A)
         self._y = _checked_vector(y, self._A.shape[0])
         self._memory: dict[Hashable, Any] = {}
-        self._lock = RLock()
+        self._memory_of_thread = local()
         self.row_peaks = read_only(_peaks(self._A, axis=1))
-        self._refuse_impossible_row()
+        self._refuse_impossible_row(self.row_peaks)
+        self._refuse_extreme_row(self.row_peaks)
 
     @property
     def matrix(self) -> Matrix | sp.csc_array:
@@ -136,11 +143,6 @@ class LinearSystem:
         if isinstance(self._A, np.ndarray):
             return self._A[:, part] * inverse_units[:, None]
         return sp.csc_array(_diagonal(inverse_units) @ self._A[:, part])
-
-    @property
-    def lock(self) -> RLock:
-        """Held while what is shared through `remember` is being changed."""
-        return self._lock
 
     def matvec(self, x: ArrayLike) -> Vector:
         """A @ x, shape (N,)."""
@@ -293,15 +295,16 @@ class LinearSystem:
     def remember(self, key: Hashable, make: Callable[[], _T]) -> _T:
         """Return what ``make()`` gave the first time ``key`` was asked for on this system.
 
-        For what depends on A and y alone and is costly: an l1 minimiser, a canonicalised program. Arrays in
-        it become read-only: everyone shares them.
+        For what depends on A and y alone and is costly: an l1 minimiser, a kernel cone. Arrays in
+        it become read-only: everyone shares them. What ``make`` gives must not depend on who asks, or when.
         """
-        with self._lock:
-            if key not in self._memory:
-                self._memory[key] = read_only(make())
-            result: _T = self._memory[key]
-            return result
+        return computed_once(self._memory, key, lambda: read_only(make()))
 
+    def remember_in_thread(self, key: Hashable, make: Callable[[], _T]) -> _T:
+        """Return what ``make()`` gave the first time this thread asked for ``key``, for what its user changes."""
+        return computed_once(vars(self._memory_of_thread), key, make)
+
+    @entry_point
     def check_assumptions(self) -> AssumptionReport:
         """Check Assumption II.1 of Matt & Stoeger 2025, each part with its evidence.
 
@@ -368,13 +371,34 @@ class LinearSystem:
         large: Any = self._A[:, columns].astype(np.longdouble)
         return np.asarray(self._y - large @ x.astype(np.longdouble) - image, dtype=np.float64)
 
-    def _refuse_impossible_row(self) -> None:
-        impossible = np.flatnonzero((self.row_peaks == 0) & (self._y != 0))
+    def _refuse_impossible_row(self, sizes: Vector) -> None:
+        impossible = np.flatnonzero((sizes == 0) & (self._y != 0))
         if impossible.size:
             i = int(impossible[0])
             farkas = np.zeros(self.shape[0])
             farkas[i] = np.sign(self._y[i])
             raise InfeasibleError(f"row {i} of A is zero while y[{i}] = {self._y[i]:g}: no x solves it", farkas)
+
+    def _refuse_extreme_row(self, sizes: Vector) -> None:
+        """Refuse what leaves no range of exponents to compute in; ``sizes`` are the largest entries of the rows."""
+        y, nonzero = np.abs(self._y), sizes > 0
+        extreme = (np.maximum(sizes, y) > _LARGEST) | (nonzero & (sizes < 1 / _LARGEST))
+        log_x = np.full(y.size, -np.inf)
+        log_x[y > 0] = np.log10(y[y > 0]) - np.log10(sizes[y > 0])
+        i = int(extreme.argmax() if extreme.any() else log_x.argmax())
+        if not extreme.any() and abs(log_x[i]) <= np.log10(_LARGEST):
+            return
+        j = int(np.abs(self.rows([i])[0]).argmax())
+        found = f"A[{i}, {j}], the largest of its row, is {sizes[i]:.3g} and y[{i}] is {self._y[i]:.3g}"
+        if extreme.any():
+            raise InvalidSystemError(
+                f"{found}, beyond {1 / _LARGEST:.0e} ... {_LARGEST:.0e}, where products overflow or underflow: "
+                f"divide row {i} of A and y[{i}] by one power of two, which changes no solution"
+            )
+        raise InvalidSystemError(
+            f"{found}: entries of x are of the size 1e{log_x[i]:+.0f}, beyond {1 / _LARGEST:.0e} ... {_LARGEST:.0e}: "
+            "divide y by a power of two, which divides x and alpha by it"
+        )
 
 
 def _dense(matrix: Any) -> Matrix:

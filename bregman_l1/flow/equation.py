@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bregman_l1._types import Matrix, Vector
+from bregman_l1.frozen import FrozenArrays
 from bregman_l1.newton.basis import blocks, near_maximal_basis
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ _FOLDS_BELOW = 40.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FlowEquation:
+class FlowEquation(FrozenArrays):
     """The autonomous equation w' = 8 (c - G x), log x = b + G'w, with G = Q'A, c = Q'y, lam = Q (w - start).
 
     Attributes

@@ -12,13 +12,13 @@ y' = A_J u, and says so.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.linalg.lapack import dgetrf, dgetri, dgetrs
 
 from bregman_l1._types import EPS, Index, Mask, Matrix, Vector
+from bregman_l1.caching import cached_property
 from bregman_l1.newton.exact import exact_columns
 from bregman_l1.newton.settings import (
     BALANCED,
@@ -233,4 +233,5 @@ def _pivot(T: Matrix, i: int, j: int) -> Index:
 
 def _narrowed(weight: Vector) -> Vector:
     """Falling weights, from 0 on, no two neighbours further apart than LAYER_GAP."""
-    return np.maximum(np.concatenate([[0.0], np.cumsum(np.maximum(np.diff(weight), -LAYER_GAP))]), -600.0)
+    narrow = np.concatenate([[0.0], np.cumsum(np.maximum(np.diff(weight), -LAYER_GAP))])
+    return np.asarray(np.maximum(narrow, -600.0))

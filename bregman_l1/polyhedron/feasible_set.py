@@ -61,13 +61,15 @@ def infeasibility(system: LinearSystem, x: Vector) -> float:
     """How far x is from {x >= 0 : A x = y}: the componentwise backward error of x and of its nonnegative part.
 
     The two differ by what the negative entries contribute to the equations, at its own scale in each row. The
-    sizes of the negative entries themselves count too, for columns of A that are zero.
+    sizes of the negative entries themselves count too, for columns of A that are zero. Infinite where x is not finite.
     """
-    if not x.min() < 0.0:
+    if not np.isfinite(x).all():
+        return np.inf
+    if x.min() >= 0.0:
         return system.residual(x)
-    weighted = x * system.equilibration()[1]
-    negative = -weighted.min() / np.abs(weighted).max()
-    return float(max(system.residual(x), system.residual(np.maximum(x, 0.0)), negative))
+    weighted = x / np.abs(x).max() * system.equilibration()[1]
+    negative = float(-weighted.min() / np.abs(weighted).max())
+    return max(system.residual(x), system.residual(np.maximum(x, 0.0)), negative)
 
 
 def farkas_vector(system: LinearSystem) -> Vector | None:

@@ -6,6 +6,7 @@ statuses and sign conventions are known in one place.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from functools import cache
 from time import perf_counter
@@ -200,6 +201,11 @@ def solve_verified_later(program: LinearProgram) -> LinearProgramAnswer:
         if answer.outcome in _DECIDED:
             break
     return answer
+
+
+# HiGHS keeps worker threads for the next run; in a forked child there are none, and it would wait for them.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: highspy.Highs.resetGlobalScheduler(False))
 
 
 class _SilentHighs(highspy.Highs):  # type: ignore[misc]
