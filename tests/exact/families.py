@@ -218,8 +218,8 @@ def assignment(rng: Generator) -> System:
 def vandermonde(rng: Generator) -> System:
     """Moments of a few atoms."""
     n_rows, n_columns = _shape(rng)
-    points: Vector = np.linspace(0.0, 1.0, n_columns) if rng.random() < 0.5 else np.arange(1.0, n_columns + 1)
-    A = np.vander(points, n_rows, increasing=True).T
+    points = np.arange(1.0, n_columns + 1) / (n_columns if rng.random() < 0.5 else 1.0)
+    A = np.array([points**k for k in range(n_rows)])
     return A, _nonzero(A @ _sparse_point(rng, n_columns, most=4))
 
 

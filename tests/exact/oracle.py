@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from flint import arb, arb_mat, ctx
-from numpy.typing import NDArray
+from flint import arb, arb_mat, ctx, fmpq, fmpq_mat
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linprog
 
 from exact.rational import (
@@ -33,6 +33,7 @@ from exact.rational import (
     exposing_vector,
     feasible,
     heavy_basis,
+    nonnegative_solution,
     pivot_columns,
     rank,
     rational,
@@ -57,6 +58,8 @@ CORRECTIONS = 4
 ENOUGH = 0.5
 # Beyond this a response is as good as infinite for the floating-point programs.
 STEEPEST = 1e100
+# An infeasibility that so few roundings of y explain is none; and how much larger than y the terms of A x may be.
+FEW_ROUNDINGS, MODERATE = 4, 1024.0
 # Relaxations of the infeasibility program from which a strict Farkas vector is taken.
 RELAXATIONS = (1e-5, 1e-7, 1e-9, 1e-11)
 
@@ -130,8 +133,10 @@ def _column(values: list[arb]) -> arb_mat:
     return arb_mat(len(values), 1, values)
 
 
-def _midpoints(values: list[arb]) -> Vector:
-    return np.array([float(value.mid()) for value in values])
+def _clipped(values: ArrayLike) -> NDArray[np.float64]:
+    """The values as floats that programs can bear."""
+    finite: NDArray[np.float64] = np.nan_to_num(np.asarray(values, dtype=float), nan=STEEPEST)
+    return finite.clip(-STEEPEST, STEEPEST)
 
 
 def _at_most(values: list[arb], bounds: list[arb]) -> bool:
@@ -256,13 +261,13 @@ class _Claim:
             G[i, k] = 1.0
             for entry, j in zip(self.tableau[k], self.rest, strict=True):
                 G[j, k] = float((entry * self.tau[i] / self.tau[j]).mid())
-        return np.clip(G, -STEEPEST, STEEPEST)
+        return _clipped(G)
 
     def _sensitivity(self, point: _Point) -> Matrix:
         """Change of the residual in margins for changes of log x in tolerances."""
         weight = [x * tau for x, tau in zip(point.x, self.tau, strict=True)]
         rows = self.balls.tolist()
-        return np.array(
+        return _clipped(
             [
                 [float((a * w / m).mid()) if a != 0 else 0.0 for a, w in zip(row, weight, strict=True)]
                 for row, m in zip(rows, self._positive_margin, strict=True)
@@ -276,8 +281,10 @@ class _Claim:
 
     def _scaled(self, point: _Point) -> tuple[Vector, Vector]:
         """Misfits in tolerances, residuals in margins."""
-        misfit = _midpoints([m / t for m, t in zip(point.misfit, self.tau, strict=True)])
-        return misfit, _midpoints([r / m for r, m in zip(point.residual, self._positive_margin, strict=True)])
+        misfit = _clipped([float((m / t).mid()) for m, t in zip(point.misfit, self.tau, strict=True)])
+        return misfit, _clipped(
+            [float((r / m).mid()) for r, m in zip(point.residual, self._positive_margin, strict=True)]
+        )
 
     def _corrected(self, point: _Point) -> _Fit:
         """A change that mends misfit and residual: by least squares if that is enough, else by linear program."""
@@ -360,16 +367,44 @@ def judge_infeasible(A: Matrix, y: Vector, farkas: Vector | None = None) -> Verd
     """Rule on the claim that no x >= 0 solves A x = y, and on the vector that is said to prove it.
 
     RIGHT: no x >= 0 has |A x - y| <= margin. WRONG: some x >= 0 solves A x = y exactly, or the vector is no proof
-    up to rounding. UNDECIDED: infeasible as given; within the margin it may not be.
+    up to rounding. UNDECIDED: infeasible as given, not for some y' within the margin.
     """
     A, y = np.asarray(A, dtype=float), np.asarray(y, dtype=float)
     if feasible(A, y).x is not None:
         return Verdict(ruling=Ruling.WRONG, error=math.inf, reason="there is a feasible x")
     if farkas is not None and not _separates(A, y, np.asarray(farkas, dtype=float)):
         return Verdict(ruling=Ruling.WRONG, error=math.nan, reason="infeasible, but not by this vector")
-    if _infeasible_within_margin(A, y):
+    if _infeasible_within_margin(A, y) or not _feasible_within(A, y, ROUNDINGS):
         return Verdict(ruling=Ruling.RIGHT, error=0.0, reason="infeasible for every y' within the margin")
+    if _feasible_within(A, y, FEW_ROUNDINGS):
+        return Verdict(ruling=Ruling.WRONG, error=math.nan, reason="feasible but for the rounding of y")
     return Verdict(ruling=Ruling.UNDECIDED, error=math.nan, reason="infeasible, by less than the margin")
+
+
+def _feasible_within(A: Matrix, y: Vector, roundings: int) -> bool:
+    """Whether some x >= 0 of moderate size has |A x - y| <= roundings eps (|A| x + |y|), exactly.
+
+    Moderate: the terms of A x, rows scaled to comparable sizes, do not exceed those of y by more than `MODERATE`
+    on the whole. Where x is unbounded the margin would be so too.
+    """
+    n_rows, n_columns = A.shape
+    m = rational(roundings * EPS)
+    exact, size = exact_matrix(A), exact_matrix(np.abs(A))
+    right, height = exact_column(y), exact_column(np.abs(y))
+    scaled, rows, columns = equilibration(A)
+    sums = np.ldexp(np.abs(scaled).sum(axis=0), columns).reshape(1, -1)
+    most = MODERATE * n_rows * np.abs(np.ldexp(y, -rows)).max()
+    blocks = [(exact - size * m, right + height * m, 1), (exact + size * m, right - height * m, -1)]
+    blocks.append((exact_matrix(sums), exact_column(np.array([most])), 1))
+    table: list[list[fmpq]] = []
+    bounds: list[fmpq] = []
+    n_slacks = 2 * n_rows + 1
+    for matrix, bound, sign in blocks:
+        for row, value in zip(matrix.table(), entries(bound), strict=True):
+            table.append([*row, *(fmpq(sign * int(k == len(table))) for k in range(n_slacks))])
+            bounds.append(value)
+    relaxed = fmpq_mat(n_slacks, n_columns + n_slacks, [value for row in table for value in row])
+    return nonnegative_solution(relaxed, fmpq_mat(n_slacks, 1, bounds)).x is not None
 
 
 def _separates(A: Matrix, y: Vector, z: Vector) -> bool:

@@ -231,33 +231,81 @@ def feasible(A: Matrix, y: Vector) -> Alternative:
     return nonnegative_solution(exact_matrix(A), exact_column(y), guess)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Face:
+    """Exactly one of: a vector exposing a set of columns; a kernel vector that is positive or zero off the set."""
+
+    exposing: list[fmpq] | None = None
+    direction: list[fmpq] | None = None
+
+
 def exposing_vector(A: Matrix, positive: Mask) -> list[fmpq] | None:
     """A z with A'z = 0 on ``positive`` and A'z < 0 off it, or None where there is none.
 
     There is one exactly if some right-hand side has ``positive`` as its maximal support; then every
     combination of these columns with positive weights has.
     """
+    return face(A, positive).exposing
+
+
+def face(A: Matrix, positive: Mask) -> Face:
+    """Decide in rationals whether the columns ``positive`` are all those of a face of the cone of A.
+
+    If not, some mu >= 0, not zero, on the other columns has A mu in the span of these; ``direction`` is a kernel
+    vector that is mu there.
+    """
     exact = exact_matrix(A)
     on, off = np.flatnonzero(positive).tolist(), np.flatnonzero(~positive).tolist()
     if not off:
-        return [fmpq(0)] * A.shape[0]
+        return Face(exposing=[fmpq(0)] * A.shape[0])
     kernel = left_kernel(columns_of(exact, on))
-    if not kernel.ncols():
-        return None
-    reduced = kernel.transpose() * columns_of(exact, off)
-    weights = _strictly_negative(reduced)
-    return None if weights is None else entries(kernel * fmpq_mat(len(weights), 1, weights))
+    weights, mu = (
+        _gordan(kernel.transpose() * columns_of(exact, off)) if kernel.ncols() else (None, [fmpq(1)] * len(off))
+    )
+    if weights is not None:
+        return Face(exposing=entries(kernel * fmpq_mat(len(weights), 1, weights)))
+    right = columns_of(exact, off) * fmpq_mat(len(off), 1, mu)
+    direction = [fmpq(0)] * A.shape[1]
+    for j, value in (*zip(off, mu, strict=True), *zip(on, solution(columns_of(exact, on), right), strict=True)):
+        direction[j] = value if j in set(off) else -value
+    return Face(direction=direction)
 
 
-def _strictly_negative(G: fmpq_mat) -> list[fmpq] | None:
-    """A g with G'g < 0, or None where some mu >= 0, mu != 0 has G mu = 0 (Gordan)."""
+def solution(A: fmpq_mat, y: fmpq_mat) -> list[fmpq]:
+    """Some x with A x = y, for a y in the range of A."""
+    n_columns = A.ncols()
+    reduced, rank_ = fmpq_mat([[*a, b] for a, b in zip(A.table(), entries(y), strict=True)]).rref()
+    x, column = [fmpq(0)] * n_columns, 0
+    for row in range(rank_):
+        while reduced[row, column] == 0:
+            column += 1
+        if column == n_columns:
+            raise ValueError("inconsistent")
+        x[column] = reduced[row, n_columns]
+    return x
+
+
+def interior_point(A: Matrix, y: Vector) -> list[fmpq] | None:
+    """An x >= 0 with A x = y, positive wherever any is; None if there is no such x. Exact."""
+    x = feasible(A, y).x
+    while x is not None:
+        direction = face(A, np.array([value > 0 for value in x])).direction
+        if direction is None:
+            return x
+        longest = min((-v / d for v, d in zip(x, direction, strict=True) if d < 0), default=fmpq(2))
+        x = [v + longest / 2 * d for v, d in zip(x, direction, strict=True)]
+    return None
+
+
+def _gordan(G: fmpq_mat) -> tuple[list[fmpq] | None, list[fmpq]]:
+    """A g with G'g < 0, or else mu >= 0, not zero, with G mu = 0."""
     guess = _guess_strictly_negative(G)
     if guess is not None and all(value < 0 for value in entries(G.transpose() * fmpq_mat(len(guess), 1, guess))):
-        return guess
+        return guess, []
     n_rows, n_columns = G.nrows(), G.ncols()
-    stacked = fmpq_mat(n_rows + 1, n_columns, entries(G) + [1] * n_columns)
-    z = nonnegative_solution(stacked, fmpq_mat(n_rows + 1, 1, [0] * n_rows + [1])).z
-    return None if z is None else z[:n_rows]
+    stacked = fmpq_mat(n_rows + 1, n_columns, entries(G) + [fmpq(1)] * n_columns)
+    answer = nonnegative_solution(stacked, fmpq_mat(n_rows + 1, 1, [0] * n_rows + [1]))
+    return (None, answer.x) if answer.x is not None else ((answer.z or [])[:n_rows], [])
 
 
 def _guess_strictly_negative(G: fmpq_mat) -> list[fmpq] | None:
