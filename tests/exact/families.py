@@ -6,8 +6,10 @@ common is that rounding decides something about them - a rank, a zero, a sign, a
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.random import Generator
@@ -30,6 +32,8 @@ class Case:
 
 System = tuple[Matrix, Vector] | tuple[Matrix, Vector, Vector]
 FAMILIES: dict[str, Callable[[Generator], System]] = {}
+
+SAVED = Path(__file__).parent / "dyadic.json"
 
 # From the size where nothing is small, over the ranges of doubles, to where only logarithms remain.
 LOG_ALPHAS = (5.0, 0.0, -1.0, -4.6, -13.8, -23.0, -34.5, -69.0, -230.0, -690.8, -2302.6, -1e4)
@@ -271,11 +275,19 @@ def small_right_hand_side(rng: Generator) -> System:
 
 @family
 def dyadic(rng: Generator) -> System:
-    """Multiples of 2^-k up to 6 in size, about 19 x 64, many zeros: A_J has zeros that its inverse does not see."""
-    n_rows, n_columns = int(rng.integers(15, 21)), int(rng.integers(48, 65))
-    A = np.clip(np.round(rng.standard_normal((n_rows, n_columns)) * 8) / 4, -6, 6)
-    A *= rng.random(A.shape) < rng.choice([0.15, 0.3, 0.7])
-    return A, _nonzero(A @ _sparse_point(rng, n_columns, most=n_rows // 2))
+    """Few bits, |A| <= 6, about 19 x 64, mostly zeros: A_J has zeros where its computed inverse has noise; y is exact."""
+    shape = int(rng.integers(17, 21)), int(rng.integers(56, 68))
+    match int(rng.integers(0, 4)):
+        case 0:
+            A = rng.integers(-6, 7, shape).astype(float)
+        case 1:
+            A = rng.integers(-24, 25, shape) / 4.0
+        case 2:
+            A = np.clip(np.round(2.0**20 * rng.standard_normal(shape)) / 2.0**20, -6.0, 6.0)
+        case _:
+            A = rng.choice([-1.0, 1.0], shape) * np.exp2(rng.integers(-10, 3, shape))
+    A = A * (rng.random(shape) < rng.choice([0.08, 0.12, 0.2, 0.3, 0.7]))
+    return A, _nonzero(A @ _sparse_point(rng, shape[1], most=10))
 
 
 @family
@@ -346,10 +358,23 @@ def _known() -> dict[str, Case]:
         "A of 1e-300, y of 1e300": ([[1e-300, 2e-300]], [1e300], -10.0),
         "subnormal A": ([[5e-324, 1.0], [1.0, 5e-324]], [1.0, 1.0], -10.0),
     }
-    return {
+    written = {
         name: Case(name=name, A=np.array(A, float), y=np.array(y, float), log_alpha=log_alpha)
         for name, (A, y, log_alpha) in rows.items()
     }
+    return written | {case.name: case for case in _saved_dyadic()}
+
+
+def _saved_dyadic() -> list[Case]:
+    """Systems of small integers over 2^bits, once certified with log x off by hundreds."""
+    cases = []
+    for number, data in enumerate(json.loads(SAVED.read_text(encoding="utf-8"))):
+        A = np.zeros(data["shape"])
+        for i, j, value in data["entries"]:
+            A[i, j] = value / 2.0 ** data["bits"]
+        y = np.array(data["y"]) / 2.0 ** data["bits"]
+        cases.append(Case(name=f"dyadic {number}", A=A, y=y, log_alpha=data["log_alpha"]))
+    return cases
 
 
 KNOWN = _known()

@@ -67,6 +67,8 @@ def exact_projection(A: Matrix, y: Vector, log_alpha: float, cost: Vector | None
         start = np.array([_log_size(value) for value in point if value > 0])
         values = iter(_on_support(A[:, support], y, prior, start))
         return [next(values) if positive else arb("-inf") for positive in support]
+    except ZeroDivisionError:
+        raise NoConvergenceError("singular in balls") from None
     finally:
         ctx.prec = before
 
@@ -191,7 +193,10 @@ def _moved(tab: _Tableau, z: Vector, *, rise: float) -> Vector:
     except np.linalg.LinAlgError:
         raise NoConvergenceError("singular") from None
     d = np.empty(z.size)
-    d[tab.J], d[tab.R] = basic, tab.T.T @ basic + rise * tab.slope
+    with np.errstate(all="ignore"):
+        d[tab.J], d[tab.R] = basic, tab.T.T @ basic + rise * tab.slope
+    if not np.isfinite(d).all():
+        raise NoConvergenceError("not finite")
     return d
 
 
