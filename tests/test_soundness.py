@@ -9,6 +9,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from exact.campaign import FAILURES, campaign, distance, run
+from exact.families import E30, FAMILIES, KNOWN, Case, draw
+from exact.oracle import Ruling, judge, judge_infeasible
+from exact.truth import as_floats, exact_projection
 
 from bregman_l1 import (
     BregmanProjection,
@@ -19,10 +23,6 @@ from bregman_l1 import (
     certify,
     solve,
 )
-from exact.campaign import FAILURES, campaign, distance, run
-from exact.families import E30, FAMILIES, KNOWN, Case, draw
-from exact.oracle import Ruling, judge, judge_infeasible
-from exact.truth import as_floats, exact_projection
 
 # Dyadic systems have an exact y, which no margin needs to move: their answers must be those for y itself.
 DYADIC = 24

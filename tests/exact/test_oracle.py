@@ -90,7 +90,7 @@ def test_the_only_point_is_the_answer():
 
 
 def test_costs_are_exponents_of_the_prior():
-    # Golden: A = [1, 3/2, 1], y = 2, prior alpha^(1, 2, 3/2) times (3, 1, 2): the rates 0, 1/2, 1/2 do not see the factors.
+    # The reduced costs are 2 - 3/2 and 3/2 - 1.
     found = as_floats(
         exact_projection(np.array([[1.0, 1.5, 1.0]]), np.array([2.0]), -1000.0, np.array([1.0, 2.0, 1.5]))
     )
