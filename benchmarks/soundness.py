@@ -6,8 +6,9 @@ Run: python benchmarks/soundness.py --count 5000 --seed 0 [--family NAME ...] [-
 Every system of the families in tests/exact is solved with warnings captured, and what is said of it is judged in
 rationals and balls (tests/exact/oracle.py). Columns of the table:
 
-right, undecided, FALSE     certified, by the oracle's ruling: FALSE must be zero
-for a y'                    with --exactly: those right for a y' within the margin, not for y itself
+right, undecided, FALSE     certified, by the oracle's ruling: FALSE, off by ten tol or more, must be zero
+beyond tol                  certified, off by more than tol, but not by ten
+for a y'                    with --exactly: right for a y' within the margin, not for y itself
 inaccurate, lost            not certified; lost ones are right nevertheless
 inf right, margin, WRONG    InfeasibleError: true for every y' within the margin, true as given, false
 refused, UNTYPED            other exceptions of this package, any other exception

@@ -52,7 +52,10 @@ COLUMN = {
     ("refused", None): "refused",
     ("untyped", None): "UNTYPED",
 }
-COLUMNS = tuple(dict.fromkeys(COLUMN.values()))
+COLUMNS = (
+    *("right", "for a y'", "beyond tol", "undecided", "FALSE", "lost", "inaccurate"),
+    *("inf right", "inf margin", "INF WRONG", "refused", "UNTYPED"),
+)
 FAILURES = tuple(column for column in COLUMNS if column.isupper())
 
 
@@ -72,7 +75,8 @@ class Record:
     @property
     def column(self) -> str:
         """The column of the table it counts in."""
-        return COLUMN[self.outcome, self.verdict.ruling if self.verdict else None]
+        column = COLUMN[self.outcome, self.verdict.ruling if self.verdict else None]
+        return "beyond tol" if column == "undecided" and self.verdict and math.isfinite(self.verdict.error) else column
 
     @property
     def family(self) -> str:

@@ -223,7 +223,7 @@ def vandermonde(rng: Generator) -> System:
     """Moments of a few atoms."""
     n_rows, n_columns = _shape(rng)
     points = np.arange(1.0, n_columns + 1) / (n_columns if rng.random() < 0.5 else 1.0)
-    A: Matrix = np.array([points**k for k in range(n_rows)], dtype=float)
+    A = np.array([points**k for k in range(n_rows)])
     return A, _nonzero(A @ _sparse_point(rng, n_columns, most=4))
 
 
@@ -231,7 +231,7 @@ def vandermonde(rng: Generator) -> System:
 def hilbert(rng: Generator) -> System:
     """1 / (i + j)."""
     n_rows, n_columns = _shape(rng)
-    A = 1.0 / (np.arange(n_rows)[:, None] + np.arange(n_columns) + 1.0)
+    A = 1.0 / (np.arange(1.0, n_rows + 1)[:, None] + np.arange(float(n_columns)))
     return A, _nonzero(A @ _sparse_point(rng, n_columns, most=4))
 
 
@@ -275,7 +275,7 @@ def small_right_hand_side(rng: Generator) -> System:
 
 @family
 def dyadic(rng: Generator) -> System:
-    """Few bits, |A| <= 6, about 19 x 64, mostly zeros: where A_J^{-1} has zeros the computed one has noise; y is exact."""
+    """Few bits, |A| <= 6, about 19 x 64, mostly zeros: the inverse of a basis has zeros, the computed one noise."""
     shape = int(rng.integers(17, 21)), int(rng.integers(56, 68))
     match int(rng.integers(0, 4)):
         case 0:

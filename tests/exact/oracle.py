@@ -50,8 +50,8 @@ ROUNDINGS = 64
 LARGE = 1000.0
 # An answer is called wrong only if it misses by more than this many tolerances, whatever y'.
 SLACK = 10.0
-# Binary digits of the balls; doubled while a comparison cannot be decided.
-PRECISION, LARGEST_PRECISION = 320, 2600
+# Binary digits of the balls: the next where a comparison cannot be decided.
+PRECISIONS = (320, 1300)
 # Corrections of a proposed lam towards y before the linear program's word is taken.
 CORRECTIONS = 4
 # A least-squares correction within this share of what is allowed needs no linear program.
@@ -76,8 +76,8 @@ class Ruling(enum.Enum):
 class Verdict:
     """The ruling, its reason, and the error in log x.
 
-    ``error`` is that of the best y' found (an upper bound) where the ruling is RIGHT, a proved lower bound over
-    all y' where it is WRONG, NaN where nothing is known. It is in units in which ``tol`` is the tolerance.
+    ``error``, in the unit of ``tol``, is that of the best y' found (an upper bound) where the ruling is RIGHT, a
+    proved lower bound over all y' where it is WRONG, an estimate of that or NaN where it is UNDECIDED.
     """
 
     ruling: Ruling
@@ -113,13 +113,14 @@ def judge(
 def _judged_at_rising_precision(
     A: Matrix, y: Vector, log_alpha: float, log_x: Vector, cost: Vector, tol: float
 ) -> Verdict:
-    before, ctx.prec = ctx.prec, PRECISION
+    before = ctx.prec
     try:
-        while True:
-            verdict = _Claim(A, y, log_alpha, log_x, cost, tol).verdict()
-            if verdict.ruling is not Ruling.UNDECIDED or ctx.prec >= LARGEST_PRECISION:
-                return verdict
-            ctx.prec *= 2 if ctx.prec < LARGEST_PRECISION / 4 else 4
+        for ctx.prec in PRECISIONS:
+            for heavy in (True, False):
+                verdict = _Claim(A, y, log_alpha, log_x, cost, tol, heavy=heavy).verdict()
+                if verdict.ruling is not Ruling.UNDECIDED or math.isfinite(verdict.error):
+                    return verdict
+        return verdict
     finally:
         ctx.prec = before
 
@@ -166,7 +167,10 @@ class _Point:
 class _Claim:
     """The positive part of a claim, in balls at the working precision."""
 
-    def __init__(self, A: Matrix, y: Vector, log_alpha: float, log_x: Vector, cost: Vector, tol: float) -> None:
+    def __init__(
+        self, A: Matrix, y: Vector, log_alpha: float, log_x: Vector, cost: Vector, tol: float, *, heavy: bool
+    ) -> None:
+        self.heavy = heavy
         positive = np.isfinite(log_x)
         self.A, self.log_x, self.tol = A[:, positive], log_x[positive], tol
         self.tau_float = tol * spread(log_alpha, self.log_x)
@@ -180,9 +184,13 @@ class _Claim:
 
     @cached_property
     def J(self) -> list[int]:
-        """Independent columns, the heavy ones first."""
+        """Independent columns: those of large x first, which most claims fit to rounding, or only the longest first.
+
+        The latter keep T small, and with it what the rounding of log x_J does elsewhere, for columns of any length.
+        """
         scaled, _, columns = equilibration(self.A)
-        return heavy_basis(scaled, self.log_x + columns * math.log(2.0))
+        length: Vector = columns * math.log(2.0)
+        return heavy_basis(scaled, length + self.log_x if self.heavy else length)
 
     @cached_property
     def rest(self) -> list[int]:
@@ -221,12 +229,14 @@ class _Claim:
         try:
             return self._verdict()
         except ZeroDivisionError:
-            return Verdict(ruling=Ruling.UNDECIDED, error=math.nan, reason="singular at this precision")
+            return _undecided("singular at this precision")
 
     def _verdict(self) -> Verdict:
         point = self.at([self.z[j] for j in self.J])
         if not _at_most(point.misfit, [SLACK * tau for tau in self.tau]):
             fit = self._fitted(point, 1.0, with_residual=False)
+            if math.isnan(fit.excess):
+                return _undecided("the linear program failed")
             if fit.excess > SLACK:
                 return self._refutation(point, fit, max(SLACK, fit.excess / 2), "log(x / p) is no A'lam")
             point = self._moved(point, fit)
@@ -234,13 +244,15 @@ class _Claim:
             if self.accepts(point):
                 return Verdict(ruling=Ruling.RIGHT, error=self.error(point), reason="a multiplier proves it")
             fit = self._corrected(point)
-            if fit.excess > 1.0:
+            if not fit.excess <= 1.0:
                 break
             point = self._moved(point, fit)
-        fit = self._fitted(point, SLACK)
+        least, fit = fit.excess, self._fitted(point, SLACK)
         if fit.excess > 1.0:
             return self._refutation(point, fit, SLACK, "no y' within the margin has such an x")
-        return Verdict(ruling=Ruling.UNDECIDED, error=math.nan, reason="beyond tol, within its slack")
+        if least > 1.0 and fit.excess <= 1.0:
+            return Verdict(ruling=Ruling.UNDECIDED, error=least * self.tol, reason="beyond tol, by less than tenfold")
+        return _undecided("the linear program failed")
 
     def _moved(self, point: _Point, fit: _Fit) -> _Point:
         change = (fit.v * self.tau_float[self.J]).tolist()
@@ -318,7 +330,7 @@ class _Claim:
         """WRONG if the multipliers of the linear program are a proof, else UNDECIDED."""
         if self.refuted(point, fit.weights, slack):
             return Verdict(ruling=Ruling.WRONG, error=slack * self.tol, reason=reason)
-        return Verdict(ruling=Ruling.UNDECIDED, error=math.nan, reason=f"not proved: {reason}")
+        return _undecided(f"not proved: {reason}")
 
     def refuted(self, point: _Point, weights: Vector, slack: float) -> bool:
         """Whether no lam has a misfit of at most ``slack`` tolerances and a residual within the margin.
@@ -378,7 +390,7 @@ def judge_infeasible(A: Matrix, y: Vector, farkas: Vector | None = None) -> Verd
         return Verdict(ruling=Ruling.RIGHT, error=0.0, reason="infeasible for every y' within the margin")
     if _feasible_within(A, y, FEW_ROUNDINGS):
         return Verdict(ruling=Ruling.WRONG, error=math.nan, reason="feasible but for the rounding of y")
-    return Verdict(ruling=Ruling.UNDECIDED, error=math.nan, reason="infeasible, by less than the margin")
+    return _undecided("infeasible, by less than the margin")
 
 
 def _feasible_within(A: Matrix, y: Vector, roundings: int) -> bool:
@@ -405,6 +417,10 @@ def _feasible_within(A: Matrix, y: Vector, roundings: int) -> bool:
             bounds.append(value)
     relaxed = fmpq_mat(n_slacks, n_columns + n_slacks, [value for row in table for value in row])
     return nonnegative_solution(relaxed, fmpq_mat(n_slacks, 1, bounds)).x is not None
+
+
+def _undecided(reason: str) -> Verdict:
+    return Verdict(ruling=Ruling.UNDECIDED, error=math.nan, reason=reason)
 
 
 def _separates(A: Matrix, y: Vector, z: Vector) -> bool:
