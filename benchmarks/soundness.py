@@ -86,7 +86,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=np.inf, help="stop after so long")
     parser.add_argument("--tol", type=float, default=1e-9)
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--exactly", action="store_true", help="tell apart answers right for another y'; 20 ms each")
+    parser.add_argument("--exactly", action="store_true", help="tell apart answers right for another y'; 0.1 s each")
     parser.add_argument(
         "--errors", choices=("default", "warn", "raise"), default="default", help="the caller's numpy.errstate"
     )

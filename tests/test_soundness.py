@@ -21,6 +21,7 @@ from bregman_l1 import (
     LinearSystem,
     analyze,
     certify,
+    gradient_flow,
     solve,
 )
 
@@ -236,6 +237,26 @@ def test_the_callers_error_state_makes_no_difference(name):
     for index in range(3):
         case = draw(name, 4, index)
         assert run(case, errors="raise").column == run(case).column
+
+
+@pytest.mark.parametrize("name", ["integers", "gaussian", "forced_zeros", "transport"])
+def test_an_answer_does_not_depend_on_what_was_asked_before(name):
+    case = draw(name, 9, 0)
+    fresh, used = LinearSystem(case.A, case.y), LinearSystem(case.A, case.y)
+    for log_alpha in (-3.0, -300.0):
+        solve(BregmanProjection(used, log_alpha=log_alpha))
+    analyze(used)
+    certify(BregmanProjection(used, log_alpha=-3.0), x=np.ones(case.A.shape[1]))
+    first, later = (solve(BregmanProjection(system, log_alpha=-20.0, cost=case.cost)) for system in (fresh, used))
+    np.testing.assert_array_equal(first.log_x, later.log_x)
+    for check, value in first.certificate.checks.items():
+        assert later.certificate.checks[check].value == value.value
+
+
+def test_what_is_returned_cannot_be_written():
+    analysis = analyze(HALF)
+    for array in (analysis.support, analysis.x_star, gradient_flow(HALF, 0.1).log_x):
+        assert not array.flags.writeable
 
 
 # Random systems that rounding decides.

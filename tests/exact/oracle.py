@@ -189,7 +189,7 @@ class _Claim:
         The latter keep T small, and with it what the rounding of log x_J does elsewhere, for columns of any length.
         """
         scaled, _, columns = equilibration(self.A)
-        length: Vector = columns * math.log(2.0)
+        length = np.asarray(columns * math.log(2.0), dtype=np.float64)
         return heavy_basis(scaled, length + self.log_x if self.heavy else length)
 
     @cached_property

@@ -38,7 +38,7 @@ PRECISION = 400
 FINAL_STEP = 1e-32
 # A corrector has converged when its step in log x is below this (of |log x| beyond one).
 CENTRED = 1e-11
-MOST_CORRECTORS, MOST_STEPS, MOST_NEWTON = 9, 4000, 12
+MOST_CORRECTORS, MOST_STEPS, MOST_NEWTON = 9, 1000, 12
 # A corrector is cut to this change of log x.
 LONGEST = 30.0
 # Steps along the prior: the first, and factors for the next by the number of correctors the last one took.
