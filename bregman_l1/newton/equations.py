@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.linalg.lapack import dgetrf, dgetrs
 
-from bregman_l1._types import Index, Matrix, Vector
+from bregman_l1._types import EPS, Index, Matrix, Vector
 from bregman_l1.newton.settings import WORTHLESS
 
 if TYPE_CHECKING:
     from bregman_l1.newton.tableau import Tableau
+    from bregman_l1.system import LinearSystem
 
 
 class Equations:
@@ -67,13 +68,17 @@ class Equations:
         """D om / d tau where rho moves by ``slope`` a unit of tau."""
         return self.solve(self.weights @ slope[self._hot])
 
-    def noise(self) -> Vector:
-        """How far the rounding of T may put the Newton step off: |inverse| sum_j |dT_ij| x_j / pos_i."""
-        tableau, V = self._tableau, np.abs(self.weights)
-        relative = np.divide(tableau.column_error[self._hot], np.abs(tableau.T[:, self._hot]), out=V * 0, where=V > 0)
-        error = tableau.row_error * (V * relative).sum(axis=1)
-        inverse = dgetrs(self._factor, self._pivots, np.eye(error.size))[0]
-        return np.asarray(np.abs(inverse) @ error)
+    def noise(self, system: LinearSystem) -> Vector:
+        """What the rounding of T, its signs taken at random, does to the Newton step: dT = A_J^{-1} E.
+
+        |E| <= 2 eps (|A_R| + |A_J||T|). Entries of T that are zero are so exactly, and have no share in it.
+        """
+        tableau, T = self._tableau, np.abs(self._tableau.T[:, self._hot])
+        terms = np.abs(system.columns(tableau.R[self._hot])) + np.abs(tableau.matrix) @ T
+        errors = 2 * EPS * np.abs(tableau.inverse) @ terms
+        share = np.divide(np.abs(self.weights), T, out=np.zeros_like(T), where=T > 0)
+        probes = np.random.default_rng(0).standard_normal((2, T.shape[0])) * (share * errors).sum(axis=1)
+        return np.asarray(np.maximum.reduce([np.abs(self.solve(probe)) for probe in probes]))
 
 
 def _shares(terms: Matrix, *others: Vector) -> tuple[Vector, Matrix]:

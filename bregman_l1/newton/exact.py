@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 from flint import arb, arb_mat, ctx, nmod_mat
+from numpy.typing import NDArray
 
 from bregman_l1._types import Matrix
 from bregman_l1.newton.settings import MOST_EXACT_BITS
@@ -16,37 +17,52 @@ from bregman_l1.newton.settings import MOST_EXACT_BITS
 _PRIME = 2**61 - 1
 
 
-def exact_columns(matrix: Matrix, columns: Matrix) -> Matrix | None:
-    """Return matrix^{-1} columns, every entry right to rounding and zero exactly where it is.
+def zeros(matrix: Matrix, columns: Matrix) -> NDArray[np.bool_] | None:
+    """Which entries of matrix^{-1} columns are zero; None if the matrix is singular.
 
     Parameters
     ----------
     matrix : ndarray of shape (k, k)
     columns : ndarray of shape (k, h)
 
-    Returns
-    -------
-    ndarray of shape (k, h) or None
-        None if the matrix is singular.
-
     Examples
     --------
     >>> import numpy as np
     >>> e = 2.0**-60
-    >>> exact_columns(np.array([[1.0, 1.0], [0.0, e]]), np.array([[1.0, 1.0], [e, 0.0]]))
-    array([[0., 1.],
-           [1., 0.]])
+    >>> zeros(np.array([[1.0, 1.0], [0.0, e]]), np.array([[1.0, 1.0], [e, 0.0]]))
+    array([[ True, False],
+           [False,  True]])
     """
     try:
         remainders = _modular(matrix).solve(_modular(columns))
     except ZeroDivisionError:
         return None
-    zero = np.array([int(entry) == 0 for entry in remainders.entries()], dtype=bool).reshape(columns.shape)
+    return np.array([int(entry) == 0 for entry in remainders.entries()], dtype=bool).reshape(columns.shape)
+
+
+def values(matrix: Matrix, columns: Matrix, zero: NDArray[np.bool_]) -> Matrix | None:
+    """matrix^{-1} columns, every entry right to rounding; None if that takes more than MOST_EXACT_BITS.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (k, k)
+    columns : ndarray of shape (k, h)
+    zero : ndarray of bool, shape (k, h)
+        Where it is zero.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> e = 2.0**-60
+    >>> values(np.array([[1.0, 1.0], [0.0, e]]), np.array([[1.0], [1.0]]), np.zeros((2, 1), dtype=bool)) * e
+    array([[-1.],
+           [ 1.]])
+    """
     bits = 128
     while bits <= MOST_EXACT_BITS:
-        values = _in_balls(matrix, columns, bits)
-        if values is not None:
-            middle, radius = values
+        found = _in_balls(matrix, columns, bits)
+        if found is not None:
+            middle, radius = found
             if (zero | (radius <= np.abs(middle) * 1e-16)).all():
                 return np.where(zero, 0.0, middle)
         bits *= 4

@@ -151,11 +151,12 @@ def _jumped(system: LinearSystem, log_prior: Vector, start: Start, budget: Budge
     kept[J] = False
     R = np.flatnonzero(kept)
     T = basis.inverse @ system.columns(R)
-    rho = T.T @ log_prior[J] - log_prior[R]
-    om = jump(T, basis.u, rho, log_x[J], LEAVE_AT / start.tau, LEAVE_AT, budget)
+    even = float(start.even[0])
+    rho = T.T @ (log_prior[J] - even) - (log_prior[R] - even)
+    om = jump(T, basis.u * np.exp(-even), rho, log_x[J] - even, LEAVE_AT / start.tau, LEAVE_AT, budget)
     if om is None or not np.isfinite(om).all():
         return None
-    dual = basis.dual(om - log_prior[J])
+    dual = basis.dual(om + even - log_prior[J])
     return settled(system, log_prior, log_prior + system.rmatvec(dual), budget)
 
 

@@ -150,7 +150,7 @@ MOST_PIVOTS: Final = 200
 WORTHLESS: Final = -34.0
 """An error of T_ij x_j / x_i below exp of this changes nothing."""
 
-EXACT_ENTRIES: Final = 40_000
+EXACT_ENTRIES: Final = 400_000
 """Tableaus of larger bases take what their rounding cannot tell from zero for zero."""
 
 MOST_EXACT_BITS: Final = 8192

@@ -141,7 +141,7 @@ def _basis_step(system: LinearSystem, rows: Index, log_prior: Vector, log_x: Vec
     d_om = equations.newton()
     change[J], change[R] = d_om, fitted + tableau.T.T @ d_om - rest
     noise, size_T = np.empty(log_x.size), np.abs(tableau.T)
-    noise[J] = equations.noise()
+    noise[J] = equations.noise(part)
     noise[R] = size_T.T @ noise[J] + _misfit_noise(part, tableau, size_T, om - log_prior[J])
     remarks = () if not tableau.snapped else (f"{tableau.snapped} entries of u are zero within the rounding of y",)
     return _held_against_dropped_rows(system, rows, log_x, Step(change=change, noise=noise, remarks=remarks))

@@ -20,7 +20,7 @@ from scipy.linalg.lapack import dgetrf, dgetri, dgetrs
 
 from bregman_l1._types import EPS, Index, Matrix, Vector
 from bregman_l1.caching import cached_property
-from bregman_l1.newton.exact import exact_columns
+from bregman_l1.newton import exact
 from bregman_l1.newton.settings import (
     BALANCED,
     DEPENDENT,
@@ -165,15 +165,15 @@ class Tableau:
         if not doubtful.any():
             return self
         touched = np.flatnonzero(doubtful.any(axis=0))
-        T = self.T.copy()
-        exact = None
-        if self.J.size * (self.J.size + touched.size) <= EXACT_ENTRIES:
-            exact = exact_columns(self.matrix, columns[:, touched])
-        if exact is None:
-            T[doubtful] = 0.0
-        else:
-            T[:, touched] = exact
-        return replace(self, T=T)
+        T, error = self.T.copy(), self.column_error.copy()
+        T[doubtful] = 0.0
+        if self.J.size**2 + self.J.size * touched.size <= EXACT_ENTRIES:
+            zero = exact.zeros(self.matrix, columns[:, touched])
+            if zero is not None and not zero[doubtful[:, touched]].all():
+                values = exact.values(self.matrix, columns[:, touched], zero)
+                if values is not None:
+                    T[:, touched], error[touched] = values, EPS * np.abs(values).max(axis=0)
+        return replace(self, T=T, column_error=error)
 
 
 def exchange(T: Matrix, K: Matrix, J: Index, R: Index, log_x: Vector) -> tuple[Index, Index]:
