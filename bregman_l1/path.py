@@ -15,10 +15,11 @@ from bregman_l1.caching import cached_property
 from bregman_l1.entry import entry_point, entry_points
 from bregman_l1.errors import InvalidProblemError
 from bregman_l1.frozen import FrozenArrays, frozen
-from bregman_l1.newton.limit import Limit, limit, log_deviation
 from bregman_l1.problems.projection import BregmanProjection
 from bregman_l1.progress import ProgressBar
 from bregman_l1.system import checked_system
+from bregman_l1.theory.deviation import deviation
+from bregman_l1.theory.limit import Limit, find_limit
 from bregman_l1.validation import checked_array, checked_cost, checked_tolerance
 
 if TYPE_CHECKING:
@@ -64,17 +65,16 @@ class ProjectionPath(FrozenArrays):
         x* is the limit of the projections: the l1 minimiser, or the one of largest entropy where there are
         several. -inf where x(alpha) does not depend on alpha.
         """
-        return frozen(log_deviation(self._limit, self.log_x))
+        return frozen(np.array([deviation(self._limit, row).log_l1 for row in self.log_x]))
 
     @property
     def rate(self) -> float:
         """The exponent r of the limiting law ||x(alpha) - x*||_1 ~ K alpha^r: 1 - rho for unit costs."""
-        decaying = self._limit.rates[~self._limit.support]
-        return float(decaying.min(initial=np.inf))
+        return self._limit.rate
 
     @cached_property
     def _limit(self) -> Limit:
-        return limit(self.system, self.cost)
+        return find_limit(self.system, self.cost)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw ||x(alpha) - x*||_1 over alpha on logarithmic axes, beside the slope the theory predicts.

@@ -91,9 +91,9 @@ class LinearSystem:
         self._y = _checked_vector(y, self._A.shape[0])
         self._memory: dict[Hashable, Any] = {}
         self._memory_of_thread = local()
-        sizes = _peaks(self._A, axis=1)
-        self._refuse_impossible_row(sizes)
-        self._refuse_extreme_row(sizes)
+        self.row_peaks = read_only(_peaks(self._A, axis=1))
+        self._refuse_impossible_row()
+        self._refuse_extreme_row()
 
     @property
     def matrix(self) -> Matrix | sp.csc_array:
@@ -120,6 +120,29 @@ class LinearSystem:
     def is_sparse(self) -> bool:
         """Whether A is stored sparse."""
         return not isinstance(self._A, np.ndarray)
+
+    row_peaks: Vector
+    """The largest |A_ij| of each row, shape (N,)."""
+
+    @property
+    def row_units(self) -> Vector:
+        """Powers of two near the largest entries of the rows, shape (N,); one for zero rows."""
+        return read_only(np.asarray(np.ldexp(1.0, np.frexp(_one_for_zero(self.row_peaks))[1])))
+
+    @property
+    def column_sizes(self) -> Vector:
+        """The largest |A_ij| of each column in units of the rows, shape (d,)."""
+        return self.remember("column sizes", self._column_sizes)
+
+    def _column_sizes(self) -> Vector:
+        units = 1.0 / self.row_units
+        parts = [_peaks(self._in_row_units(part, units), axis=0) for part in self._column_blocks()]
+        return np.concatenate(parts)
+
+    def _in_row_units(self, part: slice, inverse_units: Vector) -> Any:
+        if isinstance(self._A, np.ndarray):
+            return self._A[:, part] * inverse_units[:, None]
+        return sp.csc_array(_diagonal(inverse_units) @ self._A[:, part])
 
     def matvec(self, x: ArrayLike) -> Vector:
         """A @ x, shape (N,)."""
@@ -256,10 +279,14 @@ class LinearSystem:
 
         It does not change when rows or columns of the system are scaled; inf where it cannot be computed.
         """
-        with np.errstate(invalid="ignore", over="ignore", under="ignore", divide="ignore"):
+        return float(self.backward_errors(x).max())
+
+    def backward_errors(self, x: Vector) -> Vector:
+        """|A x - y|_i relative to (|A| |x| + |y|)_i for every row, shape (N,); see `residual`."""
+        with np.errstate(all="ignore"):
             error = np.abs(self.matvec(x) - self._y)
             relative = np.where(error == 0, 0.0, error / (self.abs_matvec(np.abs(x)) + np.abs(self._y)))
-        return float(np.nan_to_num(relative, nan=np.inf, posinf=np.inf).max())
+        return np.nan_to_num(relative, nan=np.inf, posinf=np.inf)
 
     def restrict(self, index: ArrayLike) -> LinearSystem:
         """The system of the columns A[:, index] with the same y."""
@@ -344,18 +371,18 @@ class LinearSystem:
         large: Any = self._A[:, columns].astype(np.longdouble)
         return np.asarray(self._y - large @ x.astype(np.longdouble) - image, dtype=np.float64)
 
-    def _refuse_impossible_row(self, sizes: Vector) -> None:
-        impossible = np.flatnonzero((sizes == 0) & (self._y != 0))
+    def _refuse_impossible_row(self) -> None:
+        impossible = np.flatnonzero((self.row_peaks == 0) & (self._y != 0))
         if impossible.size:
             i = int(impossible[0])
             farkas = np.zeros(self.shape[0])
             farkas[i] = np.sign(self._y[i])
             raise InfeasibleError(f"row {i} of A is zero while y[{i}] = {self._y[i]:g}: no x solves it", farkas)
 
-    def _refuse_extreme_row(self, sizes: Vector) -> None:
-        """Refuse what leaves no range of exponents to compute in; ``sizes`` are the largest entries of the rows."""
-        y, nonzero = np.abs(self._y), sizes > 0
-        extreme = (np.maximum(sizes, y) > _LARGEST) | (nonzero & (sizes < 1 / _LARGEST))
+    def _refuse_extreme_row(self) -> None:
+        """Refuse what leaves no range of exponents to compute in."""
+        sizes, y = self.row_peaks, np.abs(self._y)
+        extreme = (np.maximum(sizes, y) > _LARGEST) | ((sizes > 0) & (sizes < 1 / _LARGEST))
         log_x = np.full(y.size, -np.inf)
         log_x[y > 0] = np.log10(y[y > 0]) - np.log10(sizes[y > 0])
         i = int(extreme.argmax() if extreme.any() else log_x.argmax())

@@ -1,22 +1,20 @@
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from conftest import UNIQUE_CASES, gaussian_system
+from conftest import gaussian_system
 from scipy.optimize import linprog
 
 from bregman_l1.errors import InfeasibleError
 from bregman_l1.polyhedron.feasible_set import (
-    dual_certificate,
     exposes,
     farkas_vector,
     infeasibility,
     maximal_support,
     require_feasible,
 )
+from bregman_l1.polyhedron.minimiser import minimisers
 from bregman_l1.system import LinearSystem
 
 
@@ -72,43 +70,10 @@ def test_feasible_systems_have_no_farkas_vector():
     assert farkas_vector(gaussian_system()[0]) is None
 
 
-@pytest.mark.parametrize("case", UNIQUE_CASES, ids=lambda case: case.name)
-def test_best_dual_margin_is_one_minus_rho(case):
-    support = case.floats("x_star") > 0
-    found = dual_certificate(case.system, support, np.ones(support.size))
-    assert 1 - found.margin == pytest.approx(case.exact("rho"), abs=1e-13)
-    assert found.proves_uniqueness
-    np.testing.assert_allclose(case.system.rmatvec(found.mu)[support], 1.0, atol=1e-13)
-
-
-def test_dual_margin_is_infinite_on_a_single_point_and_minus_infinite_off_the_minimisers():
-    single = LinearSystem([[1.0, 2.0], [0.0, 1.0]], [1.0, 0.0])
-    assert dual_certificate(single, np.array([True, False]), np.ones(2)).margin == np.inf
-    wrong = LinearSystem([[1.0, 2.0]], [1.0])
-    assert dual_certificate(wrong, np.array([True, True]), np.ones(2)).margin == -np.inf
-
-
-def test_dual_margin_with_a_cost_is_the_smallest_reduced_cost():
-    system, cost = LinearSystem([[1.0, 1.5, 1.0]], [2.0]), np.array([1.0, 2.0, 1.5])
-    assert dual_certificate(system, np.array([True, False, False]), cost).margin == pytest.approx(0.5)
-
-
-def test_rho_by_brute_force_over_the_vertices_of_the_kernel_cone():
-    A = np.array([[1, 0, 2, -1, -1.5], [0, 1, -1, 1, 0.5], [0, 0, 1, -1, -2]])
-    values = []
-    for pair in itertools.combinations([2, 3, 4], 2):
-        ratio = np.linalg.svd(A[2:, list(pair)])[2][-1]
-        if (ratio >= 0).all() or (ratio <= 0).all():
-            p = np.abs(ratio) / np.abs(ratio).sum()
-            values.append((A[:2, list(pair)] @ p).sum())
-    found = dual_certificate(LinearSystem(A, [1.0, 1.0, 0.0]), np.array([1, 1, 0, 0, 0], dtype=bool), np.ones(5))
-    assert 1 - found.margin == pytest.approx(max(values)) == pytest.approx(0.5)
-
-
 def test_answers_that_are_shared_cannot_be_written_to():
-    system, x0 = gaussian_system()
-    shared = maximal_support(system), dual_certificate(system, x0 > 0, np.ones(x0.size))
-    for array in (shared[0].mask, shared[0].point, shared[0].exposing, shared[1].mu):
+    system, _ = gaussian_system()
+    shared = maximal_support(system), minimisers(system)
+    for array in (shared[0].mask, shared[0].point, shared[0].exposing, shared[1].x, shared[1].dual):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 0
     assert maximal_support(system) is shared[0]

@@ -235,7 +235,8 @@ def test_forced_zeros_are_exact_and_proved():
     problem = BregmanProjection(system, alpha=0.1)
     solution = solve(problem)
     assert solution.status.is_certified
-    assert solution.x.tolist() == [0.0, 0.5, 0.5]
+    assert solution.x.tolist() == pytest.approx([0.0, 0.5, 0.5], rel=1e-15)
+    assert solution.x[0] == 0.0
     assert solution.log_x[0] == -np.inf
     assert "positivity" in certify(problem, x=[1e-13, 0.5, 0.5]).failed
 

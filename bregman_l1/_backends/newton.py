@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bregman_l1._backends.base import Backend, Support
+from bregman_l1._backends.highs import HighsBackend
+from bregman_l1.budget import Budget
 from bregman_l1.claim import Claim
-from bregman_l1.newton import Status, project
+from bregman_l1.newton import project
 from bregman_l1.newton.path import walk
-from bregman_l1.outcome import Outcome
+from bregman_l1.newton.projection import OUTCOMES
+from bregman_l1.polyhedron.proximal import proximal_minimiser
 from bregman_l1.problems.base import Problem
+from bregman_l1.problems.l1 import L1Minimization
 from bregman_l1.problems.projection import BregmanProjection
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
-
-OUTCOMES = {
-    Status.CONVERGED: Outcome.OPTIMAL,
-    Status.INACCURATE: Outcome.INACCURATE,
-    Status.ITERATION_LIMIT: Outcome.ITERATION_LIMIT,
-    Status.TIME_LIMIT: Outcome.TIME_LIMIT,
-    Status.INFEASIBLE: Outcome.INFEASIBLE,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,25 +33,32 @@ class NewtonBackend(Backend):
         return "newton"
 
     def supports(self, problem: Problem) -> Support:
-        if isinstance(problem, BregmanProjection):
+        if isinstance(problem, BregmanProjection | L1Minimization):
             return Support(True)
-        return Support(False, "newton solves entropy Bregman projections only")
+        return Support(False, "newton solves entropy Bregman projections and their limits only")
 
     def claim(self, problem: Problem) -> Claim:
-        assert isinstance(problem, BregmanProjection)
         self._refuse_unknown(())
         started = perf_counter()
-        answer = project(
+        if isinstance(problem, L1Minimization):
+            return replace(self._minimiser(problem), solve_time=perf_counter() - started)
+        assert isinstance(problem, BregmanProjection)
+        claim = project(
             problem.system, problem.log_prior, tol=self.tol, max_iter=self.max_iter, time_limit=self.time_limit
         )
-        return Claim(
-            log_x=answer.log_x,
-            dual=answer.dual,
-            outcome=OUTCOMES[answer.status],
-            raw_status=answer.status.value,
-            iterations=answer.iterations,
-            solve_time=perf_counter() - started,
-        )
+        return replace(claim, solve_time=perf_counter() - started)
+
+    def _minimiser(self, problem: L1Minimization) -> Claim:
+        """A vertex from proximal points, whose inner problems Newton's method solves, or from the simplex method."""
+        budget = Budget(self.max_iter, self.time_limit)
+        found = proximal_minimiser(problem.system, problem.cost, budget)
+        if found is not None:
+            return Claim(x=found.x, dual=found.dual, raw_status="converged", iterations=found.steps)
+        if budget.spent_out is not None:
+            return Claim(outcome=budget.spent_out, raw_status=budget.spent_out.value, iterations=budget.used)
+        left = None if self.time_limit is None else max(budget.seconds_left, 1e-3)
+        claim = HighsBackend(tol=self.tol, max_iter=self.max_iter, time_limit=left).claim(problem)
+        return replace(claim, raw_status=f"HiGHS: {claim.raw_status}", iterations=budget.used + claim.iterations)
 
 
 def claims_along(system: LinearSystem, problems: list[BregmanProjection], tol: float) -> list[Claim]:

@@ -56,7 +56,7 @@ def _conic(solver: str, package: str, solves: tuple[str, ...] = (_LP, _EXP)) -> 
 
 
 _ENTRIES = {
-    "newton": Entry(module=f"{_PACKAGE}.newton", backend="NewtonBackend", package="bregman_l1", solves=(_EXP,)),
+    "newton": Entry(module=f"{_PACKAGE}.newton", backend="NewtonBackend", package="bregman_l1", solves=(_LP, _EXP)),
     "highs": Entry(module=f"{_PACKAGE}.highs", backend="HighsBackend", package="highspy", solves=(_LP, _MILP)),
     "clarabel": _conic("CLARABEL", "clarabel"),
     "ecos": _conic("ECOS", "ecos"),

@@ -139,6 +139,6 @@ def _balance(log_x: Vector, along: Vector, slope: float, length: float) -> tuple
 
 
 def rounding_noise(system: LinearSystem, equations: NormalEquations) -> float:
-    """What the rounding of y - A x, its signs taken at random, does to log x."""
-    signs = np.random.default_rng(0).choice([-1.0, 1.0], system.shape[0])
-    return float(np.abs(system.rmatvec(equations.solve(equations.rounding() * signs, 0.1))).max())
+    """What the rounding of y - A x does to log x, by two random vectors of its size."""
+    probes = np.random.default_rng(0).standard_normal((2, system.shape[0])) * equations.rounding()
+    return max(float(np.abs(system.rmatvec(equations.solve(probe, 0.1))).max()) for probe in probes)

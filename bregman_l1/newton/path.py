@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from bregman_l1.errors import BackendError
 from bregman_l1.newton.forced_zeros import ForcedZeros
-from bregman_l1.newton.projection import cold, projection_at
+from bregman_l1.newton.old_projection import cold, projection_at
+from bregman_l1.newton.old_walk import Walk
 from bregman_l1.newton.refine import refined
 from bregman_l1.newton.scale_free import Line
 from bregman_l1.newton.status import Budget, Status
 from bregman_l1.newton.threads import threads_for
-from bregman_l1.newton.walk import Walk
 from bregman_l1.polyhedron.feasible_set import require_feasible
 
 if TYPE_CHECKING:

@@ -32,13 +32,13 @@ KEEP_FACTOR: Final = 0.5
 MOST_CONVEX_STEPS: Final = 60
 """The convex loop takes 6 to 15 steps where it converges; forced zeros make it run on for ever."""
 
-AT_REST: Final = 1e-11
+AT_REST: Final = 1e-13
 """An error of log x below this is at rest."""
 
 NOISE: Final = 0.02
 """The share of the tolerance that the rounding of y - A x may take up; beyond, the scale-free form takes over."""
 
-NEAR: Final = 20.0
+NEAR: Final = 26.0
 """Priors within so many e-folds of one are met by the convex loop directly."""
 
 LEAVE_AT: Final = 10.0
@@ -112,3 +112,69 @@ MOST_REFINEMENTS: Final = 8
 
 REFINED: Final = 1e-3
 """A step is measured to three digits."""
+
+# --- from prior to prior ---------------------------------------------------------------------------------------------
+
+CLOSE: Final = 0.1
+"""On the way to a deeper prior log x need be no closer than this."""
+
+FURTHER: Final = 3.0
+"""The depth of one stage of the way over that of the stage before."""
+
+NEGLIGIBLE: Final = 1e-10
+"""A measurement of log x whose rounding stays below this is good enough."""
+
+# --- the tableau ------------------------------------------------------------------------------------------------------
+
+DEPENDENT: Final = 1e-9
+"""A column whose part outside the span of the columns before it is below this share of it makes a poor pivot."""
+
+LAYER_GAP: Final = 20.0
+"""So many e-folds keep a heavier column ahead of a lighter one in partial pivoting."""
+
+UNBALANCED: Final = 2.0
+"""Bases are exchanged when some log |T_ij| sqrt(x_j / x_i) exceeds this,"""
+
+BALANCED: Final = 0.6931471805599453
+"""and until none exceeds log 2."""
+
+MOST_PIVOTS: Final = 200
+"""Exchanges in one go; after so many the basis is chosen anew next time."""
+
+WORTHLESS: Final = -34.0
+"""An error of T_ij x_j / x_i below exp of this changes nothing."""
+
+EXACT_ENTRIES: Final = 40_000
+"""Tableaus of larger bases take what their rounding cannot tell from zero for zero."""
+
+MOST_EXACT_BITS: Final = 8192
+"""Balls of that precision resolve any product of floats that a basis of some dozen columns can form."""
+
+# --- the walk ---------------------------------------------------------------------------------------------------------
+
+CENTRED: Final = 0.1
+"""A correction below this is close enough to go on from."""
+
+CONVERGED: Final = 1e-6
+"""A correction below this is left to the last steps."""
+
+MOST_CORRECTIONS: Final = 20
+"""Corrections of one step; more do not come to rest."""
+
+MOST_LAST_STEPS: Final = 8
+"""Steps after which rounding must show."""
+
+LONGEST_CORRECTION: Final = 100.0
+"""The largest change of log x in one correction: unbalanced rows may jump far."""
+
+LONGEST_PREDICTION: Final = 300.0
+"""The largest change of log x along one tangent, while that is a small part of the way."""
+
+GROWTH: Final = (5.0, 5.0, 5.0, 5.0, 1.5, 1.0, 0.7)
+"""By how much the next step is longer after so many corrections."""
+
+SHRINK: Final = 4.0
+"""By how much a step is cut that did not come to rest."""
+
+SHORTEST_STEP: Final = 1e-12
+"""Shorter steps lead nowhere."""

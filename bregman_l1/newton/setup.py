@@ -6,7 +6,7 @@ by entry. It then says nothing that the others do not say; whether y agrees is s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import scipy.linalg as sla
@@ -15,9 +15,7 @@ from scipy.linalg.lapack import dpotrf, dpstrf
 
 from bregman_l1._types import Index, Matrix, Vector
 from bregman_l1.newton.settings import ENOUGH_COLUMNS, ROUNDINGS, SUSPECT, WELL_CONDITIONED
-
-if TYPE_CHECKING:
-    from bregman_l1.system import LinearSystem
+from bregman_l1.system import LinearSystem
 
 
 def independent_rows(system: LinearSystem) -> Index:
@@ -36,7 +34,11 @@ def independent_rows(system: LinearSystem) -> Index:
         some = np.hstack([system.column_block(start, start + n_rows) for start in starts]).astype(np.float32)
         if _is_well_conditioned(np.asarray(some @ some.T, dtype=np.float64)):
             return everything
-    gram = system.gram()
+    with np.errstate(all="ignore"):
+        gram = system.gram()
+    if not (np.isfinite(gram).all() and (gram.diagonal() > 0).any()):
+        rows, columns = system.equilibration()
+        return independent_rows(LinearSystem(system.scaled(1 / rows, 1 / columns), system.y / rows))
     if _is_well_conditioned(gram):
         return everything
     return _independent(system, gram)
@@ -45,7 +47,7 @@ def independent_rows(system: LinearSystem) -> Index:
 def farkas_of_row(system: LinearSystem, kept: Index, row: int) -> Vector:
     """Return z with A'z = 0 up to rounding and y'z > 0, for a dropped row that contradicts the rows kept."""
     z = np.zeros(system.shape[0])
-    z[kept] = -_combinations(system.of_rows(kept), system.of_rows([row])).toarray()[0]
+    z[kept] = -_combinations(system.matrix[kept], system.matrix[[row]]).toarray()[0]
     z[row] = 1.0
     return z if z @ system.y > 0 else -z
 
@@ -53,7 +55,7 @@ def farkas_of_row(system: LinearSystem, kept: Index, row: int) -> Vector:
 def _is_well_conditioned(gram: Matrix) -> bool:
     """Whether the pivots of the rows are far above the rounding even of single precision."""
     size = np.sqrt(gram.diagonal())
-    if not (size > 0).all() or not np.isfinite(gram).all():
+    if not (size > 0).all():
         return False
     factor, info = dpotrf((gram / size / size[:, None]).T, lower=1, overwrite_a=1)
     return bool(info == 0 and factor.diagonal().min() > WELL_CONDITIONED)
@@ -68,10 +70,10 @@ def _independent(system: LinearSystem, gram: Matrix) -> Index:
     kept, suspects = order[:rank], order[rank:]
     if not suspects.size:
         return np.sort(kept)
-    basis, rest = system.of_rows(kept), system.of_rows(suspects)
+    basis, rest = system.matrix[kept], system.matrix[suspects]
     weights = _combinations(basis, rest)
-    left = rest.matrix - weights @ basis.matrix
-    noise = ROUNDINGS * (abs(rest.matrix) + abs(weights) @ abs(basis.matrix))
+    left = rest - weights @ basis
+    noise = ROUNDINGS * (abs(rest) + abs(weights) @ abs(basis))
     above = np.ravel(sp.coo_array(abs(left) - noise).max(axis=1).toarray()) > 0
     if not above.any():
         return np.sort(kept)
@@ -79,14 +81,14 @@ def _independent(system: LinearSystem, gram: Matrix) -> Index:
     return np.sort(np.concatenate([kept, suspects[above][chosen]]))
 
 
-def _combinations(basis: LinearSystem, rest: LinearSystem) -> sp.csr_array:
-    """Weights W with A_rest = W A_basis as nearly as can be; weights that are rounding are zero."""
-    gram = basis.gram()
+def _combinations(basis: Any, rest: Any) -> sp.csr_array:
+    """Weights W with rest = W basis as nearly as can be; weights that are rounding are zero."""
+    gram = sp.csr_array(basis @ basis.T).toarray()
     size = np.sqrt(gram.diagonal())
     factor = sla.cho_factor(gram / size / size[:, None])
     weights = sp.csr_array((rest.shape[0], basis.shape[0]))
     for _ in range(3):
-        missing = sp.csr_array(basis.matrix @ (rest.matrix - weights @ basis.matrix).T).toarray()
+        missing = sp.csr_array(basis @ (rest - weights @ basis).T).toarray()
         scaled = weights.toarray() * size + sla.cho_solve(factor, missing / size[:, None]).T
         scaled[np.abs(scaled) <= ROUNDINGS * np.abs(scaled).max(axis=1, keepdims=True)] = 0.0
         weights = sp.csr_array(scaled / size)

@@ -9,8 +9,8 @@ import numpy as np
 
 from bregman_l1._types import Vector
 from bregman_l1.frozen import FrozenArrays
-from bregman_l1.polyhedron.feasible_set import dual_certificate, maximal_support
-from bregman_l1.polyhedron.minimiser import l1_vertex, other_minimiser
+from bregman_l1.polyhedron.feasible_set import maximal_support
+from bregman_l1.polyhedron.minimiser import Minimisers, minimisers
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
@@ -72,11 +72,11 @@ class AssumptionReport:
 
 def check_assumptions(system: LinearSystem) -> AssumptionReport:
     """Check Assumption II.1; see `LinearSystem.check_assumptions`."""
-    minimiser = l1_vertex(system)
+    found = minimisers(system)
     return AssumptionReport(
         nonzero=_nonzero(system),
-        several_solutions=_several_solutions(system, minimiser),
-        unique_minimiser=_unique_minimiser(system, minimiser),
+        several_solutions=_several_solutions(system, found.inner),
+        unique_minimiser=_unique_minimiser(found),
     )
 
 
@@ -95,15 +95,11 @@ def _several_solutions(system: LinearSystem, minimiser: Vector) -> Finding:
     return Finding(holds=False, statement="A x = y has one nonnegative solution only", evidence=(minimiser,))
 
 
-def _unique_minimiser(system: LinearSystem, minimiser: Vector) -> Finding:
-    dual = dual_certificate(system, minimiser > 0, np.ones(minimiser.size))
-    if dual.proves_uniqueness:
-        statement = f"the l1 minimiser is unique: A_S is injective and the dual margin 1 - rho is {dual.margin:.3g}"
-        return Finding(holds=True, statement=statement, evidence=(minimiser, dual.mu))
-    other = other_minimiser(system, minimiser)
-    distance = float(np.abs(other - minimiser).sum())
-    if (np.abs(other - minimiser) > _DISTINCT * np.maximum(other, minimiser)).any():
-        statement = f"two l1 minimisers differ by {distance:.3g} in l1"
-    else:
-        statement = f"uniqueness is not proved (margin 1 - rho = {dual.margin:.3g}), no second minimiser was found"
-    return Finding(holds=False, statement=statement, evidence=(minimiser, other))
+def _unique_minimiser(found: Minimisers) -> Finding:
+    if found.unique:
+        statement = "the l1 minimiser is unique: the columns of A on which the dual constraint is tight are independent"
+        return Finding(holds=True, statement=statement, evidence=(found.x, found.dual))
+    statement = f"two l1 minimisers differ by {float(np.abs(found.x - found.inner).sum()):.3g} in l1"
+    if found.assumed_ties:
+        statement += f", if {found.assumed_ties} reduced costs that are zero within rounding are zero"
+    return Finding(holds=False, statement=statement, evidence=(found.x, found.inner))

@@ -1,4 +1,4 @@
-"""The polyhedron {x >= 0 : A x = y}: empty or not, its maximal support, its cheapest vertices' duals.
+"""The polyhedron {x >= 0 : A x = y}: empty or not, its maximal support.
 
 Each answer comes with the vector that proves it, and is checked before it is returned. The linear
 programs are stated for the equilibrated matrix (rows and columns divided by their largest entries), so
@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.linalg as sla
 import scipy.sparse as sp
 
 from bregman_l1._types import Mask, Matrix, Vector
@@ -21,10 +20,9 @@ from bregman_l1.polyhedron.linear_program import LinearProgram, solve_verified_l
 from bregman_l1.system import LinearSystem
 
 # Sums are compared with the sum of their terms' magnitudes: at most ROUNDING of it is zero, SEPARATION of it
-# is not. A margin of the dual certificate below NEGLIGIBLE, the accuracy of the linear program, is none.
+# is not.
 ROUNDING = 1e-13
 SEPARATION = 1e-12
-NEGLIGIBLE = 1e-9
 _STRICT = 1e-7
 _NOISE = 1e-14
 _RANK_TOLERANCE = 1e-10
@@ -47,33 +45,6 @@ class MaximalSupport(FrozenArrays):
     mask: Mask
     point: Vector
     exposing: Vector
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class DualCertificate(FrozenArrays):
-    """The best dual vector for a support S: A_S'mu = c_S with the widest margin off S.
-
-    Attributes
-    ----------
-    mu : ndarray of shape (N,)
-        The vector attaining the margin.
-    margin : float
-        gamma* = max over mu of min over j off S of c_j - a_j'mu; 1 - rho for unit costs. Infinite where
-        no kernel vector is nonnegative and nonzero off S (the feasible set is then a single point
-        wherever A_S is injective), minus infinity where no mu attains the cost on S: no minimiser has
-        support S.
-    injective : bool
-        Whether A_S has full column rank.
-    """
-
-    mu: Vector
-    margin: float
-    injective: bool
-
-    @property
-    def proves_uniqueness(self) -> bool:
-        """Whether S carries the only minimiser: A_S injective and a positive margin."""
-        return self.injective and self.margin > NEGLIGIBLE
 
 
 def equilibrated(system: LinearSystem) -> tuple[Matrix | sp.csc_array, Vector, Vector, Vector]:
@@ -194,53 +165,3 @@ def exposes(system: LinearSystem, z: Vector, mask: Mask) -> bool:
     on_face = (np.abs(slack) <= ROUNDING * size)[mask].all()
     strict = (slack < -_STRICT * size)[~mask].all()
     return bool(on_face and strict and abs(system.y @ z) <= ROUNDING * (np.abs(system.y) @ np.abs(z)))
-
-
-def dual_certificate(system: LinearSystem, support: Mask, cost: Vector) -> DualCertificate:
-    """Find mu with A_S'mu = c_S and the widest margin min_j (c_j - a_j'mu) off S, by one linear program."""
-    key = ("dual certificate", support.tobytes(), cost.tobytes())
-    return system.remember(key, lambda: _dual_certificate(system, support, cost))
-
-
-def _dual_certificate(system: LinearSystem, support: Mask, cost: Vector) -> DualCertificate:
-    scaled, _, rows, columns = equilibrated(system)
-    if not support.any():
-        return DualCertificate(mu=np.zeros(rows.size), margin=-np.inf, injective=False)
-    on = scaled[:, support] if isinstance(scaled, np.ndarray) else scaled[:, support].toarray()
-    spectrum = sla.svdvals(on)
-    injective = on.shape[1] <= on.shape[0] and bool(spectrum[-1] > _RANK_TOLERANCE * spectrum[0])
-    if support.all():
-        mu = np.linalg.lstsq(on.T, cost / columns, rcond=None)[0]
-        attained = np.abs(on.T @ mu - cost / columns).max() <= NEGLIGIBLE * np.abs(cost / columns).max()
-        return DualCertificate(mu=mu / rows, margin=np.inf if attained else -np.inf, injective=injective)
-    answer = solve_verified_later(_margin_program(scaled, support, cost, columns))
-    if answer.outcome is Outcome.INFEASIBLE:
-        mu = np.linalg.lstsq(on.T, cost[support] / columns[support], rcond=None)[0]
-        return DualCertificate(mu=mu / rows, margin=-np.inf, injective=injective)
-    unlimited = answer.outcome is Outcome.UNBOUNDED
-    if unlimited:
-        answer = solve_verified_later(_margin_program(scaled, support, cost, columns, most=np.abs(cost).max()))
-    if answer.outcome is not Outcome.OPTIMAL or answer.x is None:
-        raise BackendError("the linear program for the dual certificate was not solved", answer.raw_status)
-    mu = answer.x[:-1]
-    mu = mu + np.linalg.lstsq(on.T, cost[support] / columns[support] - on.T @ mu, rcond=None)[0]
-    margin = np.inf if unlimited else float((cost - (scaled.T @ mu) * columns)[~support].min())
-    return DualCertificate(mu=mu / rows, margin=margin, injective=injective)
-
-
-def _margin_program(
-    scaled: Matrix | sp.csc_array, support: Mask, cost: Vector, columns: Vector, most: float = np.inf
-) -> LinearProgram:
-    """Maximise s over a_j'mu = c_j on S and a_j'mu + s <= c_j off S, each row divided by its column's scale."""
-    slack = np.where(support, 0.0, 1.0 / columns)[:, None]
-    stack = sp.hstack if sp.issparse(scaled) else np.hstack
-    right = cost / columns
-    size = np.zeros(scaled.shape[0] + 1)
-    size[-1] = -1.0
-    return LinearProgram(
-        cost=size,
-        rows=stack([scaled.T, slack]),
-        row_lower=np.where(support, right, -np.inf),
-        row_upper=right,
-        upper=np.append(np.full(scaled.shape[0], np.inf), most),
-    )

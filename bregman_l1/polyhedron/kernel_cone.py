@@ -12,7 +12,6 @@ Everything the theory says is a statement about functions on P.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.linalg as sla
@@ -23,18 +22,17 @@ from bregman_l1.caching import cached_property
 from bregman_l1.errors import BackendError, InvalidProblemError, UndefinedConstantError
 from bregman_l1.frozen import FrozenArrays, frozen, read_only
 from bregman_l1.outcome import Outcome
+from bregman_l1.polyhedron import exact
 from bregman_l1.polyhedron.linear_program import LinearProgram, LinearProgramAnswer, solve_verified_later
 from bregman_l1.polyhedron.maximum_entropy import maximise_entropy
+from bregman_l1.polyhedron.proximal import proximal_minimiser
 from bregman_l1.polyhedron.units import power_of_two, row_units
+from bregman_l1.system import LinearSystem
 
-if TYPE_CHECKING:
-    from bregman_l1.system import LinearSystem
-
-
-# Singular values below RANK_TOLERANCE (relative) are zero; entries of B and C below ROUNDING times the
-# error bound of their own computation are zero: a float matrix is never exactly in a given span.
-RANK_TOLERANCE = 1e-10
+# Entries of B and C below ROUNDING times the error bound of their own computation are zero: a float matrix is never
+# exactly in a given span. What least squares over columns of C cannot resolve is left out of corrections.
 ROUNDING = 32 * EPS
+_UNRESOLVED = 1e-10
 _VERTEX_SUPPORT = 1e-9
 _STEPS_TO_INTERIOR = 12
 _SAFELY = 1e-4
@@ -104,7 +102,7 @@ class KernelCone(FrozenArrays):
         self.y: Vector = read_only(system.y / self._units)
         self._sizes = power_of_two(np.abs(self.A_S).max(axis=0))
         self._U, spectrum, self._Vt = np.linalg.svd(self.A_S / self._sizes, full_matrices=True)
-        self.rank = int(np.count_nonzero(spectrum > RANK_TOLERANCE * spectrum.max(initial=0.0)))
+        self.rank = numerical_rank(self.A_S / self._sizes, spectrum, EPS * max(self.A_S.shape))
         self._spectrum = spectrum[: self.rank]
 
     @property
@@ -120,6 +118,11 @@ class KernelCone(FrozenArrays):
     @property
     def _scaled_V(self) -> Matrix:
         return np.asarray(self._Vt[: self.rank].T / self._spectrum / self._sizes[:, None])
+
+    @property
+    def row_space(self) -> Matrix:
+        """A basis of the row space of A_S as columns, shape (|S|, rank A_S)."""
+        return np.asarray(self._Vt[: self.rank].T * self._sizes[:, None])
 
     @cached_property
     def left_inverse(self) -> Matrix:
@@ -141,9 +144,12 @@ class KernelCone(FrozenArrays):
         C = Q.T @ self.A_R
         norms = np.linalg.norm(self.A_R, axis=0)
         C[np.abs(C) <= ROUNDING * norms] = 0.0
+        if C.shape[0] and exact.inverse_bound((C / np.where(norms > 0, norms, 1.0)).T) < np.inf:
+            return Q, C
         directions, R, _ = sla.qr(C / np.where(norms > 0, norms, 1.0), mode="economic", pivoting=True)
-        diagonal = np.abs(np.diag(R))
-        rank = int(np.count_nonzero(diagonal > RANK_TOLERANCE))
+        everything = np.hstack([self.A_S / self._sizes, self.A_R / np.where(norms > 0, norms, 1.0)])
+        found = np.concatenate([np.full(self.rank, np.inf), np.abs(np.diag(R))])
+        rank = numerical_rank(everything, found, ROUNDING * self.condition) - self.rank
         if rank < Q.shape[1]:
             C = directions[:, :rank].T @ C
             C[np.abs(C) <= ROUNDING * norms] = 0.0
@@ -222,6 +228,11 @@ class KernelCone(FrozenArrays):
             p = np.zeros(objective.size)
             p[j] = 1.0
             return BasePoint(p=p, b=np.zeros(0), value=float(objective[j]), bound=float(objective[j]))
+        found = proximal_minimiser(self._base, -objective)
+        if found is not None:
+            b = found.dual[:-1]
+            bound = float((objective + self.C.T @ b).max())
+            return BasePoint(p=found.x, b=b, value=float(objective @ found.x), bound=bound)
         answer, unit, multiplier_unit = self._solved_in_column_units(objective)
         if answer.outcome is Outcome.INFEASIBLE:
             raise UndefinedConstantError(EMPTY_BASE)
@@ -231,6 +242,12 @@ class KernelCone(FrozenArrays):
         if (np.abs(self.C @ best.p) > _FEASIBLE * (np.abs(self.C) @ best.p).max()).any():
             raise BackendError("a linear program over the base of the kernel cone was not solved", answer.raw_status)
         return best
+
+    @cached_property
+    def _base(self) -> LinearSystem:
+        """P as a system: C p = 0, sum p = 1."""
+        right = np.append(np.zeros(self.C.shape[0]), 1.0)
+        return LinearSystem(np.vstack([self.C, np.ones(self.outside.size)]), right)
 
     def _solved_in_column_units(self, objective: Vector) -> tuple[LinearProgramAnswer, Vector, float]:
         """Maximise with every column of C at unit length, so that one tolerance suits columns of any size.
@@ -261,7 +278,7 @@ class KernelCone(FrozenArrays):
         rows = np.vstack([self.C[:, active], np.ones(np.count_nonzero(active))]).T
         reduced = objective + self.C.T @ b
         top = float(reduced.max())
-        correction = np.linalg.lstsq(rows, (top - reduced)[active], rcond=RANK_TOLERANCE)[0][:-1]
+        correction = np.linalg.lstsq(rows, (top - reduced)[active], rcond=_UNRESOLVED)[0][:-1]
         candidates = (b, b + correction, np.zeros_like(b))
         bounds = [float((objective + self.C.T @ candidate).max()) for candidate in candidates]
         best = int(np.argmin(bounds))
@@ -277,11 +294,11 @@ class KernelCone(FrozenArrays):
         scales = np.abs(rows).max(axis=1)
         scales = np.where(scales > 0, scales, 1.0)
         rows, right = rows / scales[:, None], np.append(np.zeros(rows.shape[0] - 1), 1.0 / scales[-1])
-        solved, _, rank, _ = np.linalg.lstsq(rows, right, rcond=RANK_TOLERANCE)
+        solved, _, rank, _ = np.linalg.lstsq(rows, right, rcond=_UNRESOLVED)
         if rank < rows.shape[1]:
             return p
         for _ in range(2):
-            solved = solved + np.linalg.lstsq(rows, right - rows @ solved, rcond=RANK_TOLERANCE)[0]
+            solved = solved + np.linalg.lstsq(rows, right - rows @ solved, rcond=_UNRESOLVED)[0]
         if (solved < 0).any() or np.abs(rows @ solved - right).max() > _VERTEX_RESIDUAL * max(1.0, np.abs(right).max()):
             return p
         vertex = np.zeros_like(p)
@@ -308,7 +325,7 @@ class KernelCone(FrozenArrays):
     def _has_interior(self) -> bool:
         """Whether a few Newton steps find a p in P that is positive everywhere, far beyond its rounding."""
         q = maximise_entropy(np.zeros(self.outside.size), self.C, iterations=_STEPS_TO_INTERIOR).q
-        needed = np.linalg.lstsq(self.C, self.C @ q, rcond=RANK_TOLERANCE)[0]
+        needed = np.linalg.lstsq(self.C, self.C @ q, rcond=_UNRESOLVED)[0]
         return bool((np.abs(needed) < _SAFELY * q).all())
 
     def exposed(self, face: Mask) -> tuple[Mask, Vector]:
@@ -340,13 +357,27 @@ class KernelCone(FrozenArrays):
         used[columns] = answer.x[:n] > 0.5
         b = answer.dual
         if used.any():
-            b = b - np.linalg.lstsq(self.C[:, used].T, self.C[:, used].T @ b, rcond=RANK_TOLERANCE)[0]
+            b = b - np.linalg.lstsq(self.C[:, used].T, self.C[:, used].T @ b, rcond=_UNRESOLVED)[0]
         return used, b
 
     @property
     def is_trivial(self) -> bool:
         """Whether P is empty: no kernel vector is nonnegative and nonzero off S."""
         return not self.reachable.any()
+
+
+def numerical_rank(A: Matrix, sizes: Vector, noise: float) -> int:
+    """How many of some sizes that vanish beyond the rank of A (singular values, pivots) are not zero.
+
+    Below the rounding of the entries of A, relative to the largest, they are; above ``noise``, a bound of the errors
+    of their computation, they are not; in between the rank itself decides, in rationals.
+    """
+    finite = sizes[np.isfinite(sizes)]
+    largest = 1.0 if finite.size < sizes.size else float(finite.max(initial=0.0))
+    least, most = (int(np.count_nonzero(sizes > share * largest)) for share in (max(noise, 4 * EPS), 4 * EPS))
+    if least == most or min(A.shape) > exact.LARGEST or A.size > exact.LARGEST_MATRIX:
+        return least
+    return min(max(exact.rank(A), least), most)
 
 
 EMPTY_BASE = (

@@ -17,7 +17,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
 
-from bregman_l1._types import Mask, Matrix, Vector
+from bregman_l1._types import Index, Mask, Matrix, Vector
 from bregman_l1.errors import InvalidOptionError
 from bregman_l1.outcome import Outcome
 
@@ -68,7 +68,8 @@ class LinearProgram:
 class LinearProgramAnswer:
     """What HiGHS found: the point, the row multipliers d(value)/d(row bound), value and proven bound.
 
-    ``x`` is None where HiGHS has no point, ``dual`` where it has no multipliers (integer programs).
+    ``x`` is None where HiGHS has no point, ``dual`` where it has no multipliers (integer programs). ``basis`` holds
+    the basic columns and the rows whose slacks are not basic, as many, where there is one.
     """
 
     outcome: Outcome
@@ -80,6 +81,7 @@ class LinearProgramAnswer:
     iterations: int
     setup_time: float
     solve_time: float
+    basis: tuple[Index, Index] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +175,17 @@ def solve_linear_program(program: LinearProgram, settings: LinearProgramSettings
         iterations=max(0, *map(int, [info.mip_node_count] if is_integer else steps)),
         setup_time=ready - started,
         solve_time=solved - ready,
+        basis=_basis(highs) if completed and not is_integer else None,
     )
+
+
+def _basis(highs: highspy.Highs) -> tuple[Index, Index] | None:
+    basis = highs.getBasis()
+    if not basis.valid:
+        return None
+    basic = highspy.HighsBasisStatus.kBasic
+    columns = np.flatnonzero([status == basic for status in basis.col_status])
+    return columns, np.flatnonzero([status != basic for status in basis.row_status])
 
 
 _RETRIES = (

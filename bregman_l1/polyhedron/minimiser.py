@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import numpy as np
-import scipy.sparse as sp
+from dataclasses import dataclass
 
-from bregman_l1._types import EPS, Mask, Matrix, Vector
+import numpy as np
+import scipy.linalg as sla
+
+from bregman_l1._types import EPS, Index, Mask, Matrix, Vector
 from bregman_l1.errors import BackendError, InvalidProblemError
+from bregman_l1.frozen import FrozenArrays
 from bregman_l1.outcome import Outcome
-from bregman_l1.polyhedron.feasible_set import SEPARATION, equilibrated, require_feasible
+from bregman_l1.polyhedron import exact
+from bregman_l1.polyhedron.face import optimal_face
+from bregman_l1.polyhedron.feasible_set import SEPARATION, equilibrated, maximal_support, require_feasible
 from bregman_l1.polyhedron.linear_program import LinearProgram, solve_linear_program, solve_verified_later
+from bregman_l1.polyhedron.proximal import proximal_minimiser
+from bregman_l1.polyhedron.units import mean_units
 from bregman_l1.system import LinearSystem
 
 # Entries of a vertex below this, relative to the largest in equilibrated units, are rounding of zero.
@@ -17,7 +24,6 @@ SUPPORT_THRESHOLD = 1e-8
 _REFINED_RESIDUAL = 1e-11
 # What a linear program misses in y beyond this many roundings comes from entries too small for its tolerance.
 _ROUNDINGS = 64.0
-_RANK_TOLERANCE = 1e-10
 _NEARBY_RANK = 1e-13
 _REFINEMENTS = 3
 
@@ -44,8 +50,37 @@ def _price(cost: Vector, columns: Vector) -> float:
     return float(np.abs(cost / columns).max()) or 1.0
 
 
-def l1_vertex(system: LinearSystem, cost: Vector | None = None) -> Vector:
-    """Return a vertex x minimising c'x (sum x by default) over the feasible set.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Minimisers(FrozenArrays):
+    """Where c'x is least on the feasible set.
+
+    Attributes
+    ----------
+    x : ndarray of shape (d,)
+        A minimiser.
+    inner : ndarray of shape (d,)
+        A minimiser that is positive wherever one is; x itself if it is the only one.
+    dual : ndarray of shape (N,)
+        mu with A'mu <= c and y'mu = c'x, to rounding.
+    support : ndarray of indices
+        Where some minimiser is positive.
+    unique : bool
+        Whether x is the only one.
+    assumed_ties : int
+        How many columns were taken to have reduced cost zero because rounding hides its sign, where that matters and
+        the system is too large to decide it in rationals.
+    """
+
+    x: Vector
+    inner: Vector
+    dual: Vector
+    support: Index
+    unique: bool
+    assumed_ties: int
+
+
+def minimisers(system: LinearSystem, cost: Vector | None = None) -> Minimisers:
+    """Find all x that minimise c'x (sum x by default) over the feasible set, once for each system and cost.
 
     Raises
     ------
@@ -55,38 +90,63 @@ def l1_vertex(system: LinearSystem, cost: Vector | None = None) -> Vector:
         If c'x is unbounded below on it.
     """
     weights = np.ones(system.shape[1]) if cost is None else cost
-    return system.remember(("l1 vertex", weights.tobytes()), lambda: _l1_vertex(system, weights))
+    key = ("minimisers", weights.tobytes())
+    return system.remember(key, lambda: all_minimisers(system, weights, *optimum(system, weights)))
 
 
-def _l1_vertex(system: LinearSystem, cost: Vector) -> Vector:
+def all_minimisers(system: LinearSystem, cost: Vector, x: Vector, dual: Vector) -> Minimisers:
+    """Find all minimisers from one of them and a dual vector."""
+    face = optimal_face(system, cost, x, dual)
+    if not np.isin(np.flatnonzero(x), face.columns).all():
+        x = _spread(optimum(system.restrict(face.columns), cost[face.columns])[0], face.columns, cost.size)
+    support = np.flatnonzero(x)
+    if exact.is_independent(system.columns(face.columns)):
+        return Minimisers(x=x, inner=x, dual=face.dual, support=support, unique=True, assumed_ties=0)
+    inside = system.restrict(face.columns)
+    largest = maximal_support(inside)
+    union = face.columns[largest.mask]
+    if np.array_equal(union, support) and exact.is_independent(system.columns(support)):
+        return Minimisers(x=x, inner=x, dual=face.dual, support=support, unique=True, assumed_ties=0)
+    inner = _spread(feasible_nearby(inside, largest.point)[0], face.columns, cost.size)
+    return Minimisers(x=x, inner=inner, dual=face.dual, support=union, unique=False, assumed_ties=face.assumed)
+
+
+def optimum(system: LinearSystem, cost: Vector) -> tuple[Vector, Vector]:
+    """Find a minimiser of c'x and a dual vector, both to rounding.
+
+    Raises
+    ------
+    InfeasibleError, InvalidProblemError
+        As `minimisers` does.
+    """
+    found = proximal_minimiser(system, cost)
+    if found is not None:
+        return found.x, found.dual
     answer = solve_verified_later(l1_program(system, cost))
     if answer.outcome is Outcome.INFEASIBLE:
         require_feasible(system)
     if answer.outcome is Outcome.UNBOUNDED:
         raise InvalidProblemError("the cost is unbounded below on {x >= 0 : A x = y}: there is no minimiser")
-    if answer.outcome is not Outcome.OPTIMAL or answer.x is None:
+    if answer.outcome is not Outcome.OPTIMAL or answer.x is None or answer.dual is None:
         raise BackendError("the linear program for the l1 minimiser was not solved", answer.raw_status)
-    return completed_vertex(system, cost, unscaled(system, answer.x))
+    x = completed_vertex(system, cost, unscaled(system, answer.x))
+    return x, supporting_dual(system, cost, x, unscaled_dual(system, answer.dual, cost))
 
 
-def other_minimiser(system: LinearSystem, vertex: Vector) -> Vector:
-    """Return the l1 minimiser with the most mass off the support of the given vertex (perhaps itself)."""
-    scaled, y, rows, columns = equilibrated(system)
-    size = np.abs(system.y / rows).max()
-    total = vertex.sum() / size
-    off = np.where(vertex > 0, 0.0, 1.0 / columns)
-    answer = solve_verified_later(
-        LinearProgram(
-            cost=-off / off.max(initial=1e-300),
-            rows=_with_row(scaled, 1.0 / columns),
-            row_lower=np.append(y, -np.inf),
-            row_upper=np.append(y, total),
-            lower=0.0,
-        )
-    )
-    if answer.outcome is not Outcome.OPTIMAL or answer.x is None:
-        raise BackendError("the linear program for a second minimiser was not solved", answer.raw_status)
-    return refined_vertex(system, answer.x * size / columns)
+def supporting_dual(system: LinearSystem, cost: Vector, x: Vector, dual: Vector) -> Vector:
+    """The dual vector nearest to the given one with a_j'mu = c_j wherever x_j is positive."""
+    row_units, column_units = mean_units(system)
+    on = system.columns(x > 0) / row_units[:, None] / column_units[x > 0]
+    target, scaled = (cost / column_units)[x > 0], dual * row_units
+    for _ in range(_REFINEMENTS):
+        scaled = scaled + np.linalg.lstsq(on.T, target - on.T @ scaled, rcond=_NEARBY_RANK)[0]
+    return np.asarray(scaled / row_units)
+
+
+def _spread(values: Vector, index: Index, size: int) -> Vector:
+    vector = np.zeros(size)
+    vector[index] = values
+    return vector
 
 
 def refined_vertex(system: LinearSystem, x: Vector) -> Vector:
@@ -171,13 +231,13 @@ def _solved_on_support(system: LinearSystem, support: Mask) -> Vector | None:
     rows, columns = system.equilibration()
     A = system.columns(support)
     on = A / rows[:, None] / columns[support]
-    values, _, rank, _ = np.linalg.lstsq(on, system.y / rows, rcond=_RANK_TOLERANCE)
-    if rank < on.shape[1]:
+    if not exact.is_independent(on):
         return None
-    values = values / columns[support]
-    for _ in range(_REFINEMENTS):
-        missing = remainder(A, values, system.y) / rows
-        values = values + np.linalg.lstsq(on, missing, rcond=_RANK_TOLERANCE)[0] / columns[support]
+    Q, R = np.linalg.qr(on)
+    values, missing = np.zeros(on.shape[1]), system.y
+    for _ in range(_REFINEMENTS + 1):
+        values = values + sla.solve_triangular(R, Q.T @ (missing / rows)) / columns[support]
+        missing = remainder(A, values, system.y)
     x = np.zeros(columns.size)
     x[support] = values
     return x if (values > 0).all() else None
@@ -200,7 +260,3 @@ def _small_entries(system: LinearSystem, cost: Vector, support: Mask, target: Ve
         return np.zeros_like(cost)
     large = np.abs(answer.x) > SUPPORT_THRESHOLD * np.abs(answer.x).max()
     return np.where(large, answer.x, 0.0) * size / columns
-
-
-def _with_row(matrix: Matrix | sp.csc_array, row: Vector) -> Matrix | sp.csc_array:
-    return sp.csc_array(sp.vstack([matrix, row[None]])) if sp.issparse(matrix) else np.vstack([matrix, row])

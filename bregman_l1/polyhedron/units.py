@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from bregman_l1._types import Matrix, Vector
+
+if TYPE_CHECKING:
+    from bregman_l1.system import LinearSystem
 
 _ROUNDS = 10
 
@@ -24,6 +29,16 @@ def row_units(A: Matrix) -> Vector:
         columns = (sizes.sum(axis=0) - rows @ pattern) / in_column
     largest = np.where(nonzero, sizes - columns, -np.inf).max(axis=1)
     return np.asarray(2.0 ** np.round(np.where(nonzero.any(axis=1), largest, 0.0)))
+
+
+def mean_units(system: LinearSystem) -> tuple[Vector, Vector]:
+    """Units of rows, then of columns, in which their mean entry is near one; zero rows and columns keep one.
+
+    Two passes over A: the columns of the scaled matrix have 1-norms within a factor of root two of sqrt(N).
+    """
+    n_rows, n_columns = system.shape
+    rows = power_of_two(system.abs_matvec(np.ones(n_columns)) / n_columns)
+    return rows, power_of_two(system.abs_rmatvec(1 / rows) / np.sqrt(n_rows))
 
 
 def power_of_two(sizes: Vector) -> Vector:

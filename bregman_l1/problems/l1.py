@@ -11,19 +11,16 @@ from bregman_l1._types import EPS, Vector
 from bregman_l1.certificate import Certificate, Check
 from bregman_l1.claim import Claim
 from bregman_l1.outcome import Outcome
-from bregman_l1.polyhedron.feasible_set import (
-    INFEASIBILITY,
-    NEGLIGIBLE,
-    DualCertificate,
-    dual_certificate,
-    infeasibility,
-)
+from bregman_l1.polyhedron.feasible_set import INFEASIBILITY, infeasibility
 from bregman_l1.polyhedron.minimiser import (
+    Minimisers,
+    all_minimisers,
     completed_vertex,
     feasible_nearby,
     l1_program,
-    l1_vertex,
     large_entries,
+    optimum,
+    supporting_dual,
     unscaled,
     unscaled_dual,
 )
@@ -108,16 +105,25 @@ class L1Minimization(Problem):
 
     def refuse(self, outcome: Outcome) -> None:
         if outcome is Outcome.UNBOUNDED:
-            l1_vertex(self._system, self._cost)
+            optimum(self._system, self._cost)
 
     def polish(self, claim: Claim, tol: float = 1e-9) -> Claim:
-        if claim.x is None or not np.isfinite(claim.x).all():
+        if claim.x is None or not np.isfinite(claim.x).all() or self._is_exact(claim):
             return claim
         x = completed_vertex(self._system, self._cost, claim.x)
-        dual = claim.dual
-        if dual is None or self._shortfall(x, dual) > tol:
-            dual = self._best_dual(x).mu
-        return claim.improved(x=x, dual=dual)
+        if claim.dual is not None and np.isfinite(claim.dual).all():
+            duals = [claim.dual, supporting_dual(self._system, self._cost, x, claim.dual)]
+            dual = min(duals, key=lambda each: self._shortfall(x, each))
+            if self._shortfall(x, dual) <= tol:
+                return claim.improved(x=x, dual=dual)
+        return claim.improved(x=x, dual=optimum(self._system, self._cost)[1])
+
+    def _is_exact(self, claim: Claim) -> bool:
+        """Whether rounding is all that the claim misses."""
+        x, dual = claim.point, claim.dual
+        if dual is None or x.min() < 0 or self._system.residual(x) > _ROUNDING:
+            return False
+        return self._shortfall(x, dual) <= _ROUNDING
 
     def objective(self, claim: Claim) -> float:
         return float(self._cost @ claim.point)
@@ -126,14 +132,12 @@ class L1Minimization(Problem):
         x = claim.point
         if not np.isfinite(x).all():
             return Certificate(subject=self.title, checks={"finiteness": _NOT_FINITE})
-        best = self._best_dual(x)
-        dual = best.mu if claim.dual is None else claim.dual
+        missed = infeasibility(self._system, x)
+        dual = claim.dual
+        if dual is None:
+            dual = optimum(self._system, self._cost)[1] if missed <= tol else np.full(self._system.shape[0], np.nan)
         checks = {
-            "primal feasibility": Check(
-                value=infeasibility(self._system, x),
-                tolerance=tol,
-                meaning=INFEASIBILITY,
-            ),
+            "primal feasibility": Check(value=missed, tolerance=tol, meaning=INFEASIBILITY),
             "solvability": Check(
                 value=feasible_nearby(self._system, np.maximum(x, 0.0))[1],
                 tolerance=tol,
@@ -149,21 +153,30 @@ class L1Minimization(Problem):
                 tolerance=tol,
                 meaning="|c'x - y'mu| beyond rounding of its terms, relative to |c|'|x|",
             ),
-            "uniqueness": Check(
-                value=1.0 - best.margin if best.injective else np.inf,
-                tolerance=1.0 - NEGLIGIBLE,
-                meaning="rho, one minus the best dual margin; below 1, with A_S injective, x* is unique",
-                decisive=False,
-            ),
         }
-        return Certificate(subject=self.title, checks=checks)
+        optimal = all(check.passed for check in checks.values())
+        found = self._minimisers(x, dual) if optimal else None
+        checks["uniqueness"] = Check(
+            value=self._freedom(found) if found else np.inf,
+            tolerance=0.0,
+            meaning="dimension of the set of minimisers; zero where x* is the only one",
+            decisive=False,
+        )
+        assumed = found.assumed_ties if found else 0
+        remarks = (_TIES.format(assumed),) if assumed else ()
+        return Certificate(subject=self.title, checks=checks, remarks=remarks)
 
-    def _best_dual(self, x: Vector) -> DualCertificate:
-        """The dual of the support of x: with its smallest entries, or without them if they are rounding of zero."""
-        large, positive = large_entries(self._system, x), x > 0
-        supports = [large, positive] if large.sum() < positive.sum() <= self._system.shape[0] else [large]
-        found = [dual_certificate(self._system, support, self._cost) for support in supports]
-        return min(found, key=lambda each: self._shortfall(x, each.mu))
+    def _minimisers(self, x: Vector, dual: Vector) -> Minimisers:
+        vertex = np.maximum(x, 0.0)
+        if np.count_nonzero(vertex) > self._system.shape[0]:
+            vertex = np.where(large_entries(self._system, vertex), vertex, 0.0)
+        return all_minimisers(self._system, self._cost, vertex, dual)
+
+    def _freedom(self, found: Minimisers) -> float:
+        if found.unique:
+            return 0.0
+        columns = self._system.columns(found.support)
+        return float(max(1, found.support.size - np.linalg.matrix_rank(columns)))
 
     def _shortfall(self, x: Vector, dual: Vector) -> float:
         return max(float(self._excess(dual).max()), self._relative_gap(x, dual))
@@ -191,6 +204,7 @@ class L1Minimization(Problem):
 
 # Share of the terms of a sum that is rounding.
 _ROUNDING = 64 * EPS
+_TIES = "{} reduced costs that are zero within rounding were taken for zero: too many columns to decide it exactly"
 _NOT_FINITE = Check(value=np.inf, tolerance=0.0, meaning="entries that are NaN or infinite")
 
 

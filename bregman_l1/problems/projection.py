@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from bregman_l1._types import Vector
 from bregman_l1.claim import Claim
 from bregman_l1.errors import InvalidProblemError
-from bregman_l1.newton import Status, project
+from bregman_l1.newton import project
 from bregman_l1.outcome import Outcome
 from bregman_l1.problems.base import Problem
 from bregman_l1.problems.projection_residuals import ProjectionResiduals
@@ -137,7 +137,7 @@ class BregmanProjection(Problem):
         limit = claim.time_left if np.isfinite(claim.time_left) else None
         answer = project(self._system, self.log_prior, start_dual=_finite(claim.dual), tol=tol, time_limit=limit)
         polished = claim.improved(log_x=answer.log_x, dual=answer.dual, iterations=answer.iterations)
-        return replace(polished, outcome=Outcome.TIME_LIMIT) if answer.status is Status.TIME_LIMIT else polished
+        return replace(polished, outcome=Outcome.TIME_LIMIT) if answer.outcome is Outcome.TIME_LIMIT else polished
 
     def objective(self, claim: Claim) -> float:
         x, log_x = claim.point, claim.log_point

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import logsumexp
 
 from bregman_l1._solve import solve
 from bregman_l1._types import Index, Vector
@@ -29,6 +28,7 @@ from bregman_l1.theory.asymptotics import (
 )
 from bregman_l1.theory.bounds import LowerForm, TheoremBounds
 from bregman_l1.theory.constants import Constant, checked_time_limit, null_space_constant, rho_at_vertex
+from bregman_l1.theory.deviation import deviation
 from bregman_l1.theory.enclosure import POINT, Encloser, Enclosure
 from bregman_l1.theory.limit import Limit, find_limit
 from bregman_l1.theory.logarithms import exponential
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
 
 
-# Below this relative change of x_S its first order is all of it in floating point.
-_FIRST_ORDER = 1e-8
 # Allowance for the constants in the growth of x(alpha) as alpha becomes large.
 _E_FOLDS = 60.0
 
@@ -226,17 +224,7 @@ class Analysis(FrozenArrays):
     def log_deviation(self, alpha: float | None = None, *, log_alpha: float | None = None) -> float:
         """Return log ||x(alpha) - x*||_1 itself, from a certified projection. An estimate, good to about 1e-9."""
         t = natural_log_alpha(alpha, log_alpha)
-        if self._layer is None:
-            return -np.inf
-        log_x = self._log_x(t)
-        log_r = float(logsumexp(log_x[self._limit.cone.outside]))
-        p = np.exp(log_x[self._limit.cone.outside] - log_r)
-        response = self._limit.B @ p
-        relative_change = exponential(log_r) * float(np.abs(response / self._limit.x_S).max())
-        if self._limit.cone.is_injective or relative_change < _FIRST_ORDER:
-            return log_r + float(np.log1p(np.abs(response).sum()))
-        on_support = np.abs(self._limit.x_S * np.expm1(log_x[self.support] - np.log(self._limit.x_S))).sum()
-        return float(np.logaddexp(log_r, np.log(on_support)))
+        return -np.inf if self._layer is None else deviation(self._limit, self._log_x(t)).log_l1
 
     def log_largest_off_support(self, alpha: float | None = None, *, log_alpha: float | None = None) -> float:
         """Return log ||x(alpha) off S||_inf itself, from a certified projection, good to about 1e-9."""

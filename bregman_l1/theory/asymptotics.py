@@ -19,7 +19,8 @@ import numpy as np
 from bregman_l1._types import Mask, Matrix, Vector
 from bregman_l1.errors import BackendError
 from bregman_l1.frozen import FrozenArrays
-from bregman_l1.polyhedron.kernel_cone import RANK_TOLERANCE, BasePoint, KernelCone
+from bregman_l1.polyhedron import exact
+from bregman_l1.polyhedron.kernel_cone import ROUNDING, BasePoint, KernelCone
 from bregman_l1.polyhedron.maximum_entropy import entropy, maximise_entropy
 from bregman_l1.theory.limit import Limit, negligible
 
@@ -168,13 +169,13 @@ def _spanned(cone: KernelCone) -> Mask:
     if cone.is_orthant:
         return np.ones(cone.outside.size, dtype=np.bool_)
     size = np.linalg.norm(cone.A_R, axis=0)
-    return np.asarray(np.linalg.norm(cone.C, axis=0) <= RANK_TOLERANCE * size)
+    return np.asarray(np.linalg.norm(cone.C, axis=0) <= ROUNDING * np.sqrt(size.size) * cone.condition * size)
 
 
 def _is_one_point(C_face: Matrix) -> bool:
     """Whether the columns of the face, with a row of ones, are independent: P has then one point there."""
     rows = np.vstack([C_face / (np.abs(C_face).max(initial=0.0) or 1.0), np.ones(C_face.shape[1])])
-    return bool(np.linalg.matrix_rank(rows, tol=RANK_TOLERANCE * rows.shape[1]) == rows.shape[1])
+    return exact.inverse_bound(rows) < np.inf
 
 
 def _harmless_length(slack: Vector, change: Vector, face: Mask) -> float:

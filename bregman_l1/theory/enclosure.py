@@ -34,7 +34,6 @@ from bregman_l1._types import EPS, Matrix, Vector
 from bregman_l1.caching import cached_property
 from bregman_l1.errors import UndefinedConstantError
 from bregman_l1.newton import project
-from bregman_l1.polyhedron.kernel_cone import RANK_TOLERANCE
 from bregman_l1.polyhedron.maximum_entropy import EntropyMaximum, maximise_entropy
 from bregman_l1.theory.logarithms import exponential, log_plus
 from bregman_l1.theory.neighbourhood import Neighbourhood, neighbourhood
@@ -237,7 +236,9 @@ class Encloser:
         log_prior = log_alpha * limit.cost
         positive = np.zeros(limit.cost.size, dtype=np.bool_)
         positive[limit.support] = positive[limit.cone.outside[self._used]] = True
-        return neighbourhood(limit.system, log_prior, project(limit.system, log_prior).dual, positive)
+        dual = project(limit.system, log_prior).dual
+        assert dual is not None
+        return neighbourhood(limit.system, log_prior, dual, positive)
 
     def _box(self, log_upper: float, peak: EntropyMaximum) -> _Box:
         if log_upper > _LARGEST_EXPONENT:
@@ -297,7 +298,7 @@ class Encloser:
         """||W|| in the maximum norm, W = A_S'(A_S D A_S')^+ A_S D."""
         root = np.sqrt(self._limit.x_S)
         scaled = self._limit.cone.A_S * root
-        projection = np.linalg.pinv(scaled, rcond=RANK_TOLERANCE) @ scaled
+        projection = self._limit.weighted_inverse @ scaled
         return float(np.abs(projection / root[:, None] * root).sum(axis=1).max())
 
 

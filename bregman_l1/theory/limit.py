@@ -13,9 +13,8 @@ from bregman_l1.caching import cached_property
 from bregman_l1.errors import UndefinedConstantError
 from bregman_l1.frozen import FrozenArrays
 from bregman_l1.newton import project
-from bregman_l1.polyhedron.feasible_set import maximal_support
-from bregman_l1.polyhedron.kernel_cone import RANK_TOLERANCE, BasePoint, KernelCone, kernel_cone
-from bregman_l1.polyhedron.minimiser import l1_vertex, remainder
+from bregman_l1.polyhedron.kernel_cone import BasePoint, KernelCone, kernel_cone
+from bregman_l1.polyhedron.minimiser import minimisers, remainder
 from bregman_l1.system import checked_system
 from bregman_l1.validation import checked_cost
 
@@ -46,6 +45,8 @@ class Limit(FrozenArrays):
         Whether it is the only minimiser of cost'x.
     cone : KernelCone
         The kernel cone of S.
+    assumed_ties : int
+        See `Minimisers`.
     """
 
     system: LinearSystem
@@ -53,6 +54,7 @@ class Limit(FrozenArrays):
     x: Vector
     unique: bool
     cone: KernelCone
+    assumed_ties: int = 0
 
     @property
     def support(self) -> Index:
@@ -80,8 +82,14 @@ class Limit(FrozenArrays):
         """The change of x_S that answers a change of y."""
         if self.cone.is_injective:
             return self.cone.left_inverse
-        root = np.sqrt(self.x_S)
-        return np.asarray(root[:, None] * np.linalg.pinv(self.cone.A_S * root, rcond=RANK_TOLERANCE))
+        return np.asarray(np.sqrt(self.x_S)[:, None] * self.weighted_inverse)
+
+    @cached_property
+    def weighted_inverse(self) -> Matrix:
+        """(A_S D^{1/2})^+, D = diag(x_S), with the rank of A_S."""
+        U, spectrum, Vt = np.linalg.svd(self.cone.A_S * np.sqrt(self.x_S), full_matrices=False)
+        kept = slice(self.cone.rank)
+        return np.asarray((Vt[kept].T / spectrum[kept]) @ U[:, kept].T)
 
     def tilt(self, b: Vector) -> Vector:
         """B'log x_S, shape (|R|,), up to a multiple of C'b that makes it independent of the scale of y.
@@ -100,6 +108,14 @@ class Limit(FrozenArrays):
         noise = (x.size + 2) * _LONG_EPS * (np.abs(A) @ x) + EPS * self.cone.condition * np.abs(residual)
         error = np.abs(self._left_inverse @ residual) + np.abs(self._left_inverse) @ noise
         return np.asarray(error / x + EPS)
+
+    @property
+    def rate(self) -> float:
+        """The exponent r of the limiting law ||x(alpha) - x*||_1 ~ K alpha^r; infinite where nothing moves."""
+        try:
+            return -self.steepest.value
+        except UndefinedConstantError:
+            return np.inf
 
     @cached_property
     def steepest(self) -> BasePoint:
@@ -133,38 +149,13 @@ def find_limit(system: LinearSystem, cost: ArrayLike | None = None) -> Limit:
 
 
 def _find_limit(system: LinearSystem, cost: Vector) -> Limit:
-    vertex = l1_vertex(system, cost)
-    cone = kernel_cone(system, vertex > 0)
-    only = Limit(system, cost, vertex, True, cone)
-    try:
-        steepest = only.steepest
-    except UndefinedConstantError:
-        return only
-    if -steepest.value > FACE_TOLERANCE * max(1.0, float(np.abs(only.gamma).max())) or not _has_tie(only):
-        return only
-    support = _support_of_all_minimisers(only, steepest)
-    if support.size == cone.support.size:
-        return only
-    log_x = project(system.restrict(support), np.zeros(support.size)).log_x
-    x = np.zeros(system.shape[1])
-    x[support] = np.exp(log_x)
-    return Limit(system, cost, x, False, kernel_cone(system, support))
-
-
-def _support_of_all_minimisers(limit: Limit, steepest: BasePoint) -> Index:
-    """Return the largest support on the face of columns whose reduced cost is zero."""
-    cone = limit.cone
-    slack = limit.gamma - cone.C.T @ steepest.b
-    on_face = cone.outside[slack <= negligible(cone, limit.gamma, steepest.b)]
-    columns = np.union1d(cone.support, on_face)
-    return np.asarray(columns[maximal_support(limit.system.restrict(columns)).mask], dtype=np.intp)
-
-
-def _has_tie(limit: Limit) -> bool:
-    """Whether gamma'p is negligible beside its terms at some p in P."""
-    on_support = np.abs(limit.B).T @ np.abs(limit.cost[limit.support])
-    terms = np.abs(limit.cost[limit.cone.outside]) + on_support
-    return bool(limit.cone.maximise(FACE_TOLERANCE * terms - limit.gamma).value >= 0)
+    found = minimisers(system, cost)
+    x = found.x
+    if not found.unique:
+        x = np.zeros(cost.size)
+        log_x = project(system.restrict(found.support), np.zeros(found.support.size)).log_point
+        x[found.support] = np.exp(log_x)
+    return Limit(system, cost, x, found.unique, kernel_cone(system, found.support), found.assumed_ties)
 
 
 def negligible(cone: KernelCone, gamma: Vector, b: Vector) -> Vector:

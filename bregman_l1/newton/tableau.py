@@ -1,0 +1,236 @@
+"""The tableau x_J + T x_R = u of a column basis J, with a bound of its rounding, and the only place that decides zeros.
+
+For a positive x given by its logarithm, J is chosen so that its volume weighted by sqrt(x) is near its maximum: then
+the ratios T_ij sqrt(x_j / x_i) stay bounded however many orders of magnitude x spans. The rounding of T is bounded by
+an outer product, |dT_ij| <= r_i c_j. An entry inside its bound is *undecided*; where its column could matter (its bound
+times x_j / x_i is not negligible) it is computed exactly, so that zeros are zeros. Elsewhere it is left as it is.
+
+An entry u_i is zero where y, moved by ROUNDINGS of the terms of each row, makes it so: the tableau then belongs to
+y' = A_J u, and says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.linalg.lapack import dgetrf, dgetri, dgetrs
+
+from bregman_l1._types import EPS, Index, Mask, Matrix, Vector
+from bregman_l1.caching import cached_property
+from bregman_l1.newton.exact import exact_columns
+from bregman_l1.newton.settings import (
+    BALANCED,
+    DEPENDENT,
+    EXACT_ENTRIES,
+    LAYER_GAP,
+    MOST_PIVOTS,
+    ROUNDINGS,
+    UNBALANCED,
+    WORTHLESS,
+)
+
+if TYPE_CHECKING:
+    from bregman_l1.system import LinearSystem
+
+
+class SingularBasisError(ArithmeticError):
+    """The columns offered do not span the rows: those of ``system`` are dependent on the coordinates left."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Tableau:
+    """One basis J of a system of independent rows, and the columns R tabulated in it.
+
+    Attributes
+    ----------
+    J, R : ndarray of shape (k,) and (m,)
+    T : ndarray of shape (k, m)
+    row_error, column_error : ndarray of shape (k,) and (m,)
+        |dT_ij| <= row_error_i column_error_j.
+    u : ndarray of shape (k,)
+    inverse : ndarray of shape (k, k)
+        Of A_J, up to rounding.
+    matrix : ndarray of shape (k, k)
+        A_J.
+    snapped : int
+        How many entries of u were decided to be zero by the margin of y.
+    """
+
+    J: Index
+    R: Index
+    T: Matrix
+    row_error: Vector
+    column_error: Vector
+    u: Vector
+    inverse: Matrix
+    matrix: Matrix
+    snapped: int
+
+    @classmethod
+    def of(cls, system: LinearSystem, J: Index, R: Index, log_x: Vector) -> Tableau:
+        """Tabulate the columns R; ``log_x`` says which of their zeros matter."""
+        matrix, columns = system.columns(J), system.columns(R)
+        size = system.row_units[:, None]
+        lu, pivots, info = dgetrf(matrix / size)
+        inverse, singular = dgetri(lu, pivots)
+        if info != 0 or singular != 0 or not np.isfinite(inverse).all():
+            raise SingularBasisError
+        inverse = inverse / size[:, 0]
+        T = dgetrs(lu, pivots, columns / size)[0]
+        missed = columns - matrix @ T
+        T += inverse @ missed
+        terms = (np.abs(matrix) / size).max(axis=0) @ np.abs(T) + (np.abs(columns) / size).max(axis=0)
+        row_error = np.abs(inverse) @ size[:, 0]
+        tableau = cls(
+            J=J,
+            R=R,
+            T=T,
+            row_error=row_error,
+            column_error=4 * EPS * terms,
+            u=np.zeros(J.size),
+            inverse=inverse,
+            matrix=matrix,
+            snapped=0,
+        )
+        return tableau._with_target(system.y)._decided(columns, log_x)
+
+    @cached_property
+    def log_T(self) -> Matrix:
+        """Log |T_ij|, -inf for zeros."""
+        with np.errstate(divide="ignore"):
+            return np.log(np.abs(self.T))
+
+    @cached_property
+    def log_u(self) -> Vector:
+        """Log |u_i|, -inf for zeros."""
+        with np.errstate(divide="ignore"):
+            return np.log(np.abs(self.u))
+
+    def reduced(self, log_prior: Vector) -> Vector:
+        """Rho = T'b_J - b_R for b = log_prior; zero where its terms cancel to rounding, so that ties stay ties."""
+        on_basis, on_rest = log_prior[self.J], log_prior[self.R]
+        rho = self.T.T @ on_basis - on_rest
+        terms = np.abs(self.T).T @ np.abs(on_basis) + np.abs(on_rest)
+        noise = 8 * EPS * terms + self.column_error * float(self.row_error @ np.abs(on_basis))
+        return np.where(np.abs(rho) <= noise, 0.0, rho)
+
+    def dual(self, values: Vector) -> Vector:
+        """The lam of shape (k,) with A_J'lam = values, refined in extended precision."""
+        lam = self.inverse.T @ values
+        wide = self.matrix.T.astype(np.longdouble)
+        for _ in range(2):
+            lam = lam + self.inverse.T @ np.asarray(values - wide @ lam.astype(np.longdouble), dtype=np.float64)
+        return np.asarray(lam)
+
+    def balance(self, log_x: Vector) -> Matrix:
+        """Log |T_ij| sqrt(x_j / x_i): bounded for a near-maximal basis."""
+        return np.asarray(self.log_T + (log_x[self.R] - log_x[self.J][:, None]) / 2)
+
+    def exchanged(self, system: LinearSystem, log_x: Vector) -> Tableau:
+        """The tableau of a locally maximal basis at log_x: pivots while some |T_ij| sqrt(x_j / x_i) is large."""
+        K = self.balance(log_x)
+        if not K.size or K.max() <= UNBALANCED:
+            return self
+        J, R, T = self.J.copy(), self.R.copy(), self.T.copy()
+        best, at = K.max(axis=1), K.argmax(axis=1)
+        for _ in range(MOST_PIVOTS):
+            i = int(best.argmax())
+            if best[i] <= BALANCED:
+                break
+            touched = _pivot(T, i, j := int(at[i]))
+            J[i], R[j] = R[j], J[i]
+            with np.errstate(divide="ignore"):
+                K = np.log(np.abs(T[touched])) + (log_x[R] - log_x[J[touched]][:, None]) / 2
+            best[touched], at[touched] = K.max(axis=1), K.argmax(axis=1)
+        return Tableau.of(system, J, np.sort(R), log_x)
+
+    def _with_target(self, y: Vector) -> Tableau:
+        """U = A_J^{-1} y; an entry is zero where the margin of y allows it, if all of them are allowed at once."""
+        wide, u = self.matrix.astype(np.longdouble), self.inverse @ y
+        for _ in range(3):
+            u = u + self.inverse @ np.asarray(y - wide @ u.astype(np.longdouble), dtype=np.float64)
+        terms = np.abs(self.matrix) @ np.abs(u) + np.abs(y)
+        small = (np.abs(u) <= np.abs(self.inverse) @ (ROUNDINGS * terms)) & (u != 0.0)
+        while small.any():
+            moved = np.where(small, 0.0, u)
+            missed = np.abs(np.asarray(wide @ moved.astype(np.longdouble) - y, dtype=np.float64))
+            if (missed <= ROUNDINGS * (np.abs(self.matrix) @ np.abs(moved) + np.abs(y))).all():
+                return replace(self, u=moved, snapped=int(small.sum()))
+            small[np.argmax(np.where(small, np.abs(u), -1.0))] = False
+        return replace(self, u=u)
+
+    def _decided(self, columns: Matrix, log_x: Vector) -> Tableau:
+        """Compute exactly the columns with undecided entries that could matter at log_x."""
+        if not self.R.size:
+            return self
+        gap = log_x[self.R] - log_x[self.J][:, None]
+        with np.errstate(divide="ignore"):
+            log_error = np.log(self.row_error)[:, None] + np.log(self.column_error)
+        doubtful = (self.log_T <= log_error) & (log_error + gap > WORTHLESS)
+        if not doubtful.any():
+            return self
+        touched = np.flatnonzero(doubtful.any(axis=0))
+        T = self.T.copy()
+        exact = None
+        if self.J.size * (self.J.size + touched.size) <= EXACT_ENTRIES:
+            exact = exact_columns(self.matrix, columns[:, touched])
+        if exact is None:
+            T[doubtful] = 0.0
+        else:
+            T[:, touched] = exact
+        return replace(self, T=T)
+
+
+def choose_basis(system: LinearSystem, log_x: Vector, free: Mask | None = None) -> Index:
+    """Columns J of near-maximal volume weighted by sqrt(x), by partial pivoting on the heaviest columns.
+
+    Gaussian elimination scales with its rows, so that rows of any size are pivoted in one factorisation; gaps
+    between layers of scales are narrowed first to what keeps the heavier layer ahead.
+
+    Raises
+    ------
+    SingularBasisError
+        If the free columns do not span the rows.
+    """
+    n_rows = system.shape[0]
+    weight = 0.5 * log_x + np.log(system.column_sizes)
+    candidates = np.flatnonzero(weight > -np.inf) if free is None else np.flatnonzero(free & (weight > -np.inf))
+    candidates = candidates[np.argsort(-weight[candidates], kind="stable")]
+    chosen_from = candidates[: int(1.6 * n_rows) + 20]
+    rest = candidates[chosen_from.size :]
+    while chosen_from.size >= n_rows:
+        W = system.columns(chosen_from).T / system.row_units / system.column_sizes[chosen_from][:, None]
+        scale = np.exp(_narrowed(weight[chosen_from]))
+        factor, swaps, _ = dgetrf(W * scale[:, None])
+        order = np.arange(chosen_from.size)
+        for k, other in enumerate(swaps):
+            order[[k, other]] = order[[other, k]]
+        pivots = np.abs(factor.diagonal())
+        dependent = pivots <= DEPENDENT * scale[order[:n_rows]]
+        if not dependent.any():
+            return np.asarray(chosen_from[order[:n_rows]])
+        bad = order[:n_rows][dependent]
+        fresh, rest = rest[: max(bad.size, n_rows)], rest[max(bad.size, n_rows) :]
+        chosen_from = np.concatenate([np.delete(chosen_from, bad), fresh])
+    raise SingularBasisError
+
+
+def _pivot(T: Matrix, i: int, j: int) -> Index:
+    """Exchange basis column i for column j of T, in place; return the rows that change."""
+    rows, columns = np.flatnonzero(T[:, j]), np.flatnonzero(T[i])
+    pivot, column = T[i, j], T[rows, j].copy()
+    row = T[i, columns] / pivot
+    block, update = T[np.ix_(rows, columns)], np.multiply.outer(column, row)
+    rest = block - update
+    rest[np.abs(rest) <= 16 * EPS * (np.abs(block) + np.abs(update))] = 0.0
+    T[np.ix_(rows, columns)] = rest
+    T[i, columns], T[rows, j] = row, -column / pivot
+    T[i, j] = 1.0 / pivot
+    return rows
+
+
+def _narrowed(weight: Vector) -> Vector:
+    """Falling weights, from 0 on, no two neighbours further apart than LAYER_GAP."""
+    return np.maximum(np.concatenate([[0.0], np.cumsum(np.maximum(np.diff(weight), -LAYER_GAP))]), -600.0)

@@ -1,0 +1,152 @@
+"""Which columns the minimisers of c'x over {x >= 0 : A x = y} use: zeros among reduced costs, told from rounding.
+
+Where mu is optimal for the dual, every minimiser lives on the columns with c_j - a_j'mu = 0. If those whose reduced
+cost may be zero within its rounding error are independent, there is one minimiser only, and nothing more has to be
+decided. Otherwise a linear program whose costs are these tiny numbers, magnified, finds an optimal basis, and its
+multipliers and reduced costs are computed in rationals: floats are rationals, so that zeros are zeros and ties ties.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bregman_l1._types import EPS, Index, Mask, Vector
+from bregman_l1.frozen import FrozenArrays
+from bregman_l1.polyhedron import exact
+from bregman_l1.polyhedron.linear_program import LinearProgram, solve_verified_later
+from bregman_l1.polyhedron.units import mean_units
+
+if TYPE_CHECKING:
+    from bregman_l1.system import LinearSystem
+
+# Changes of the set of columns in doubt before they are given up.
+_ROUNDS = 10
+# Columns of this many times the cost that is being decided need not be told apart.
+_LARGEST_RATIO = 1e6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Face(FrozenArrays):
+    """The columns that minimisers may use.
+
+    Attributes
+    ----------
+    columns : ndarray of indices
+        No minimiser is positive elsewhere. Either they are independent, or all have reduced cost zero.
+    dual : ndarray of shape (N,)
+        A dual vector that shows it.
+    assumed : int
+        How many of them are here because rounding hides the sign of their reduced cost, and rationals are too slow.
+    """
+
+    columns: Index
+    dual: Vector
+    assumed: int
+
+
+def optimal_face(system: LinearSystem, cost: Vector, x: Vector, dual: Vector, free: Mask | None = None) -> Face:
+    """Find the columns of the minimisers from one of them and a dual vector, both right to rounding.
+
+    Parameters
+    ----------
+    system : LinearSystem
+    cost : ndarray of shape (d,)
+    x : ndarray of shape (d,)
+        A minimiser.
+    dual : ndarray of shape (N,)
+        mu with A'mu <= c, and equality where x is not zero.
+    free : ndarray of bool, shape (d,), optional
+        Entries that may be negative; none if omitted.
+    """
+    signed = np.zeros(cost.size, dtype=np.bool_) if free is None else free
+    slack, error = reduced_costs(system, cost, dual, x != 0)
+    doubtful = (slack <= error) | (x != 0) | signed
+    while True:
+        shift = _largest_shift(system, doubtful, np.maximum(np.abs(slack), error))
+        more = ~doubtful & (slack - error <= shift) if np.isfinite(shift).all() else np.zeros_like(doubtful)
+        if not more.any():
+            break
+        doubtful |= more
+    if np.isfinite(shift).all():
+        return Face(columns=np.flatnonzero(doubtful), dual=dual, assumed=0)
+    decided = _decided(system, cost, x, dual, doubtful, signed)
+    if decided is not None:
+        return decided
+    assumed = int(np.count_nonzero(doubtful & (x == 0)))
+    return Face(columns=np.flatnonzero(doubtful), dual=dual, assumed=assumed)
+
+
+def reduced_costs(system: LinearSystem, cost: Vector, dual: Vector, support: Mask) -> tuple[Vector, Vector]:
+    """The reduced costs c - A'mu of the mu nearest to a dual vector with A_S'mu = c_S exactly, with an error bound."""
+    slack = cost - system.rmatvec(dual)
+    rounding = (system.shape[0] + 2) * EPS * (np.abs(cost) + system.abs_rmatvec(np.abs(dual)))
+    shift = _largest_shift(system, support, np.abs(slack) + rounding)
+    return slack, rounding + np.where(np.isfinite(shift), shift, np.abs(slack[support]).max(initial=0.0))
+
+
+def _largest_shift(system: LinearSystem, chosen: Mask, change: Vector) -> Vector:
+    """By how much a_j'mu can change, for every j, where mu changes no more than it takes to change A_J'mu this much.
+
+    Infinite where the columns J may be dependent.
+    """
+    rows, columns = mean_units(system)
+    A = system.columns(chosen) / rows[:, None] / columns[chosen]
+    bound = exact.inverse_bound(A) * np.linalg.norm(change[chosen] / columns[chosen])
+    # The entries of a column in its unit sum to at most sqrt(2) times the root of their number: a bound of its length.
+    return bound * np.sqrt(2 * rows.size) * columns if np.isfinite(bound) else np.full(columns.size, np.inf)
+
+
+def _decided(system: LinearSystem, cost: Vector, x: Vector, dual: Vector, doubtful: Mask, free: Mask) -> Face | None:
+    """The face in exact arithmetic; None where it is too large for that, or no optimal basis was found."""
+    for _ in range(_ROUNDS):
+        F = np.flatnonzero(doubtful)
+        if F.size * system.shape[0] > exact.LARGEST_MATRIX:
+            return None
+        basis = _optimal_basis(system, cost, x, dual, F, free)
+        if basis is None or basis[0].size > exact.LARGEST:
+            return None
+        J, rows = basis
+        multipliers = exact.solve(system.columns(J)[rows].T, cost[J])
+        if multipliers is None:
+            return None
+        dual = np.zeros(system.shape[0])
+        dual[rows] = exact.nearest(multipliers)
+        reduced = exact.residual(cost[F], system.columns(F)[rows].T, multipliers)
+        wrong = [value < 0 or (value != 0 and free[j]) for j, value in zip(F, reduced, strict=True)]
+        slack = cost - system.rmatvec(dual)
+        rounding = (system.shape[0] + 2) * EPS * (np.abs(cost) + system.abs_rmatvec(np.abs(dual)))
+        more = ~doubtful & (slack <= rounding)
+        if not any(wrong) and not more.any():
+            return Face(columns=F[[value == 0 for value in reduced]], dual=dual, assumed=0)
+        doubtful = doubtful | more
+    return None
+
+
+def _optimal_basis(
+    system: LinearSystem, cost: Vector, x: Vector, dual: Vector, F: Index, free: Mask
+) -> tuple[Index, Index] | None:
+    """Basic columns of F and their rows, from the linear program with the reduced costs magnified."""
+    row_units, column_units = mean_units(system)
+    columns = system.columns(F)
+    reduced = exact.residual(cost[F], columns.T, exact.exactly(dual))
+    violated = max((-value for value in reduced), default=0)
+    unit = violated if violated > 0 else max((abs(value) for value in reduced), default=0)
+    magnified = np.array([float(value / unit) if unit != 0 else 0.0 for value in reduced])
+    scaled = columns / row_units[:, None] / column_units[F]
+    start = x[F] * column_units[F]
+    size = float(np.abs(start).max(initial=0.0)) or 1.0
+    answer = solve_verified_later(
+        LinearProgram(
+            cost=np.minimum(magnified, _LARGEST_RATIO) / column_units[F],
+            rows=scaled,
+            row_lower=scaled @ start / size,
+            row_upper=scaled @ start / size,
+            lower=np.where(free[F], -np.inf, 0.0),
+        )
+    )
+    if answer.basis is None or answer.basis[0].size != answer.basis[1].size:
+        return None
+    return F[answer.basis[0]], answer.basis[1]
