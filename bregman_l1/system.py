@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-# Entries beyond it overflow in products, rows below its inverse underflow; squares of x must not either.
-_LARGEST, _LARGEST_X = 1e250, 1e150
+# Entries beyond it overflow in products, rows below its inverse underflow.
+_LARGEST = 1e250
 _BLOCK_BYTES = 16 * 2**20
 _CACHED_BYTES = 2**20
 _TRANSPOSED = 64
@@ -70,8 +70,7 @@ class LinearSystem:
     ------
     InvalidSystemError
         If A or y is not numeric, complex, not finite, empty, of the wrong dimension or length, or if
-        y = 0; also if rows lie beyond 1e-250 ... 1e250, or x beyond 1e-150 ... 1e150. The message names the entry
-        at fault.
+        y = 0; also if a row, or the size of x, lies beyond 1e-250 ... 1e250. The message names the entry at fault.
     InfeasibleError
         If a row of A is zero where y is not.
 
@@ -386,7 +385,7 @@ class LinearSystem:
         size_of_x = np.full(y.size, -np.inf)
         size_of_x[y > 0] = np.log10(y[y > 0]) - np.log10(sizes[y > 0])
         i = int(extreme.argmax() if extreme.any() else size_of_x.argmax())
-        if not extreme[i] and abs(size_of_x[i]) <= np.log10(_LARGEST_X):
+        if not extreme[i] and abs(size_of_x[i]) <= np.log10(_LARGEST):
             return
         j = int(np.abs(self.rows([i])[0]).argmax())
         found = f"A[{i}, {j}], the largest of its row, is {sizes[i]:.3g} and y[{i}] is {self._y[i]:.3g}"
@@ -396,7 +395,7 @@ class LinearSystem:
                 f"divide row {i} of A and y[{i}] by one power of two, which changes no solution"
             )
         raise InvalidSystemError(
-            f"{found}: entries of x are of the size 1e{size_of_x[i]:+.0f}, whose square overflows or underflows: "
+            f"{found}: entries of x are of the size 1e{size_of_x[i]:+.0f}, beyond {1 / _LARGEST:.0e} ... {_LARGEST:.0e}: "
             "divide y by a power of two, which divides x and alpha by it"
         )
 
