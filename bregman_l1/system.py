@@ -388,14 +388,15 @@ class LinearSystem:
         if not extreme[i] and abs(size_of_x[i]) <= np.log10(_LARGEST):
             return
         j = int(np.abs(self.rows([i])[0]).argmax())
+        limits = f"beyond {1 / _LARGEST:.0e} ... {_LARGEST:.0e}"
         found = f"A[{i}, {j}], the largest of its row, is {sizes[i]:.3g} and y[{i}] is {self._y[i]:.3g}"
         if extreme[i]:
             raise InvalidSystemError(
-                f"{found}, beyond {1 / _LARGEST:.0e} ... {_LARGEST:.0e}, where products overflow or underflow: "
+                f"{found}, {limits}, where products overflow or underflow: "
                 f"divide row {i} of A and y[{i}] by one power of two, which changes no solution"
             )
         raise InvalidSystemError(
-            f"{found}: entries of x are of the size 1e{size_of_x[i]:+.0f}, beyond {1 / _LARGEST:.0e} ... {_LARGEST:.0e}: "
+            f"{found}: entries of x are of the size 1e{size_of_x[i]:+.0f}, {limits}: "
             "divide y by a power of two, which divides x and alpha by it"
         )
 
