@@ -12,11 +12,11 @@ from bregman_l1._backends.base import Backend
 from bregman_l1._backends.registry import choose_backend
 from bregman_l1._types import EPS
 from bregman_l1.certificate import Certificate
-from bregman_l1.claim import Claim
+from bregman_l1.claim import Claim, Farkas
 from bregman_l1.entry import entry_point, warn_caller
 from bregman_l1.errors import WHAT_TO_TRY, BackendError, InvalidProblemError, NotCertifiedWarning
 from bregman_l1.outcome import Outcome
-from bregman_l1.polyhedron.feasible_set import require_feasible
+from bregman_l1.polyhedron.feasible_set import infeasible, require_feasible, separates
 from bregman_l1.problems.base import Problem
 from bregman_l1.solution import Solution, Status
 from bregman_l1.validation import checked_tolerance, checked_vector
@@ -182,13 +182,7 @@ def _refuse_disagreement(claim: Claim) -> None:
 def _feasible_claim(problem: Problem, backend: Backend) -> Claim:
     """Ask the backend; where it sees no feasible point, believe only a Farkas vector."""
     claim = backend.claim(problem)
-    if claim.outcome in (Outcome.INFEASIBLE, Outcome.UNBOUNDED):
-        require_feasible(problem.system)
-        problem.refuse(claim.outcome)
-        raise BackendError(
-            f"{backend.name} said {claim.raw_status!r}, but no Farkas vector confirms it; {WHAT_TO_TRY}",
-            claim.raw_status,
-        )
+    refuse_infeasible(problem, claim, backend.name)
     if claim.x is None and claim.log_x is None:
         if claim.outcome not in _LIMITS:
             raise BackendError(
@@ -196,6 +190,19 @@ def _feasible_claim(problem: Problem, backend: Backend) -> Claim:
             )
         return replace(claim, x=np.full(problem.system.shape[1], np.nan))
     return claim
+
+
+def refuse_infeasible(problem: Problem, claim: Claim, backend: str) -> None:
+    """Raise `InfeasibleError` where a Farkas vector proves the claim that nothing is feasible, `BackendError` else."""
+    if claim.outcome not in (Outcome.INFEASIBLE, Outcome.UNBOUNDED):
+        return
+    if isinstance(claim.proof, Farkas) and separates(problem.system, claim.proof.z):
+        raise infeasible(claim.proof.z)
+    require_feasible(problem.system)
+    problem.refuse(claim.outcome)
+    raise BackendError(
+        f"{backend} said {claim.raw_status!r}, but no Farkas vector confirms it; {WHAT_TO_TRY}", claim.raw_status
+    )
 
 
 def _polished(problem: Problem, claim: Claim, backend: Backend) -> Claim:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bregman_l1._backends.newton import claims_along
-from bregman_l1._solve import certified, solve
+from bregman_l1._solve import certified, refuse_infeasible, solve
 from bregman_l1._types import Matrix, Vector
 from bregman_l1.caching import cached_property
 from bregman_l1.entry import entry_point, entry_points
@@ -166,6 +166,8 @@ def _solutions(system: LinearSystem, problems: list[BregmanProjection], backend:
     if backend not in ("auto", "newton"):
         return (solve(problem, backend, tol=tol) for problem in problems)
     claims = claims_along(system, problems, tol)
+    for problem, claim in zip(problems, claims, strict=True):
+        refuse_infeasible(problem, claim, "newton")
     return (certified(problem, claim, "newton", tol) for problem, claim in zip(problems, claims, strict=True))
 
 

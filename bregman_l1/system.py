@@ -93,6 +93,7 @@ class LinearSystem:
         self.row_peaks = read_only(_peaks(self._A, axis=1))
         self._refuse_impossible_row()
         self._refuse_extreme_row()
+        self.row_units = read_only(np.ldexp(1.0, np.frexp(_one_for_zero(self.row_peaks))[1]))
 
     @property
     def matrix(self) -> Matrix | sp.csc_array:
@@ -123,10 +124,8 @@ class LinearSystem:
     row_peaks: Vector
     """The largest |A_ij| of each row, shape (N,)."""
 
-    @property
-    def row_units(self) -> Vector:
-        """Powers of two near the largest entries of the rows, shape (N,); one for zero rows."""
-        return read_only(np.asarray(np.ldexp(1.0, np.frexp(_one_for_zero(self.row_peaks))[1])))
+    row_units: Vector
+    """Powers of two near the largest entries of the rows, shape (N,); one for zero rows."""
 
     @property
     def column_sizes(self) -> Vector:
@@ -280,11 +279,12 @@ class LinearSystem:
         """
         return float(self.backward_errors(x).max())
 
-    def backward_errors(self, x: Vector) -> Vector:
-        """|A x - y|_i relative to (|A| |x| + |y|)_i for every row, shape (N,); see `residual`."""
+    def backward_errors(self, x: Vector, unit: float = 1.0) -> Vector:
+        """|A x - y|_i relative to (|A| |x| + |y|)_i for every row, shape (N,), with unit * y for y; see `residual`."""
         with np.errstate(all="ignore"):
-            error = np.abs(self.matvec(x) - self._y)
-            relative = np.where(error == 0, 0.0, error / (self.abs_matvec(np.abs(x)) + np.abs(self._y)))
+            y = self._y * unit
+            error = np.abs(self.matvec(x) - y)
+            relative = np.where(error == 0, 0.0, error / (self.abs_matvec(np.abs(x)) + np.abs(y)))
         return np.nan_to_num(relative, nan=np.inf, posinf=np.inf)
 
     def restrict(self, index: ArrayLike) -> LinearSystem:

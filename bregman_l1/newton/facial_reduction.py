@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bregman_l1._types import EPS, Mask, Vector
+from bregman_l1._types import EPS, Index, Mask, Vector
 from bregman_l1.claim import ExposingVector, Farkas
 from bregman_l1.polyhedron.feasible_set import exposes, maximal_support, separates
 
@@ -41,6 +41,11 @@ class Face:
     farkas: Vector | None = field(default=None)
 
     @property
+    def is_whole(self) -> bool:
+        """Whether nothing is known to vanish, nor that nothing is feasible."""
+        return self.farkas is None and bool(self.free.all())
+
+    @property
     def proof(self) -> ExposingVector | Farkas | None:
         """The vector as a claim carries it."""
         if self.farkas is not None:
@@ -65,24 +70,38 @@ def shown_by(tableau: Tableau, system: LinearSystem) -> Face | None:
     return Face(free=free, exposing=z) if exposes(system, z, free) else None
 
 
-def narrowed(face: Face, system: LinearSystem, free: Mask, z: Vector) -> Face | None:
-    """The face with what z shows of its free coordinates added; None if that does not hold to rounding.
+def narrowed(face: Face, system: LinearSystem, columns: Index, rows: Index, inner: Face) -> Face:
+    """The face with what was found on it added; the older proof is weighted so that it stays valid.
 
     Parameters
     ----------
     face : Face
     system : LinearSystem
-    free : ndarray of bool, shape (d,)
-        The coordinates that stay free.
-    z : ndarray of shape (N,)
-        Exposes the others among those free so far; older proofs are weighted to stay valid.
+    columns, rows : ndarray of int
+        The free coordinates of ``face``, and the rows that are independent on them.
+    inner : Face
+        Of the system of these rows and columns.
     """
-    if face.exposing is not None:
-        older, newer = (system.rmatvec(each)[~face.free] for each in (face.exposing, z))
-        against = newer > 0
-        z = z + _MARGIN * max(1.0, float((newer[against] / -older[against]).max(initial=0.0))) * face.exposing
-    z = z / np.abs(z).max()
-    return Face(free=free, exposing=z) if exposes(system, z, free) else None
+    z = np.zeros(system.shape[0])
+    if inner.farkas is not None:
+        z[rows] = inner.farkas
+        return Face(free=face.free, farkas=_added(system, face, z))
+    assert inner.exposing is not None
+    z[rows] = inner.exposing
+    free = face.free.copy()
+    free[columns] = inner.free
+    z = _added(system, face, z)
+    return Face(free=free, exposing=z / np.abs(z).max())
+
+
+def _added(system: LinearSystem, face: Face, z: Vector) -> Vector:
+    """Z and as much of the older proof as keeps A'z <= 0 where that exposes."""
+    if face.exposing is None:
+        return z
+    older, newer = (system.rmatvec(each)[~face.free] for each in (face.exposing, z))
+    against = newer > 0
+    weight = float((newer[against] / np.maximum(-older[against], 1e-12)).max(initial=0.0))
+    return z + _MARGIN * max(1.0, weight) * face.exposing
 
 
 def by_linear_program(system: LinearSystem) -> Face:

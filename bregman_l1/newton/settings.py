@@ -126,11 +126,17 @@ NEGLIGIBLE: Final = 1e-10
 
 # --- the tableau ------------------------------------------------------------------------------------------------------
 
-DEPENDENT: Final = 1e-9
-"""A column whose part outside the span of the columns before it is below this share of it makes a poor pivot."""
+DEPENDENT: Final = 1e-11
+"""A column whose part outside the span of the basis is below this share of it cannot complete the basis."""
 
-LAYER_GAP: Final = 20.0
-"""So many e-folds keep a heavier column ahead of a lighter one in partial pivoting."""
+POOR: Final = 1e-4
+"""A pivot below this share of its column is met by a more careful choice."""
+
+WIDEST_ELIMINATION: Final = 300.0
+"""Weights over so many e-folds fit one elimination: their squares do not underflow."""
+
+RANGE_OF_WEIGHTS: Final = 20.0
+"""E-folds of weights that one orthogonal factorisation may mix."""
 
 UNBALANCED: Final = 2.0
 """Bases are exchanged when some log |T_ij| sqrt(x_j / x_i) exceeds this,"""
@@ -178,3 +184,25 @@ SHRINK: Final = 4.0
 
 SHORTEST_STEP: Final = 1e-12
 """Shorter steps lead nowhere."""
+
+# --- the way there ----------------------------------------------------------------------------------------------------
+
+JUMP_FROM: Final = 30_000
+"""Smaller matrices walk as fast as they jump."""
+
+JUMP_KEEPS: Final = 14.0
+"""Columns that many e-folds below the heaviest where the jump begins take no part in it."""
+
+COLD: Final = 40.0
+"""Columns that many e-folds below the lightest of as many as there are rows change nothing."""
+
+LOWEST_OF_CENTRE: Final = 1e-6
+"""Entries of a centre below this share of its median are rounding of an interior-point method."""
+
+# --- the row space ----------------------------------------------------------------------------------------------------
+
+FITTED: Final = 1e-12
+"""A misfit below this share of the largest value is rounding."""
+
+FITTED_ON_BASIS: Final = 1_000_000
+"""Matrices of up to so many entries are fitted on a basis where least squares leave more than rounding."""

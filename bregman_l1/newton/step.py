@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bregman_l1._types import EPS, Index, Vector
+from bregman_l1._types import EPS, Index, Matrix, Vector
 from bregman_l1.errors import InfeasibleError
 from bregman_l1.newton.dual_newton import rounding_noise
+from bregman_l1.newton.equations import Equations
 from bregman_l1.newton.normal_equations import normal_equations
-from bregman_l1.newton.old_step import basis_step
 from bregman_l1.newton.settings import MOST_REFINEMENTS, NEGLIGIBLE, PLAIN_RANGE, REFINED, ROUNDINGS
 from bregman_l1.newton.setup import independent_rows
+from bregman_l1.newton.tableau import SingularBasisError, Tableau, choose_basis
 from bregman_l1.newton.threads import threads_for
 
 if TYPE_CHECKING:
@@ -36,14 +37,14 @@ class Step:
     ----------
     change : ndarray of shape (d,)
         d log x; 0 where the candidate is zero, infinite where no step leads to A x = y.
-    noise : float
+    noise : float or ndarray of shape (d,)
         How far the rounding of this measurement may put ``change`` off.
     remarks : tuple of str
         What was decided by the margin of the rounding of y.
     """
 
     change: Vector
-    noise: float = 0.0
+    noise: float | Vector = 0.0
     remarks: tuple[str, ...] = ()
 
 
@@ -81,19 +82,19 @@ def newton_step(system: LinearSystem, log_prior: Vector, log_x: Vector, dual: Ve
         except InfeasibleError:
             return Step(change=np.where(alive, np.inf, 0.0))
         part = _step(rest, log_prior[alive], log_x[alive], dual)
-    change = np.zeros(log_x.size)
-    change[alive] = part.change
-    return replace(part, change=change)
+    change, noise = np.zeros(log_x.size), np.zeros(log_x.size)
+    change[alive], noise[alive] = part.change, part.noise
+    return replace(part, change=change, noise=noise)
 
 
 def _step(system: LinearSystem, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step:
     """The step at a positive candidate, by the cheaper of the two ways if its rounding does not show."""
+    rows = independent_rows(system)
     if np.abs(log_x).max() <= PLAIN_RANGE:
-        rows = independent_rows(system)
         plain = _plain_step(system, rows, log_prior, log_x, dual)
         if plain is not None:
             return plain
-    return Step(change=basis_step(system, log_prior, log_x, dual))
+    return _basis_step(system, rows, log_prior, log_x)
 
 
 def _plain_step(
@@ -103,14 +104,58 @@ def _plain_step(
     if rows.size == system.shape[0]:
         return _refined(system, log_prior, log_x, dual)
     step = _refined(system.of_rows(rows), log_prior, log_x, None)
-    if step is None:
-        return None
+    return None if step is None else _held_against_dropped_rows(system, rows, log_x, step)
+
+
+def _held_against_dropped_rows(system: LinearSystem, rows: Index, log_x: Vector, step: Step) -> Step:
+    """The step; infinite if the solution does not satisfy the rows left out to the rounding of their terms."""
+    if rows.size == system.shape[0]:
+        return step
     remark = f"{system.shape[0] - rows.size} rows are combinations of the others to the rounding of their terms"
-    missed = system.backward_errors(np.exp(log_x) * (1.0 + step.change))
+    unit = float(log_x.max())
+    missed = system.backward_errors(np.exp(log_x - unit) * (1.0 + step.change), np.exp(-unit))
     missed[rows] = 0.0
     if np.abs(step.change).max() > REFINED or missed.max() <= ROUNDINGS:
-        return replace(step, remarks=(remark,))
-    return replace(step, change=np.full(log_x.size, np.inf), remarks=(f"{remark}; y is not",))
+        return replace(step, remarks=(*step.remarks, remark))
+    return replace(step, change=np.full(log_x.size, np.inf), remarks=(*step.remarks, f"{remark}; y is not"))
+
+
+def _basis_step(system: LinearSystem, rows: Index, log_prior: Vector, log_x: Vector) -> Step:
+    """The step on a basis chosen for the candidate, with the rounding of its tableau.
+
+    With m = log x_R - (T'om - rho), the misfit of the rest, the step keeps log x_R + d_R = T'(om + d_J) - rho.
+    """
+    part = system if rows.size == system.shape[0] else system.of_rows(rows)
+    try:
+        J = choose_basis(part, log_x)
+        tableau = Tableau.of(part, J, np.setdiff1d(np.arange(log_x.size), J), log_x).exchanged(part, log_x)
+    except SingularBasisError:
+        return Step(change=np.full(log_x.size, np.inf))
+    J, R = tableau.J, tableau.R
+    om, rest = log_x[J], log_x[R]
+    fitted = tableau.T.T @ om - tableau.reduced(log_prior)
+    equations = Equations(tableau, om, fitted)
+    change = np.full(log_x.size, np.inf)
+    if equations.singular:
+        return Step(change=change)
+    d_om = equations.newton()
+    change[J], change[R] = d_om, fitted + tableau.T.T @ d_om - rest
+    noise, size_T = np.empty(log_x.size), np.abs(tableau.T)
+    noise[J] = equations.noise()
+    noise[R] = size_T.T @ noise[J] + _misfit_noise(part, tableau, size_T, om - log_prior[J])
+    remarks = () if not tableau.snapped else (f"{tableau.snapped} entries of u are zero within the rounding of y",)
+    return _held_against_dropped_rows(system, rows, log_x, Step(change=change, noise=noise, remarks=remarks))
+
+
+def _misfit_noise(system: LinearSystem, tableau: Tableau, size_T: Matrix, ratio: Vector) -> Vector:
+    """What the rounding of T does to T'v, v = log(x_J / p_J).
+
+    That is E'lam, with A_J'lam = v, dT = A_J^{-1} E and |E| <= 2 eps (|A_R| + |A_J||T|).
+    """
+    lam = np.abs(tableau.inverse.T @ ratio)
+    through_basis = (lam @ np.abs(tableau.matrix)) @ size_T
+    rounding = size_T.T @ np.abs(ratio)
+    return np.asarray(EPS * (2 * system.abs_rmatvec(lam)[tableau.R] + 2 * through_basis + rounding))
 
 
 def _refined(system: LinearSystem, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step | None:

@@ -15,19 +15,22 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.linalg import qr
 from scipy.linalg.lapack import dgetrf, dgetri, dgetrs
 
-from bregman_l1._types import EPS, Index, Mask, Matrix, Vector
+from bregman_l1._types import EPS, Index, Matrix, Vector
 from bregman_l1.caching import cached_property
 from bregman_l1.newton.exact import exact_columns
 from bregman_l1.newton.settings import (
     BALANCED,
     DEPENDENT,
     EXACT_ENTRIES,
-    LAYER_GAP,
     MOST_PIVOTS,
+    POOR,
+    RANGE_OF_WEIGHTS,
     ROUNDINGS,
     UNBALANCED,
+    WIDEST_ELIMINATION,
     WORTHLESS,
 )
 
@@ -133,17 +136,7 @@ class Tableau:
         K = self.balance(log_x)
         if not K.size or K.max() <= UNBALANCED:
             return self
-        J, R, T = self.J.copy(), self.R.copy(), self.T.copy()
-        best, at = K.max(axis=1), K.argmax(axis=1)
-        for _ in range(MOST_PIVOTS):
-            i = int(best.argmax())
-            if best[i] <= BALANCED:
-                break
-            touched = _pivot(T, i, j := int(at[i]))
-            J[i], R[j] = R[j], J[i]
-            with np.errstate(divide="ignore"):
-                K = np.log(np.abs(T[touched])) + (log_x[R] - log_x[J[touched]][:, None]) / 2
-            best[touched], at[touched] = K.max(axis=1), K.argmax(axis=1)
+        J, R = exchange(self.T.copy(), K, self.J.copy(), self.R.copy(), log_x)
         return Tableau.of(system, J, np.sort(R), log_x)
 
     def _with_target(self, y: Vector) -> Tableau:
@@ -183,42 +176,29 @@ class Tableau:
         return replace(self, T=T)
 
 
-def choose_basis(system: LinearSystem, log_x: Vector, free: Mask | None = None) -> Index:
-    """Columns J of near-maximal volume weighted by sqrt(x), by partial pivoting on the heaviest columns.
+def exchange(T: Matrix, K: Matrix, J: Index, R: Index, log_x: Vector) -> tuple[Index, Index]:
+    """Pivot T in place, the largest K = log |T_ij| sqrt(x_j / x_i) first, until none is large; return J and R.
 
-    Gaussian elimination scales with its rows, so that rows of any size are pivoted in one factorisation; gaps
-    between layers of scales are narrowed first to what keeps the heavier layer ahead.
-
-    Raises
-    ------
-    SingularBasisError
-        If the free columns do not span the rows.
+    The entries that a pivot changes are those of its nonzero rows and columns; of each row only the largest is known.
     """
-    n_rows = system.shape[0]
-    weight = 0.5 * log_x + np.log(system.column_sizes)
-    candidates = np.flatnonzero(weight > -np.inf) if free is None else np.flatnonzero(free & (weight > -np.inf))
-    candidates = candidates[np.argsort(-weight[candidates], kind="stable")]
-    chosen_from = candidates[: int(1.6 * n_rows) + 20]
-    rest = candidates[chosen_from.size :]
-    while chosen_from.size >= n_rows:
-        W = system.columns(chosen_from).T / system.row_units / system.column_sizes[chosen_from][:, None]
-        scale = np.exp(_narrowed(weight[chosen_from]))
-        factor, swaps, _ = dgetrf(W * scale[:, None])
-        order = np.arange(chosen_from.size)
-        for k, other in enumerate(swaps):
-            order[[k, other]] = order[[other, k]]
-        pivots = np.abs(factor.diagonal())
-        dependent = pivots <= DEPENDENT * scale[order[:n_rows]]
-        if not dependent.any():
-            return np.asarray(chosen_from[order[:n_rows]])
-        bad = order[:n_rows][dependent]
-        fresh, rest = rest[: max(bad.size, n_rows)], rest[max(bad.size, n_rows) :]
-        chosen_from = np.concatenate([np.delete(chosen_from, bad), fresh])
-    raise SingularBasisError
+    best, at = K.max(axis=1), K.argmax(axis=1)
+    for _ in range(MOST_PIVOTS):
+        i = int(best.argmax())
+        if not best[i] > BALANCED:
+            break
+        rows, columns = _pivot(T, i, int(at[i]))
+        J[i], R[at[i]] = R[at[i]], J[i]
+        with np.errstate(divide="ignore"):
+            K[np.ix_(rows, columns)] = np.log(np.abs(T[np.ix_(rows, columns)])) + (
+                (log_x[R[columns]] - log_x[J[rows]][:, None]) / 2
+            )
+            K[i] = np.log(np.abs(T[i])) + (log_x[R] - log_x[J[i]]) / 2
+        best[rows], at[rows] = K[rows].max(axis=1), K[rows].argmax(axis=1)
+    return J, R
 
 
-def _pivot(T: Matrix, i: int, j: int) -> Index:
-    """Exchange basis column i for column j of T, in place; return the rows that change."""
+def _pivot(T: Matrix, i: int, j: int) -> tuple[Index, Index]:
+    """Exchange basis column i for column j of T, in place; return the rows and the columns that change."""
     rows, columns = np.flatnonzero(T[:, j]), np.flatnonzero(T[i])
     pivot, column = T[i, j], T[rows, j].copy()
     row = T[i, columns] / pivot
@@ -228,9 +208,71 @@ def _pivot(T: Matrix, i: int, j: int) -> Index:
     T[np.ix_(rows, columns)] = rest
     T[i, columns], T[rows, j] = row, -column / pivot
     T[i, j] = 1.0 / pivot
-    return rows
+    return rows, columns
 
 
-def _narrowed(weight: Vector) -> Vector:
-    """Falling weights, from 0 on, no two neighbours further apart than LAYER_GAP."""
-    return np.maximum(np.concatenate([[0.0], np.cumsum(np.maximum(np.diff(weight), -LAYER_GAP))]), -600.0)
+def choose_basis(system: LinearSystem, log_x: Vector) -> Index:
+    """Columns J of near-maximal volume weighted by sqrt(x).
+
+    Partial pivoting on the heaviest columns, where these span the rows; else greedily, by pivoted orthogonalisation
+    of one range of weights after the other.
+
+    Raises
+    ------
+    SingularBasisError
+        If the columns with log_x > -inf do not span the rows.
+    """
+    weight = 0.5 * log_x + np.log(system.column_sizes)
+    order = np.argsort(-weight, kind="stable")[: int(np.count_nonzero(weight > -np.inf))]
+    J = _by_partial_pivoting(system, weight, order[: int(1.6 * system.shape[0]) + 20])
+    return _greedy(system, weight, order) if J is None else J
+
+
+def _by_partial_pivoting(system: LinearSystem, weight: Vector, index: Index) -> Index | None:
+    """A basis among a few columns, heaviest first; None if a pivot is poor.
+
+    Gaussian elimination scales with its rows, so that columns of any weight are pivoted in one factorisation.
+    """
+    n_rows = system.shape[0]
+    if index.size < n_rows or weight[index[0]] - weight[index[-1]] > WIDEST_ELIMINATION:
+        return None
+    scale = np.exp(weight[index] - weight[index[0]])
+    columns = system.columns(index).T / system.row_units / system.column_sizes[index][:, None]
+    factor, swaps, _ = dgetrf(columns * scale[:, None])
+    order = np.arange(index.size)
+    for k, other in enumerate(swaps):
+        order[[k, other]] = order[[other, k]]
+    good = np.abs(factor.diagonal()) > POOR * scale[order[:n_rows]]
+    return np.asarray(index[order[:n_rows]]) if good.all() else None
+
+
+def _greedy(system: LinearSystem, weight: Vector, waiting: Index) -> Index:
+    """A basis from columns of any weights, those within a few decades of the heaviest left at a time."""
+    n_rows = system.shape[0]
+    chosen, span = waiting[:0], np.zeros((n_rows, 0))
+    effective = weight.copy()
+    while chosen.size < n_rows and waiting.size:
+        top = effective[waiting].max()
+        near = waiting[effective[waiting] >= top - RANGE_OF_WEIGHTS]
+        unit = system.columns(near) / system.row_units[:, None] / system.column_sizes[near]
+        for _ in range(2):
+            unit -= span @ (span.T @ unit)
+        rest = np.sqrt(np.einsum("ij,ij->j", unit, unit))
+        alive = rest > DEPENDENT
+        waiting = np.setdiff1d(waiting, near[~alive], assume_unique=True)
+        near, unit = near[alive], unit[:, alive]
+        effective[near] = weight[near] + np.log(rest[alive])
+        if not near.size or effective[near].max() < top - RANGE_OF_WEIGHTS / 2:
+            continue
+        scale = np.exp(weight[near] - top)
+        Q, upper, pivots = qr(unit * scale, mode="economic", pivoting=True, check_finite=False)
+        diagonal = np.abs(upper.diagonal())
+        good = (diagonal > DEPENDENT * scale[pivots[: diagonal.size]]) & (diagonal > np.exp(-RANGE_OF_WEIGHTS / 2))
+        count = max(1, int(diagonal.size if good.all() else good.argmin()))
+        fresh = Q[:, :count] - span @ (span.T @ Q[:, :count])
+        span = np.hstack([span, np.linalg.qr(fresh)[0]])
+        taken = near[pivots[:count]]
+        chosen, waiting = np.concatenate([chosen, taken]), np.setdiff1d(waiting, taken, assume_unique=True)
+    if chosen.size < n_rows:
+        raise SingularBasisError
+    return np.asarray(chosen)

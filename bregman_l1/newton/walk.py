@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bregman_l1._types import EPS, Vector
+from bregman_l1._types import EPS, Index, Vector
 from bregman_l1.caching import cached_property
 from bregman_l1.newton.equations import Equations
 from bregman_l1.newton.facial_reduction import Face, shown_by
@@ -175,7 +175,7 @@ class Walk:
         self._look_for_zeros(fresh)
         return self._on(fresh, log_x, point.tau)
 
-    def _tabulated(self, J: Vector, log_x: Vector) -> Tableau:
+    def _tabulated(self, J: Index, log_x: Vector) -> Tableau:
         R = np.setdiff1d(np.arange(log_x.size), J, assume_unique=True)
         tableau = Tableau.of(self._system, J, R, log_x)
         self._look_for_zeros(tableau)

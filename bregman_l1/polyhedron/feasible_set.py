@@ -107,11 +107,16 @@ def require_feasible(system: LinearSystem) -> None:
     """Raise `InfeasibleError` with its Farkas vector if no x >= 0 solves A x = y."""
     z = system.remember("farkas", lambda: farkas_vector(system))
     if z is not None:
-        raise InfeasibleError(
-            "no x >= 0 solves A x = y: the vector z in .farkas has A'z <= 0 and y'z > 0. "
-            "Check the signs of A and y, or replace y by its projection onto the cone of A",
-            z.copy(),
-        )
+        raise infeasible(z)
+
+
+def infeasible(farkas: Vector) -> InfeasibleError:
+    """The error that says so, with a copy of the vector that proves it."""
+    return InfeasibleError(
+        "no x >= 0 solves A x = y: the vector z in .farkas has A'z <= 0 and y'z > 0. "
+        "Check the signs of A and y, or replace y by its projection onto the cone of A",
+        farkas.copy(),
+    )
 
 
 def maximal_support(system: LinearSystem) -> MaximalSupport:
