@@ -14,12 +14,10 @@ from bregman_l1._types import Matrix, Vector
 from bregman_l1.caching import cached_property
 from bregman_l1.entry import entry_point, entry_points
 from bregman_l1.errors import InvalidProblemError
-from bregman_l1.frozen import FrozenArrays, frozen
+from bregman_l1.frozen import FrozenArrays
 from bregman_l1.problems.projection import BregmanProjection
 from bregman_l1.progress import ProgressBar
 from bregman_l1.system import checked_system
-from bregman_l1.theory.deviation import deviation
-from bregman_l1.theory.limit import Limit, find_limit
 from bregman_l1.validation import checked_array, checked_cost, checked_tolerance
 
 if TYPE_CHECKING:
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
 
     from bregman_l1.solution import Solution
     from bregman_l1.system import LinearSystem
+    from bregman_l1.theory.limit import Limit
 
 
 @entry_points
@@ -56,7 +55,7 @@ class ProjectionPath(FrozenArrays):
     @cached_property
     def log_x(self) -> Matrix:
         """Logarithms of the projections, shape (k, d); -inf for exact zeros."""
-        return frozen(np.array([solution.log_x for solution in self.solutions]))
+        return np.array([solution.log_x for solution in self.solutions])
 
     @cached_property
     def log_deviation(self) -> Vector:
@@ -65,7 +64,9 @@ class ProjectionPath(FrozenArrays):
         x* is the limit of the projections: the l1 minimiser, or the one of largest entropy where there are
         several. -inf where x(alpha) does not depend on alpha.
         """
-        return frozen(np.array([deviation(self._limit, row).log_l1 for row in self.log_x]))
+        from bregman_l1.theory.deviation import deviation  # the theory is imported when it is asked for
+
+        return np.array([deviation(self._limit, row).log_l1 for row in self.log_x])
 
     @property
     def rate(self) -> float:
@@ -74,6 +75,8 @@ class ProjectionPath(FrozenArrays):
 
     @cached_property
     def _limit(self) -> Limit:
+        from bregman_l1.theory.limit import find_limit
+
         return find_limit(self.system, self.cost)
 
     def plot(self, ax: Axes | None = None) -> Axes:

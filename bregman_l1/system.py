@@ -70,8 +70,7 @@ class LinearSystem:
     ------
     InvalidSystemError
         If A or y is not numeric, complex, not finite, empty, of the wrong dimension or length, or if
-        y = 0; also if a row, or the unit in which x is measured, lies beyond 1e-250 ... 1e250. The message names
-        the entry at fault.
+        y = 0; also if a row, or the size of x, lies beyond 1e-250 ... 1e250. The message names the entry at fault.
     InfeasibleError
         If a row of A is zero where y is not.
 
@@ -92,9 +91,9 @@ class LinearSystem:
         self._memory: dict[Hashable, Any] = {}
         self._memory_of_thread = local()
         self.row_peaks = read_only(_peaks(self._A, axis=1))
+        self._refuse_impossible_row()
+        self._refuse_extreme_row()
         self.row_units = read_only(np.ldexp(1.0, np.frexp(_one_for_zero(self.row_peaks))[1]))
-        self._refuse_impossible_row(self.row_peaks)
-        self._refuse_extreme_row(self.row_peaks)
 
     @property
     def matrix(self) -> Matrix | sp.csc_array:
@@ -371,32 +370,33 @@ class LinearSystem:
         large: Any = self._A[:, columns].astype(np.longdouble)
         return np.asarray(self._y - large @ x.astype(np.longdouble) - image, dtype=np.float64)
 
-    def _refuse_impossible_row(self, sizes: Vector) -> None:
-        impossible = np.flatnonzero((sizes == 0) & (self._y != 0))
+    def _refuse_impossible_row(self) -> None:
+        impossible = np.flatnonzero((self.row_peaks == 0) & (self._y != 0))
         if impossible.size:
             i = int(impossible[0])
             farkas = np.zeros(self.shape[0])
             farkas[i] = np.sign(self._y[i])
             raise InfeasibleError(f"row {i} of A is zero while y[{i}] = {self._y[i]:g}: no x solves it", farkas)
 
-    def _refuse_extreme_row(self, sizes: Vector) -> None:
-        """Refuse what leaves no range of exponents to compute in; ``sizes`` are the largest entries of the rows."""
-        y, nonzero = np.abs(self._y), sizes > 0
-        extreme = (np.maximum(sizes, y) > _LARGEST) | (nonzero & (sizes < 1 / _LARGEST))
-        log_x = np.full(y.size, -np.inf)
-        log_x[y > 0] = np.log10(y[y > 0]) - np.log10(sizes[y > 0])
-        i = int(extreme.argmax() if extreme.any() else log_x.argmax())
-        if not extreme.any() and abs(log_x[i]) <= np.log10(_LARGEST):
+    def _refuse_extreme_row(self) -> None:
+        """Refuse what leaves no range of exponents to compute in."""
+        sizes, y = self.row_peaks, np.abs(self._y)
+        extreme = (np.maximum(sizes, y) > _LARGEST) | ((sizes > 0) & (sizes < 1 / _LARGEST))
+        size_of_x = np.full(y.size, -np.inf)
+        size_of_x[y > 0] = np.log10(y[y > 0]) - np.log10(sizes[y > 0])
+        i = int(extreme.argmax() if extreme.any() else size_of_x.argmax())
+        if not extreme[i] and abs(size_of_x[i]) <= np.log10(_LARGEST):
             return
         j = int(np.abs(self.rows([i])[0]).argmax())
+        limits = f"beyond {1 / _LARGEST:.0e} ... {_LARGEST:.0e}"
         found = f"A[{i}, {j}], the largest of its row, is {sizes[i]:.3g} and y[{i}] is {self._y[i]:.3g}"
-        if extreme.any():
+        if extreme[i]:
             raise InvalidSystemError(
-                f"{found}, beyond {1 / _LARGEST:.0e} ... {_LARGEST:.0e}, where products overflow or underflow: "
+                f"{found}, {limits}, where products overflow or underflow: "
                 f"divide row {i} of A and y[{i}] by one power of two, which changes no solution"
             )
         raise InvalidSystemError(
-            f"{found}: entries of x are of the size 1e{log_x[i]:+.0f}, beyond {1 / _LARGEST:.0e} ... {_LARGEST:.0e}: "
+            f"{found}: entries of x are of the size 1e{size_of_x[i]:+.0f}, {limits}: "
             "divide y by a power of two, which divides x and alpha by it"
         )
 

@@ -106,3 +106,34 @@ def test_a_warning_points_at_the_line_that_called():
     with pytest.warns(NotCertifiedWarning, match="out of time") as caught:
         gradient_descent(SYSTEM, 1e-3, max_iterations=1)
     assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize("state", ["warn", "raise"])
+@pytest.mark.parametrize(
+    "candidate",
+    [
+        {"log_x": [-1000.0, -1000.0]},
+        {"log_x": [-np.inf, -np.inf]},
+        {"log_x": [800.0, -1000.0]},
+        {"log_x": [1e300, -1e300]},
+        {"x": [0.0, 0.0]},
+        {"x": [5e-324, 0.0]},
+        {"x": [np.nan, 0.0]},
+        {"x": [np.inf, 0.0]},
+        {"x": [-np.inf, 0.0]},
+        {"x": [-1e308, 1e308]},
+        {"x": [1e308, 1e308]},
+        {"x": [1.0, 0.0], "dual": [np.inf]},
+        {"x": [1.0, 0.0], "dual": [1e308]},
+    ],
+)
+def test_a_vector_of_any_size_is_measured_and_fails(candidate, state):
+    system = LinearSystem([[1.0, 0.5]], [1.0])
+    problems = [
+        BregmanProjection(system, alpha=0.1),
+        L1Minimization(system),
+        *(NullSpaceConstant(system, [0], kind) for kind in ("rho", "rho_tilde", "rho_minus")),
+    ]
+    for problem in problems[: 2 if "dual" in candidate else None]:
+        with np.errstate(all=state):
+            assert not certify(problem, **candidate).ok
