@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from bregman_l1._types import Index, Matrix, Single, Vector
 from bregman_l1.caching import computed_once
@@ -259,6 +259,12 @@ class LinearSystem:
             column_peaks, size = _peaks(scaled, axis=0), size * float(np.sqrt((target / rows / size).max()))
             rows, columns = rows * np.sqrt(_one_for_zero(row_peaks)), columns * np.sqrt(_one_for_zero(column_peaks))
         return rows, columns * _one_for_zero(_peaks(self.scaled(1 / rows, 1 / columns), axis=0))
+
+    def extended_rmatvec(self, lam: Vector) -> NDArray[np.longdouble]:
+        """A.T @ lam, shape (d,), in extended precision."""
+        wide = lam.astype(np.longdouble)
+        parts = [self._A[:, part].T.astype(np.longdouble) @ wide for part in self._column_blocks()]
+        return np.concatenate(parts)
 
     def abs_matvec(self, x: Vector) -> Vector:
         """|A| @ x, shape (N,): the size of the terms that cancel in A @ x, for x >= 0."""

@@ -25,6 +25,7 @@ from bregman_l1.newton.settings import (
     DROPPED,
     ITERATIVE_FROM,
     MOST_GRADIENTS,
+    MOST_SCALES,
     RIDGE,
     SETTLED,
 )
@@ -155,7 +156,7 @@ class Preconditioned:
         excess = self._x[dominant] - theta
         columns = self._columns[dominant]
         self._diagonal, self._tail = gram.diagonal().copy(), float(weights @ weights)
-        if not (self._diagonal > 0).all():
+        if not (self._diagonal > 0).all() or not theta * MOST_SCALES > 1.0:
             return False
         self._scale: Single = 1 / np.sqrt(self._diagonal)
         gram *= self._scale[:, None]

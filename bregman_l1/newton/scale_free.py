@@ -17,7 +17,7 @@ from bregman_l1.newton.barrier import jump
 from bregman_l1.newton.facial_reduction import Face, by_linear_program, narrowed
 from bregman_l1.newton.settings import COLD, JUMP_FROM, JUMP_KEEPS, LEAVE_AT, LOWEST_OF_CENTRE
 from bregman_l1.newton.setup import independent_rows
-from bregman_l1.newton.tableau import SingularBasisError, Tableau, choose_basis
+from bregman_l1.newton.tableau import SingularBasisError, Tableau, choose_basis, warm_columns
 from bregman_l1.newton.walk import Walk
 from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron.feasible_set import equilibrated
@@ -171,10 +171,7 @@ def settled(system: LinearSystem, log_prior: Vector, log_x: Vector, budget: Budg
         log_x = log_prior + A'lam for some lam.
     budget : Budget
     """
-    n_rows = system.shape[0]
-    weight = log_x + np.log(system.column_sizes)
-    least = float(np.sort(weight)[max(0, weight.size - n_rows)])
-    warm = np.flatnonzero(weight > least - COLD)
+    warm = warm_columns(system, log_x)
     part = system.restrict(warm)
     try:
         walk = Walk(part, log_prior[warm], np.zeros(warm.size), log_x[warm], 0.0, budget)

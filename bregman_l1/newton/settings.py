@@ -147,6 +147,9 @@ BALANCED: Final = 0.6931471805599453
 MOST_PIVOTS: Final = 200
 """Exchanges in one go; after so many the basis is chosen anew next time."""
 
+LARGEST_EXPONENT: Final = 300.0
+"""Terms up to exp of this are summed as they are, larger ones as logarithms."""
+
 WORTHLESS: Final = -34.0
 """An error of T_ij x_j / x_i below exp of this changes nothing."""
 
@@ -206,3 +209,9 @@ FITTED: Final = 1e-12
 
 FITTED_ON_BASIS: Final = 1_000_000
 """Matrices of up to so many entries are fitted on a basis where least squares leave more than rounding."""
+
+FITS: Final = 1e-6
+"""A dual this near to a candidate in log x is the better point to measure from."""
+
+MOST_SCALES: Final = 1e12
+"""Ratios of a dominant entry to the rest beyond which single precision cannot keep the two apart."""

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bregman_l1._types import EPS, Index, Matrix, Vector
+from bregman_l1._types import EPS, Index, Vector, Wide
 from bregman_l1.errors import InfeasibleError
 from bregman_l1.newton.dual_newton import rounding_noise
 from bregman_l1.newton.equations import Equations
 from bregman_l1.newton.normal_equations import normal_equations
-from bregman_l1.newton.settings import MOST_REFINEMENTS, NEGLIGIBLE, PLAIN_RANGE, REFINED, ROUNDINGS
+from bregman_l1.newton.settings import FITS, MOST_REFINEMENTS, NEGLIGIBLE, PLAIN_RANGE, REFINED, ROUNDINGS
 from bregman_l1.newton.setup import independent_rows
-from bregman_l1.newton.tableau import SingularBasisError, Tableau, choose_basis
+from bregman_l1.newton.tableau import SingularBasisError, Tableau, choose_basis, warm_columns
 from bregman_l1.newton.threads import threads_for
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _step(system: LinearSystem, log_prior: Vector, log_x: Vector, dual: Vector |
         plain = _plain_step(system, rows, log_prior, log_x, dual)
         if plain is not None:
             return plain
-    return _basis_step(system, rows, log_prior, log_x)
+    return _basis_step(system, rows, log_prior, log_x, dual)
 
 
 def _plain_step(
@@ -120,42 +120,51 @@ def _held_against_dropped_rows(system: LinearSystem, rows: Index, log_x: Vector,
     return replace(step, change=np.full(log_x.size, np.inf), remarks=(*step.remarks, f"{remark}; y is not"))
 
 
-def _basis_step(system: LinearSystem, rows: Index, log_prior: Vector, log_x: Vector) -> Step:
+def _basis_step(system: LinearSystem, rows: Index, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step:
     """The step on a basis chosen for the candidate, with the rounding of its tableau.
 
-    With m = log x_R - (T'om - rho), the misfit of the rest, the step keeps log x_R + d_R = T'(om + d_J) - rho.
+    It is taken from the point of a dual: the one given, or the one that fits the candidate on the basis.
     """
     part = system if rows.size == system.shape[0] else system.of_rows(rows)
     try:
         J = choose_basis(part, log_x)
-        tableau = Tableau.of(part, J, np.setdiff1d(np.arange(log_x.size), J), log_x).exchanged(part, log_x)
+        R = np.setdiff1d(warm_columns(part, log_x), J)
+        tableau = Tableau.of(part, J, R, log_x).exchanged(part, log_x)
     except SingularBasisError:
         return Step(change=np.full(log_x.size, np.inf))
     J, R = tableau.J, tableau.R
-    om, rest = log_x[J], log_x[R]
-    fitted = tableau.T.T @ om - tableau.reduced(log_prior)
-    equations = Equations(tableau, om, fitted)
-    change = np.full(log_x.size, np.inf)
+    point, noise = _dual_point(part, tableau, log_prior, log_x, None if dual is None else dual[rows])
+    equations = Equations(tableau, point[J], point[R])
     if equations.singular:
-        return Step(change=change)
+        return Step(change=np.full(log_x.size, np.inf))
     d_om = equations.newton()
-    change[J], change[R] = d_om, fitted + tableau.T.T @ d_om - rest
-    noise, size_T = np.empty(log_x.size), np.abs(tableau.T)
-    noise[J] = equations.noise(part)
-    noise[R] = size_T.T @ noise[J] + _misfit_noise(part, tableau, size_T, om - log_prior[J])
+    change = part.rmatvec(tableau.inverse.T @ d_om)
+    change[J], change[R] = d_om, tableau.T.T @ d_om
+    change += np.asarray(point - log_x, dtype=np.float64)
+    for draw in equations.noise(part):
+        noise = np.maximum(noise, np.abs(part.rmatvec(tableau.inverse.T @ draw)))
     remarks = () if not tableau.snapped else (f"{tableau.snapped} entries of u are zero within the rounding of y",)
     return _held_against_dropped_rows(system, rows, log_x, Step(change=change, noise=noise, remarks=remarks))
 
 
-def _misfit_noise(system: LinearSystem, tableau: Tableau, size_T: Matrix, ratio: Vector) -> Vector:
-    """What the rounding of T does to T'v, v = log(x_J / p_J).
-
-    That is E'lam, with A_J'lam = v, dT = A_J^{-1} E and |E| <= 2 eps (|A_R| + |A_J||T|).
-    """
-    lam = np.abs(tableau.inverse.T @ ratio)
+def _dual_point(
+    system: LinearSystem, tableau: Tableau, log_prior: Vector, log_x: Vector, dual: Vector | None
+) -> tuple[Wide, Vector]:
+    """Log p + A'lam in extended precision, and the rounding of what is not; lam the dual if it fits the candidate."""
+    if dual is not None:
+        point = log_prior + system.rmatvec(dual)
+        if np.abs(point - log_x).max() <= FITS:
+            wide = system.extended_rmatvec(dual)
+            return log_prior + wide, np.zeros(log_x.size)
+    v = log_x[tableau.J] - log_prior[tableau.J]
+    fitted, noise = log_prior + system.rmatvec(tableau.dual(v)), np.zeros(log_x.size)
+    fitted[tableau.J] = log_x[tableau.J]
+    fitted[tableau.R] = tableau.T.T @ log_x[tableau.J] - tableau.reduced(log_prior)
+    lam, size_T = np.abs(tableau.inverse.T @ v), np.abs(tableau.T)
     through_basis = (lam @ np.abs(tableau.matrix)) @ size_T
-    rounding = size_T.T @ np.abs(ratio)
-    return np.asarray(EPS * (2 * system.abs_rmatvec(lam)[tableau.R] + 2 * through_basis + rounding))
+    # T'v is off by E'lam, with A_J'lam = v, dT = A_J^{-1} E and |E| <= 2 eps (|A_R| + |A_J||T|).
+    noise[tableau.R] = EPS * (2 * system.abs_rmatvec(lam)[tableau.R] + 2 * through_basis + size_T.T @ np.abs(v))
+    return fitted, noise
 
 
 def _refined(system: LinearSystem, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step | None:

@@ -23,6 +23,7 @@ from bregman_l1.caching import cached_property
 from bregman_l1.newton import exact
 from bregman_l1.newton.settings import (
     BALANCED,
+    COLD,
     DEPENDENT,
     EXACT_ENTRIES,
     MOST_PIVOTS,
@@ -158,6 +159,8 @@ class Tableau:
         """Compute exactly the columns with undecided entries that could matter at log_x."""
         if not self.R.size:
             return self
+        if not (np.abs(self.T) <= np.multiply.outer(self.row_error, self.column_error)).any():
+            return self
         gap = log_x[self.R] - log_x[self.J][:, None]
         with np.errstate(divide="ignore"):
             log_error = np.log(self.row_error)[:, None] + np.log(self.column_error)
@@ -174,6 +177,13 @@ class Tableau:
                 if values is not None:
                     T[:, touched], error[touched] = values, EPS * np.abs(values).max(axis=0)
         return replace(self, T=T, column_error=error)
+
+
+def warm_columns(system: LinearSystem, log_x: Vector) -> Index:
+    """The columns that are not negligible beside the lightest of as many as there are rows."""
+    weight = log_x + np.log(system.column_sizes)
+    least = float(np.sort(weight)[max(0, weight.size - system.shape[0])])
+    return np.flatnonzero(weight > least - COLD)
 
 
 def exchange(T: Matrix, K: Matrix, J: Index, R: Index, log_x: Vector) -> tuple[Index, Index]:
