@@ -104,7 +104,7 @@ def l1() -> Iterator[Case]:
 
     def prepare(seed: int, seconds: float, shape: tuple[int, int, int], peer: str) -> Work:
         data = systems.gaussian(*shape, seed)
-        theirs = partial(peers.spgl1, data) if peer == "spgl1" else partial(peers.simplex, data, seconds)
+        theirs = peers.spgl1(data) if peer == "spgl1" else partial(peers.simplex, data, seconds)
         return Work(fresh=lambda: L1Minimization(data.system()), ours=_unique, peers={peer: theirs})
 
     for shape, peer, must, moonshot, slow in (
@@ -133,7 +133,7 @@ def transport() -> Iterator[Case]:
     def prepare(seed: int, seconds: float, n: int, marginals: str, epsilon: float) -> Work:
         data = systems.transport(n, marginals, seed)
         fewer = Data(data.A[:-1], data.y[:-1], data.cost)
-        reached = [0.0]
+        reached, pot = [0.0], peers.sinkhorn(data, epsilon, seconds)
 
         def problem(data: Data) -> BregmanProjection:
             return BregmanProjection(data.system(), log_alpha=-1 / epsilon, cost=data.cost)
@@ -146,7 +146,7 @@ def transport() -> Iterator[Case]:
         return Work(
             fresh=lambda: problem(data),
             ours=lambda whole: _said([solve(whole)]),
-            peers={"dropped row": dropped, "POT": lambda: peers.sinkhorn(data, epsilon, reached[0], seconds)},
+            peers={"dropped row": dropped, "POT": lambda: pot(reached[0])},
         )
 
     for n, marginals, epsilon in product((100, 500, 1000), ("uniform", "random"), (1e-1, 1e-2, 1e-3, 1e-4)):

@@ -6,7 +6,7 @@ import multiprocessing
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import inf, nan
+from math import inf, isnan, nan
 from multiprocessing.connection import Connection
 from time import perf_counter
 
@@ -165,7 +165,7 @@ def report(case: Case, seed: int, measured: Measured) -> tuple[float, bool]:
             seed,
             f"{figure:.4g}",
             goal.against if theirs is None else f"{goal.against} {theirs:.4g}",
-            f"{measured.sign(goal.against)}{value:.3g}",
+            "-" if isnan(value) else f"{measured.sign(goal.against)}{value:.3g}",
             *("-" if bound is None else f"{bound:.3g}" for bound in (goal.must, goal.moonshot)),
             met[0] if met and (certified or not case.certified) else "no",
             f"{ours.right}/{ours.asked}",

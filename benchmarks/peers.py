@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from time import perf_counter
 
 import highspy
@@ -51,37 +52,36 @@ def simplex(data: Data, seconds: float) -> str:
     return f"HiGHS {status.name[1:].lower()}"
 
 
-def spgl1(data: Data) -> str:
+def spgl1(data: Data) -> Callable[[], str]:
     """Basis pursuit by spectral projected gradients."""
     from spgl1 import spg_bp
 
-    tight = dict.fromkeys(("bp_tol", "ls_tol", "opt_tol"), _SPGL1_TOLERANCE)
-    x, *_ = spg_bp(data.A, data.y, **tight)
-    return f"spgl1 error {np.abs(x - data.x0).max() / data.x0.max():.0e}"
+    def solve() -> str:
+        x, *_ = spg_bp(data.A, data.y, **dict.fromkeys(("bp_tol", "ls_tol", "opt_tol"), _SPGL1_TOLERANCE))
+        return f"spgl1 error {np.abs(x - data.x0).max() / data.x0.max():.0e}"
+
+    return solve
 
 
-def sinkhorn(data: Data, epsilon: float, error: float, seconds: float) -> str:
-    """POT's Sinkhorn iteration in logarithms until ||A x - y||_2 <= error."""
-    import ot
+def sinkhorn(data: Data, epsilon: float, seconds: float) -> Callable[[float], str]:
+    """POT's Sinkhorn iteration in logarithms until ||A x - y||_2 is at most the error it is given."""
+    from ot.bregman import sinkhorn_log
 
-    n, stop = data.y.size // 2, perf_counter() + seconds
-    target, potentials = max(error, _SINKHORN_ROUNDING), None
-    while True:
-        _, log = ot.bregman.sinkhorn_log(
-            *data.y.reshape(2, n),
-            data.cost.reshape(n, n),
-            epsilon,
-            numItermax=_SINKHORN_ITERATIONS,
-            stopThr=target,
-            log=True,
-            warn=False,
-            warmstart=potentials,
-        )
-        potentials, reached = (log["log_u"], log["log_v"]), log["err"][-1]
-        if reached < target:
-            return f"POT error {reached:.0e}"
-        if perf_counter() > stop:
-            raise StoppedError(f"POT stopped at error {reached:.0e}")
+    n = data.y.size // 2
+    here, there, cost = data.y[:n], data.y[n:], data.cost.reshape(n, n)
+
+    def solve(error: float) -> str:
+        stop, target, potentials = perf_counter() + seconds, max(error, _SINKHORN_ROUNDING), None
+        limits = {"numItermax": _SINKHORN_ITERATIONS, "stopThr": target, "log": True, "warn": False}
+        while True:
+            _, log = sinkhorn_log(here, there, cost, epsilon, warmstart=potentials, **limits)
+            potentials, reached = (log["log_u"], log["log_v"]), log["err"][-1]
+            if reached < target:
+                return f"POT error {reached:.0e}"
+            if perf_counter() > stop:
+                raise StoppedError(f"POT stopped at error {reached:.0e}")
+
+    return solve
 
 
 def newton(data: Data, log_prior: float, tol: float = 1e-12) -> str:
