@@ -203,20 +203,15 @@ def _resident(which: str) -> int:
 
 
 def sparse() -> Iterator[Case]:
-    """Random sparse systems, and one with every row twice."""
-    for name, must, moonshot, draw, log_alpha in (
-        ("duplicated rows, 400 x 20000, alpha 1", 0.25, None, partial(systems.duplicated_rows, 400, 20000, 0.05), 0.0),
-        (
-            "duplicated rows, 400 x 20000, alpha 1e-6",
-            0.25,
-            None,
-            partial(systems.duplicated_rows, 400, 20000, 0.05),
-            -6 * LOG10,
-        ),
-        ("sparse 500 x 20000, 2 %, 1e-30", 1.0, 0.3, partial(systems.sparse, 500, 20000, 100, 0.02), -30 * LOG10),
-        ("sparse 500 x 20000, 0.2 %, 1e-30", 1.0, 0.3, partial(systems.sparse, 500, 20000, 100, 0.002), -30 * LOG10),
+    """Random sparse systems, and a calibration with every row twice."""
+    twice, shape = partial(systems.duplicated_rows, 400, 20000, 0.05), (500, 20000, 100)
+    once, deep = Goal(against=SECONDS, must=0.25), Goal(against=SECONDS, must=1.0, moonshot=0.3)
+    for name, draw, log_alpha, goal in (
+        ("duplicated rows, 400 x 20000, alpha 1", twice, 0.0, once),
+        ("duplicated rows, 400 x 20000, alpha 1e-6", twice, -6 * LOG10, once),
+        ("sparse 500 x 20000, 2 %, 1e-30", partial(systems.sparse, *shape, 0.02), -30 * LOG10, deep),
+        ("sparse 500 x 20000, 0.2 %, 1e-30", partial(systems.sparse, *shape, 0.002), -30 * LOG10, deep),
     ):
-        goal = Goal(against=SECONDS, must=must, moonshot=moonshot)
         yield Case(name=name, prepare=projection(draw, log_alpha, based=False), goals=(goal,), seeds=(0, 1))
 
 
