@@ -25,6 +25,7 @@ from bregman_l1.newton.settings import (
     MOST_CORRECTIONS,
     MOST_LAST_STEPS,
     SHORTEST_STEP,
+    SHARE_OF_CORRECTION,
     SHRINK,
 )
 from bregman_l1.newton.tableau import Tableau, choose_basis
@@ -142,7 +143,8 @@ class Walk:
             size = point.change(step)
             if not np.isfinite(size):
                 return None
-            point = point.moved(step * min(1.0, LONGEST_CORRECTION / max(size, 1e-300)))
+            longest = LONGEST_CORRECTION + SHARE_OF_CORRECTION * float(np.abs(point.log_x).max())
+            point = point.moved(step * min(1.0, longest / max(size, 1e-300)))
             if size < until:
                 return point, equations
         return None
