@@ -17,10 +17,11 @@ import numpy as np
 
 from bregman_l1._types import EPS, Index, Vector, Wide
 from bregman_l1.errors import InfeasibleError
+from bregman_l1.newton import exact
 from bregman_l1.newton.dual_newton import rounding_noise
 from bregman_l1.newton.equations import Equations
 from bregman_l1.newton.normal_equations import normal_equations
-from bregman_l1.newton.settings import COLD, FITS, MOST_REFINEMENTS, NEGLIGIBLE, PLAIN_RANGE, REFINED, ROUNDINGS
+from bregman_l1.newton.settings import COLD, EXACT_ELIMINATION, FITS, LONG, MOST_REFINEMENTS, NEGLIGIBLE, PLAIN_RANGE, REFINED, ROUNDINGS
 from bregman_l1.newton.setup import independent_rows
 from bregman_l1.newton.tableau import SingularBasisError, Tableau, choose_basis
 from bregman_l1.newton.threads import threads_for
@@ -132,19 +133,46 @@ def _basis_step(system: LinearSystem, rows: Index, log_prior: Vector, log_x: Vec
         tableau = Tableau.of(part, J, R, log_x).exchanged(part, log_x)
     except SingularBasisError:
         return Step(change=np.full(log_x.size, np.inf))
+    step = _rounded_step(part, tableau, log_prior, log_x, None if dual is None else dual[rows])
+    if not (step.noise <= NEGLIGIBLE * np.maximum(1.0, np.abs(log_x) / LONG)).all():
+        step = _exact_step(part, tableau, log_prior, log_x) or step
+    remarks = () if not tableau.snapped else (f"{tableau.snapped} entries of u are zero within the rounding of y",)
+    return _held_against_dropped_rows(system, rows, log_x, replace(step, remarks=remarks))
+
+
+def _rounded_step(
+    system: LinearSystem, tableau: Tableau, log_prior: Vector, log_x: Vector, dual: Vector | None
+) -> Step:
+    """The step in floating point, with its rounding."""
     J, R = tableau.J, tableau.R
-    point, noise = _dual_point(part, tableau, log_prior, log_x, None if dual is None else dual[rows])
+    point, noise = _dual_point(system, tableau, log_prior, log_x, dual)
     equations = Equations(tableau, point[J], point[R])
     if equations.singular:
-        return Step(change=np.full(log_x.size, np.inf))
+        return Step(change=np.full(log_x.size, np.inf), noise=np.full(log_x.size, np.inf))
     d_om = equations.newton()
-    change = part.rmatvec(tableau.inverse.T @ d_om)
+    change = system.rmatvec(tableau.inverse.T @ d_om)
     change[J], change[R] = d_om, tableau.T.T @ d_om
     change += np.asarray(point - log_x, dtype=np.float64)
-    for draw in equations.noise(part):
-        noise = np.maximum(noise, np.abs(part.rmatvec(tableau.inverse.T @ draw)))
-    remarks = () if not tableau.snapped else (f"{tableau.snapped} entries of u are zero within the rounding of y",)
-    return _held_against_dropped_rows(system, rows, log_x, Step(change=change, noise=noise, remarks=remarks))
+    for draw in equations.noise(system):
+        noise = np.maximum(noise, np.abs(system.rmatvec(tableau.inverse.T @ draw)))
+    return Step(change=change, noise=noise)
+
+
+def _exact_step(system: LinearSystem, tableau: Tableau, log_prior: Vector, log_x: Vector) -> Step | None:
+    """The step in ball arithmetic, if the system is small."""
+    if log_x.size * system.shape[0] > EXACT_ELIMINATION:
+        return None
+    J = tableau.J
+    R = np.setdiff1d(np.arange(log_x.size), J)
+    exactly = exact.Projection(
+        tableau.matrix, system.columns(R), system.y, tableau.u == 0.0, log_prior[J], log_prior[R]
+    )
+    found = exactly.newton(log_x[J], log_x[R])
+    if found is None:
+        return None
+    change = np.empty(log_x.size)
+    change[J], change[R] = found
+    return Step(change=change, noise=np.zeros(log_x.size))
 
 
 def _warm_columns(system: LinearSystem, J: Index, log_x: Vector) -> Index:
