@@ -121,9 +121,9 @@ def _walked(
 
 
 def _arrival(walk: Walk, outcome: Outcome) -> Arrival:
-    face = walk.face or Face(free=np.ones(walk.point.log_x.size, dtype=bool))
+    face = walk.face or Face(free=np.ones(walk.log_x.size, dtype=bool))
     return Arrival(
-        log_x=walk.point.log_x, dual=walk.dual, outcome=outcome, error=walk.error, face=face, tau=walk.point.tau
+        log_x=walk.log_x, dual=walk.dual, outcome=outcome, error=walk.error, face=face, tau=walk.point.tau
     )
 
 
@@ -185,7 +185,7 @@ def settled(system: LinearSystem, log_prior: Vector, log_x: Vector, budget: Budg
     cold[warm] = False
     if (whole + np.log(system.column_sizes))[cold].max(initial=-np.inf) > walk.point.om.min() - COLD / 2:
         return None
-    whole[warm] = walk.point.log_x
+    whole[warm] = walk.log_x
     return replace(_arrival(walk, outcome), log_x=whole, face=Face(free=np.ones(whole.size, dtype=bool)), tau=1.0)
 
 

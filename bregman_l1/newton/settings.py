@@ -182,6 +182,9 @@ MOST_CORRECTIONS: Final = 20
 MOST_LAST_STEPS: Final = 8
 """Steps after which rounding must show."""
 
+MOST_EXACT_STEPS: Final = 6
+"""Newton steps in exact arithmetic from a point that is right to rounding of floating point."""
+
 LONGEST_CORRECTION: Final = 100.0
 """The largest change of log x in one correction: unbalanced rows may jump far."""
 

@@ -134,7 +134,7 @@ def _basis_step(system: LinearSystem, rows: Index, log_prior: Vector, log_x: Vec
     except SingularBasisError:
         return Step(change=np.full(log_x.size, np.inf))
     step = _rounded_step(part, tableau, log_prior, log_x, None if dual is None else dual[rows])
-    if not (step.noise <= NEGLIGIBLE * np.maximum(1.0, np.abs(log_x) / LONG)).all():
+    if not (np.abs(step.change) + step.noise <= NEGLIGIBLE * np.maximum(1.0, np.abs(log_x) / LONG)).all():
         step = _exact_step(part, tableau, log_prior, log_x) or step
     remarks = () if not tableau.snapped else (f"{tableau.snapped} entries of u are zero within the rounding of y",)
     return _held_against_dropped_rows(system, rows, log_x, replace(step, remarks=remarks))
