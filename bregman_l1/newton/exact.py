@@ -108,7 +108,7 @@ class Projection:
         before = ctx.prec
         try:
             for ctx.prec in EXACT_BITS:
-                step = None if self._zero is None else self._step(om, log_rest)
+                step = self._step(om, log_rest)
                 if step is not None:
                     middle, radius = _floats(step, (om.size + log_rest.size,))
                     if (radius <= _RESOLVED + np.abs(middle) * 1e-6).all():
@@ -120,7 +120,7 @@ class Projection:
     def _step(self, om: Vector, log_rest: Vector) -> arb_mat | None:
         k, m = self._columns.shape
         solved = _solved(self._matrix, np.column_stack([self._columns, self._y]))
-        if solved is None:
+        if solved is None or self._zero is None:
             return None
         entries = [arb(0) if zero else entry for zero, entry in zip(self._zero.ravel(), solved.entries(), strict=True)]
         T = arb_mat(k, m, [entries[i * (m + 1) + j] for i in range(k) for j in range(m)])
@@ -139,7 +139,6 @@ class Projection:
             return None
         rest = [a + b for a, b in zip((T.transpose() * d).entries(), misfit, strict=True)]
         return arb_mat(k + m, 1, [*d.entries(), *rest])
-
 
 
 def heavy_columns(matrix: Matrix, weight: Vector) -> Index | None:

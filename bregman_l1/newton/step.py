@@ -21,7 +21,16 @@ from bregman_l1.newton import exact
 from bregman_l1.newton.dual_newton import rounding_noise
 from bregman_l1.newton.equations import Equations
 from bregman_l1.newton.normal_equations import normal_equations
-from bregman_l1.newton.settings import COLD, EXACT_ELIMINATION, FITS, LONG, MOST_REFINEMENTS, NEGLIGIBLE, PLAIN_RANGE, REFINED
+from bregman_l1.newton.settings import (
+    COLD,
+    EXACT_ELIMINATION,
+    FITS,
+    LONG,
+    MOST_REFINEMENTS,
+    NEGLIGIBLE,
+    PLAIN_RANGE,
+    REFINED,
+)
 from bregman_l1.newton.setup import contradiction, independent_rows
 from bregman_l1.newton.tableau import SingularBasisError, Tableau, choose_basis
 from bregman_l1.newton.threads import threads_for

@@ -29,9 +29,9 @@ from bregman_l1.newton.settings import (
     MOST_CORRECTIONS,
     MOST_EXACT_STEPS,
     MOST_LAST_STEPS,
-    SHORTEST_STEP,
     NEGLIGIBLE,
     SHARE_OF_CORRECTION,
+    SHORTEST_STEP,
     SHRINK,
 )
 from bregman_l1.newton.tableau import Tableau, choose_basis
@@ -109,7 +109,8 @@ class Walk:
         self._system, self._base, self._direction, self._budget = system, base, direction, budget
         self.face: Face | None = None
         self.error = np.inf
-        self._length, self._refined = np.inf, None
+        self._length = np.inf
+        self._refined: Vector | None = None
         self.point = self._on(self._tabulated(choose_basis(system, log_x), log_x), log_x, tau)
 
     @property
@@ -202,15 +203,14 @@ class Walk:
         if log_x.size * system.shape[0] > EXACT_ELIMINATION:
             return
         prior = self._base + self.point.tau * self._direction
-        exactly = exact.Projection(
-            tableau.matrix, system.columns(R), system.y, tableau.u == 0.0, prior[J], prior[R]
-        )
+        exactly = exact.Projection(tableau.matrix, system.columns(R), system.y, tableau.u == 0.0, prior[J], prior[R])
         for _ in range(MOST_EXACT_STEPS):
             step = exactly.newton(log_x[J], log_x[R])
             if step is None:
                 return
             log_x[J], log_x[R] = log_x[J] + step[0], log_x[R] + step[1]
-            size = max(float(np.abs(part / np.maximum(1.0, np.abs(log_x[at]))).max(initial=0.0)) for part, at in zip(step, (J, R)))
+            change = np.concatenate(step) / np.maximum(1.0, np.abs(log_x[np.concatenate([J, R])]))
+            size = float(np.abs(change).max())
             if size <= AT_REST:
                 self.point, self._refined = self.point.moved(log_x[J] - self.point.om), log_x
                 self.error = EPS * float(np.abs(log_x).max(initial=1.0))
