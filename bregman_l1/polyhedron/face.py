@@ -40,11 +40,14 @@ class Face(FrozenArrays):
         A dual vector that shows it.
     assumed : int
         How many of them are here because rounding hides the sign of their reduced cost, and rationals are too slow.
+    basis : tuple of two index arrays, optional
+        Columns J and rows I with A_IJ'mu_I = c_J, where that was solved and verified in rationals.
     """
 
     columns: Index
     dual: Vector
     assumed: int
+    basis: tuple[Index, Index] | None = None
 
 
 def optimal_face(system: LinearSystem, cost: Vector, x: Vector, dual: Vector, free: Mask | None = None) -> Face:
@@ -72,7 +75,7 @@ def optimal_face(system: LinearSystem, cost: Vector, x: Vector, dual: Vector, fr
         doubtful |= more
     if np.isfinite(shift).all():
         return Face(columns=np.flatnonzero(doubtful), dual=dual, assumed=0)
-    decided = _decided(system, cost, x, dual, doubtful, signed)
+    decided = exact_face(system, cost, x, dual, doubtful, signed)
     if decided is not None:
         return decided
     assumed = int(np.count_nonzero(doubtful & (x == 0)))
@@ -99,8 +102,23 @@ def _largest_shift(system: LinearSystem, chosen: Mask, change: Vector) -> Vector
     return bound * np.sqrt(2 * rows.size) * columns if np.isfinite(bound) else np.full(columns.size, np.inf)
 
 
-def _decided(system: LinearSystem, cost: Vector, x: Vector, dual: Vector, doubtful: Mask, free: Mask) -> Face | None:
-    """The face in exact arithmetic; None where it is too large for that, or no optimal basis was found."""
+def exact_face(system: LinearSystem, cost: Vector, x: Vector, dual: Vector, doubtful: Mask, free: Mask) -> Face | None:
+    """Find the columns of reduced cost zero in rationals, from an estimate of a minimiser and a dual vector.
+
+    Parameters
+    ----------
+    system, cost, x, dual
+        As in `optimal_face`; x and dual need not be exact.
+    doubtful : ndarray of bool, shape (d,)
+        The columns to begin with: those of the minimisers are among them.
+    free : ndarray of bool, shape (d,)
+        Entries that may be negative.
+
+    Returns
+    -------
+    Face or None
+        None where the system is too large for rationals, or no optimal basis was found.
+    """
     for _ in range(_ROUNDS):
         F = np.flatnonzero(doubtful)
         if F.size * system.shape[0] > exact.LARGEST_MATRIX:
@@ -120,7 +138,7 @@ def _decided(system: LinearSystem, cost: Vector, x: Vector, dual: Vector, doubtf
         rounding = (system.shape[0] + 2) * EPS * (np.abs(cost) + system.abs_rmatvec(np.abs(dual)))
         more = ~doubtful & (slack <= rounding)
         if not any(wrong) and not more.any():
-            return Face(columns=F[[value == 0 for value in reduced]], dual=dual, assumed=0)
+            return Face(columns=F[[value == 0 for value in reduced]], dual=dual, assumed=0, basis=basis)
         doubtful = doubtful | more
     return None
 
@@ -131,16 +149,18 @@ def _optimal_basis(
     """Basic columns of F and their rows, from the linear program with the reduced costs magnified."""
     row_units, column_units = mean_units(system)
     columns = system.columns(F)
-    reduced = exact.residual(cost[F], columns.T, exact.exactly(dual))
+    # Dividing by powers of two is exact.
+    scaled = columns / column_units[F]
+    reduced = exact.residual(cost[F] / column_units[F], scaled.T, exact.exactly(dual))
     violated = max((-value for value in reduced), default=0)
     unit = violated if violated > 0 else max((abs(value) for value in reduced), default=0)
-    magnified = np.array([float(value / unit) if unit != 0 else 0.0 for value in reduced])
-    scaled = columns / row_units[:, None] / column_units[F]
+    magnified = np.array([min(float(value / unit), _LARGEST_RATIO) if unit != 0 else 0.0 for value in reduced])
+    scaled = scaled / row_units[:, None]
     start = x[F] * column_units[F]
     size = float(np.abs(start).max(initial=0.0)) or 1.0
     answer = solve_verified_later(
         LinearProgram(
-            cost=np.minimum(magnified, _LARGEST_RATIO) / column_units[F],
+            cost=magnified,
             rows=scaled,
             row_lower=scaled @ start / size,
             row_upper=scaled @ start / size,

@@ -107,7 +107,8 @@ class Analysis:
             If no kernel vector is nonnegative and nonzero off S.
         """
         if self.unique and self.moves and self._has_unit_cost:
-            return rho_at_vertex(self._limit.cone, self._limit.steepest)
+            found = rho_at_vertex(self._limit.cone, self._limit.steepest)
+            return found if found.exact else self._constant("rho")
         return self._constant("rho")
 
     @cached_property

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bregman_l1._types import Vector
+from bregman_l1.budget import Budget
 from bregman_l1.claim import Claim
 from bregman_l1.errors import BackendError, InvalidProblemError
 from bregman_l1.frozen import FrozenArrays
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
 
 
-# A constant whose two ends agree to this share of its size is exact.
-EXACT = 1e-9
 # Size |S| (rank C) |R| beyond which the 2|S| linear programs of the mixed-integer form are not attempted.
 _LARGEST_MIXED = 5e6
 # What the points of linear programs may miss their constraints by.
@@ -118,25 +117,26 @@ def null_space_constant(system: LinearSystem, support: ArrayLike, kind: Kind, *,
     time_limit = checked_time_limit(time_limit)
     if kind != "rho" and not problem.cone.is_orthant and _work(problem) > _LARGEST_MIXED:
         return _crude_bracket(problem)
+    if not problem.is_large:
+        claim, upper = problem.maximum(Budget(seconds=time_limit))
+        return _constant(problem, claim, upper)
     answer = solve_linear_program(problem.linear_program(), LinearProgramSettings(time_limit=time_limit))
     start = problem.interpret(answer)
     if not _in_kernel_cone(problem, start):
         start = Claim(x=_some_vector(problem), bound=-answer.bound)
     claim = problem.polish(start)
-    lower = problem.objective(claim)
     upper = problem.upper_bound(claim)
-    if upper - lower > EXACT * max(1.0, abs(lower)):
+    if not problem.agree(claim, upper):
         upper = min(upper, left_inverse_bound(problem, time_limit=time_limit))
-    return _constant(claim, lower, upper)
+    return _constant(problem, claim, upper)
 
 
 def rho_at_vertex(cone: KernelCone, vertex: BasePoint) -> Constant:
     """Return rho from the vertex of the base, with its multiplier, where sum_i (B p)_i is known to be largest."""
     ones = np.ones(cone.support.size)
-    objective = cone.total(ones)
-    lower, upper = float(objective @ vertex.p), float((objective + cone.C.T @ vertex.b).max())
+    problem = NullSpaceConstant(cone.system, cone.support, "rho")
     claim = Claim(x=cone.kernel_vector(vertex.p), dual=cone.dual_vector(ones, vertex.b))
-    return _constant(claim, lower, upper)
+    return _constant(problem, claim, cone.upper_bound(cone.total(ones), vertex.b))
 
 
 def checked_time_limit(time_limit: float) -> float:
@@ -159,7 +159,7 @@ def _work(problem: NullSpaceConstant) -> float:
 def _crude_bracket(problem: NullSpaceConstant) -> Constant:
     """Bracket by a witness from ascent and the column maximum of the pseudo-inverse from above."""
     claim = problem.polish(Claim(x=_some_vector(problem)))
-    return _constant(claim, problem.objective(claim), problem.column_bound())
+    return _constant(problem, claim, problem.column_bound())
 
 
 def _in_kernel_cone(problem: NullSpaceConstant, claim: Claim) -> bool:
@@ -177,14 +177,15 @@ def _some_vector(problem: NullSpaceConstant) -> Vector:
     return cone.kernel_vector(cone.maximise(cone.total(np.ones(cone.support.size))).p)
 
 
-def _constant(claim: Claim, lower: float, upper: float) -> Constant:
+def _constant(problem: NullSpaceConstant, claim: Claim, upper: float) -> Constant:
     if claim.x is None:
         raise BackendError("no kernel vector was found")
+    lower = problem.objective(claim)
     return Constant(
         value=lower,
         lower=lower,
         upper=max(upper, lower),
-        exact=upper - lower <= EXACT * max(1.0, abs(lower)),
+        exact=problem.agree(claim, upper),
         witness=claim.x,
         dual=claim.dual,
     )
