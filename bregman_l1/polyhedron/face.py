@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bregman_l1._types import EPS, Index, Mask, Vector
+from bregman_l1.budget import Budget
 from bregman_l1.frozen import FrozenArrays
+from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron import exact
 from bregman_l1.polyhedron.linear_program import LinearProgram, solve_verified_later
 from bregman_l1.polyhedron.units import mean_units
@@ -50,7 +52,7 @@ class Face(FrozenArrays):
     basis: tuple[Index, Index] | None = None
 
 
-def optimal_face(system: LinearSystem, cost: Vector, x: Vector, dual: Vector, free: Mask | None = None) -> Face:
+def optimal_face(system: LinearSystem, cost: Vector, x: Vector, dual: Vector, budget: Budget | None = None) -> Face:
     """Find the columns of the minimisers from one of them and a dual vector, both right to rounding.
 
     Parameters
@@ -61,12 +63,11 @@ def optimal_face(system: LinearSystem, cost: Vector, x: Vector, dual: Vector, fr
         A minimiser.
     dual : ndarray of shape (N,)
         mu with A'mu <= c, and equality where x is not zero.
-    free : ndarray of bool, shape (d,), optional
-        Entries that may be negative; none if omitted.
+    budget : Budget, optional
+        Its seconds limit what is decided in rationals.
     """
-    signed = np.zeros(cost.size, dtype=np.bool_) if free is None else free
     slack, error = reduced_costs(system, cost, dual, x != 0)
-    doubtful = (slack <= error) | (x != 0) | signed
+    doubtful = (slack <= error) | (x != 0)
     while True:
         shift = _largest_shift(system, doubtful, np.maximum(np.abs(slack), error))
         more = ~doubtful & (slack - error <= shift) if np.isfinite(shift).all() else np.zeros_like(doubtful)
@@ -75,7 +76,7 @@ def optimal_face(system: LinearSystem, cost: Vector, x: Vector, dual: Vector, fr
         doubtful |= more
     if np.isfinite(shift).all():
         return Face(columns=np.flatnonzero(doubtful), dual=dual, assumed=0)
-    decided = exact_face(system, cost, x, dual, doubtful, signed)
+    decided = exact_face(system, cost, x, dual, doubtful, np.zeros_like(doubtful), budget)
     if decided is not None:
         return decided
     assumed = int(np.count_nonzero(doubtful & (x == 0)))
@@ -102,7 +103,15 @@ def _largest_shift(system: LinearSystem, chosen: Mask, change: Vector) -> Vector
     return bound * np.sqrt(2 * rows.size) * columns if np.isfinite(bound) else np.full(columns.size, np.inf)
 
 
-def exact_face(system: LinearSystem, cost: Vector, x: Vector, dual: Vector, doubtful: Mask, free: Mask) -> Face | None:
+def exact_face(
+    system: LinearSystem,
+    cost: Vector,
+    x: Vector,
+    dual: Vector,
+    doubtful: Mask,
+    free: Mask,
+    budget: Budget | None = None,
+) -> Face | None:
     """Find the columns of reduced cost zero in rationals, from an estimate of a minimiser and a dual vector.
 
     Parameters
@@ -117,13 +126,13 @@ def exact_face(system: LinearSystem, cost: Vector, x: Vector, dual: Vector, doub
     Returns
     -------
     Face or None
-        None where the system is too large for rationals, or no optimal basis was found.
+        None where the system is too large for rationals, or no optimal basis was found, in the seconds of the budget.
     """
     for _ in range(_ROUNDS):
         F = np.flatnonzero(doubtful)
-        if F.size * system.shape[0] > exact.LARGEST_MATRIX:
+        if F.size * system.shape[0] > exact.LARGEST_MATRIX or (budget is not None and not budget.seconds_left):
             return None
-        basis = _optimal_basis(system, cost, x, dual, F, free)
+        basis = _optimal_basis(system, cost, x, dual, F, free, budget)
         if basis is None or basis[0].size > exact.LARGEST:
             return None
         J, rows = basis
@@ -144,7 +153,7 @@ def exact_face(system: LinearSystem, cost: Vector, x: Vector, dual: Vector, doub
 
 
 def _optimal_basis(
-    system: LinearSystem, cost: Vector, x: Vector, dual: Vector, F: Index, free: Mask
+    system: LinearSystem, cost: Vector, x: Vector, dual: Vector, F: Index, free: Mask, budget: Budget | None
 ) -> tuple[Index, Index] | None:
     """Basic columns of F and their rows, from the linear program with the reduced costs magnified."""
     row_units, column_units = mean_units(system)
@@ -165,8 +174,9 @@ def _optimal_basis(
             row_lower=scaled @ start / size,
             row_upper=scaled @ start / size,
             lower=np.where(free[F], -np.inf, 0.0),
-        )
+        ),
+        budget,
     )
-    if answer.basis is None or answer.basis[0].size != answer.basis[1].size:
+    if answer.outcome is not Outcome.OPTIMAL or answer.basis is None or answer.basis[0].size != answer.basis[1].size:
         return None
     return F[answer.basis[0]], answer.basis[1]

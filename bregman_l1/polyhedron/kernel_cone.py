@@ -19,6 +19,7 @@ import scipy.linalg as sla
 from numpy.typing import ArrayLike
 
 from bregman_l1._types import EPS, Index, Mask, Matrix, Vector
+from bregman_l1.budget import Budget
 from bregman_l1.errors import BackendError, InvalidProblemError, UndefinedConstantError
 from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron import exact
@@ -254,13 +255,15 @@ class KernelCone:
         least = float(sizes[sizes > 0].min(initial=np.inf))
         return np.where(sizes > 0, sizes, least if np.isfinite(least) else 1.0)
 
-    def maximise(self, objective: Vector) -> BasePoint:
+    def maximise(self, objective: Vector, budget: Budget | None = None) -> BasePoint:
         """Maximise a linear function over P.
 
         Raises
         ------
         UndefinedConstantError
             If P is empty.
+        BackendError
+            If no maximum was found, in the seconds of the budget.
         """
         if not self.outside.size:
             raise UndefinedConstantError(EMPTY_BASE)
@@ -269,15 +272,15 @@ class KernelCone:
             p = np.zeros(objective.size)
             p[j] = 1.0
             return BasePoint(p=p, b=np.zeros(0), value=float(objective[j]), bound=float(objective[j]))
-        found = proximal_minimiser(self._base, -objective)
+        found = proximal_minimiser(self._base, -objective, budget)
         if found is not None:
             b = found.dual[:-1]
             bound = float((objective + self.C.T @ b).max())
             return BasePoint(p=found.x, b=b, value=float(objective @ found.x), bound=bound)
-        answer = solve_verified_later(self.program(objective))
+        answer = solve_verified_later(self.program(objective), budget)
         if answer.outcome is Outcome.INFEASIBLE:
             raise UndefinedConstantError(EMPTY_BASE)
-        if answer.x is None or answer.dual is None:
+        if answer.x is None or answer.dual is None or answer.outcome is Outcome.TIME_LIMIT:
             raise BackendError("a linear program over the base of the kernel cone was not solved", answer.raw_status)
         multiplier = self.program_multiplier(objective, answer.dual)
         best = self.refined(objective, answer.x * self.program_units, multiplier)
@@ -293,7 +296,9 @@ class KernelCone:
         rows = np.vstack([self.system.columns(columns), border])
         return LinearSystem(rows, np.append(np.zeros(self.system.shape[0]), 1.0))
 
-    def exactly(self, weights: Vector, prices: Vector, p: Vector, mu: Vector, value: float) -> ExactPoint | None:
+    def exactly(
+        self, weights: Vector, prices: Vector, p: Vector, mu: Vector, value: float, budget: Budget | None = None
+    ) -> ExactPoint | None:
         """Minimise weights'n_S + prices'n_R over the kernel vectors with ||n_R||_1 = 1 in rationals.
 
         Parameters
@@ -305,7 +310,7 @@ class KernelCone:
         Returns
         -------
         ExactPoint or None
-            None where the system is too large for rationals, or no optimal vertex was found.
+            None where the system is too large for rationals, or no optimal vertex was found in time.
         """
         size = self.support.size
         if (self.system.shape[0] + 1) * (size + self.outside.size) > exact.LARGEST_MATRIX:
@@ -313,7 +318,7 @@ class KernelCone:
         system, cost = self._bordered, np.concatenate([weights, prices])
         free = np.arange(cost.size) < size
         n = np.concatenate([-self.B @ p, p])
-        face = exact_face(system, cost, n, np.append(mu, value), np.ones_like(free), free)
+        face = exact_face(system, cost, n, np.append(mu, value), np.ones_like(free), free, budget)
         if face is None or face.basis is None:
             return None
         J, rows = face.basis
@@ -384,9 +389,21 @@ class KernelCone:
         """(low, high) of each (B p)_i over P, from 2|S| linear programs, rounded outward by duality."""
         if self.is_orthant and self.outside.size:
             return self.B.min(axis=1), self.B.max(axis=1)
-        high = np.array([self.maximise(row).bound for row in self.B])
-        low = np.array([-self.maximise(-row).bound for row in self.B])
-        return low, high
+        return self.find_ranges()
+
+    def find_ranges(self, budget: Budget | None = None) -> tuple[Vector, Vector]:
+        """Find `ranges` within a budget of seconds, and keep them.
+
+        Raises
+        ------
+        BackendError
+            If these are spent.
+        """
+        if "ranges" not in self.__dict__:
+            high = np.array([self.maximise(row, budget).bound for row in self.B])
+            low = np.array([-self.maximise(-row, budget).bound for row in self.B])
+            self.__dict__["ranges"] = low, high
+        return self.ranges
 
     @cached_property
     def reachable(self) -> Mask:

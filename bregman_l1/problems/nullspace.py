@@ -14,7 +14,7 @@ from bregman_l1._types import EPS, Index, Matrix, Vector
 from bregman_l1.budget import Budget
 from bregman_l1.certificate import Certificate, Check
 from bregman_l1.claim import Claim
-from bregman_l1.errors import InvalidProblemError, UndefinedConstantError
+from bregman_l1.errors import BackendError, InvalidProblemError, UndefinedConstantError
 from bregman_l1.polyhedron.kernel_cone import EMPTY_BASE, BasePoint, KernelCone, kernel_cone
 from bregman_l1.polyhedron.linear_program import (
     LinearProgram,
@@ -157,12 +157,12 @@ class NullSpaceConstant(Problem):
             b = np.zeros(self._cone.C.shape[0]) if claim.dual is None else self._cone.multiplier(claim.dual)
             best = self._cone.refined(linear, p, b)
             better = self._claim(best.p, best.b)
-            is_best = best.bound - better.value <= tol * max(1.0, abs(better.value))
-            if not (is_best and self._kernel_residual(better.point) <= tol):
-                best = self._cone.maximise(linear)
+            is_best = self.agree(better, best.bound) and self._kernel_residual(better.point) <= tol
+            if not is_best and claim.time_left > 0:
+                best = self._cone.maximise(linear, Budget(seconds=claim.time_left))
                 better = self._claim(best.p, best.b)
         else:
-            better = self._claim(self._ascent(self._cone.refined_vertex(p)), None)
+            better = self.ascended(self._cone.refined_vertex(p), Budget(seconds=claim.time_left))
         return replace(claim, x=better.x, dual=better.dual, value=better.value)
 
     def objective(self, claim: Claim) -> float:
@@ -277,16 +277,19 @@ class NullSpaceConstant(Problem):
             raise InvalidProblemError("the kernel vector is zero off the support")
         return np.asarray(p / p.sum(), dtype=np.float64)
 
-    def _ascent(self, p: Vector) -> Vector:
+    def ascended(self, p: Vector, budget: Budget) -> Claim:
         """Maximise the function's linearisation at p, and again from there: it is convex, so it only grows."""
         value = self._function(self._cone.B @ p)
         for _ in range(_ASCENT_STEPS):
+            if budget.spent_out is not None:
+                break
             following = self._cone.maximise(self._cone.total(self._weights(self._cone.B @ p))).p
             improved = self._function(self._cone.B @ following)
             if improved <= value:
                 break
             p, value = following, improved
-        return p
+        n = self._cone.kernel_vector(p)
+        return Claim(x=n, value=self.objective(Claim(x=n)))
 
     def _upper_bound(self, claim: Claim, value: float, tol: float) -> tuple[float, str]:
         """Return the least proven upper bound at hand, and what proves it."""
@@ -298,10 +301,12 @@ class NullSpaceConstant(Problem):
             return float(linear.max()), "the maximum over a simplex sits at a unit vector"
         mixed = self._mixed()
         if mixed.size <= _ENUMERATED_ROWS:
-            return self.maximum()[1], f"all {2**mixed.size} sign patterns enumerated by duality"
+            return self.maximum(Budget(seconds=claim.time_left))[
+                1
+            ], f"all {2**mixed.size} sign patterns enumerated by duality"
         bound = claim.bound if self._cone.is_well_scaled else np.nan
-        if not bound - value <= tol * max(1.0, abs(value)):
-            settings = LinearProgramSettings(time_limit=_PROOF_SECONDS)
+        if not bound - value <= tol * abs(value):
+            settings = LinearProgramSettings(time_limit=min(_PROOF_SECONDS, claim.time_left))
             answer = solve_linear_program(self._mixed_integer_program(), settings)
             bound = float(np.fmin(bound, -answer.bound * self._program_unit))
         ranges = self.range_bound()
@@ -342,10 +347,14 @@ class NullSpaceConstant(Problem):
             best = self._cone.maximise(linear)
             return self._claim(best.p, best.b), self._cone.upper_bound(linear, best.b)
         found: list[tuple[Vector, BasePoint]] = []
-        for weights in self._patterns():
-            if found and budget.spent_out is not None:
-                return self._best(found), self.range_bound()
-            found.append((weights, self._cone.maximise(self._cone.total(weights))))
+        try:
+            for weights in self._patterns():
+                limit = budget if found else None
+                found.append((weights, self._cone.maximise(self._cone.total(weights), limit)))
+        except BackendError:
+            if budget.spent_out is None:
+                raise
+            return self._best(found), self.range_bound()
         claims = [self._best(found)]
         bounds = [self._cone.upper_bound(self._cone.total(weights), point.b) for weights, point in found]
         if not self.agree(claims[0], max(bounds)):

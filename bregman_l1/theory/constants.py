@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
 
 
-# Size |S| (rank C) |R| beyond which the 2|S| linear programs of the mixed-integer form are not attempted.
-_LARGEST_MIXED = 5e6
+# Size |S| (rank C) |R| beyond which branch and bound does not get beyond its root, nor stop in time there.
+_LARGEST_MIXED = 2_000_000
 # What the points of linear programs may miss their constraints by.
 _FEASIBLE = 1e-8
 
@@ -93,7 +93,7 @@ def null_space_constant(system: LinearSystem, support: ArrayLike, kind: Kind, *,
         Indices or boolean mask.
     kind : {"rho", "rho_tilde", "rho_minus"}
     time_limit : float, default 60
-        Seconds that branch and bound may take, and again the left-inverse bound.
+        Seconds that branch and bound and the left-inverse bound may take, half of them each.
 
     Returns
     -------
@@ -115,19 +115,24 @@ def null_space_constant(system: LinearSystem, support: ArrayLike, kind: Kind, *,
     """
     problem = NullSpaceConstant(system, support, kind)
     time_limit = checked_time_limit(time_limit)
-    if kind != "rho" and not problem.cone.is_orthant and _work(problem) > _LARGEST_MIXED:
-        return _crude_bracket(problem)
+    budget = Budget(seconds=time_limit)
+    if not (kind == "rho" or problem.cone.is_orthant or _has_ranges(problem, budget)):
+        return _crude_bracket(problem, budget)
     if not problem.is_large:
-        claim, upper = problem.maximum(Budget(seconds=time_limit))
+        claim, upper = problem.maximum(budget)
         return _constant(problem, claim, upper)
-    answer = solve_linear_program(problem.linear_program(), LinearProgramSettings(time_limit=time_limit))
+    if problem.cone.support.size * problem.cone.C.size > _LARGEST_MIXED:
+        crude = _crude_bracket(problem, budget)
+        return replace(crude, upper=min(crude.upper, problem.range_bound()))
+    settings = LinearProgramSettings(time_limit=budget.seconds_left / 2)
+    answer = solve_linear_program(problem.linear_program(), settings)
     start = problem.interpret(answer)
     if not _in_kernel_cone(problem, start):
         start = Claim(x=_some_vector(problem), bound=-answer.bound)
-    claim = problem.polish(start)
+    claim = problem.polish(replace(start, time_left=budget.seconds_left))
     upper = problem.upper_bound(claim)
     if not problem.agree(claim, upper):
-        upper = min(upper, left_inverse_bound(problem, time_limit=time_limit))
+        upper = min(upper, left_inverse_bound(problem, time_limit=budget.seconds_left))
     return _constant(problem, claim, upper)
 
 
@@ -152,13 +157,20 @@ def checked_time_limit(time_limit: float) -> float:
     return float(time_limit)
 
 
-def _work(problem: NullSpaceConstant) -> float:
-    return float(problem.cone.support.size * problem.cone.C.size)
+def _has_ranges(problem: NullSpaceConstant, budget: Budget) -> bool:
+    """Whether the ranges of the n_i, two linear programs for each, are found within the budget."""
+    try:
+        problem.cone.find_ranges(budget)
+    except BackendError:
+        if budget.spent_out is None:
+            raise
+        return False
+    return True
 
 
-def _crude_bracket(problem: NullSpaceConstant) -> Constant:
+def _crude_bracket(problem: NullSpaceConstant, budget: Budget) -> Constant:
     """Bracket by a witness from ascent and the column maximum of the pseudo-inverse from above."""
-    claim = problem.polish(Claim(x=_some_vector(problem)))
+    claim = problem.ascended(_some_vector(problem)[problem.cone.outside], budget)
     return _constant(problem, claim, problem.column_bound())
 
 
