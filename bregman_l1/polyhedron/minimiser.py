@@ -8,13 +8,19 @@ import numpy as np
 import scipy.linalg as sla
 
 from bregman_l1._types import EPS, Index, Mask, Matrix, Vector
+from bregman_l1.budget import Budget
 from bregman_l1.errors import BackendError, InvalidProblemError
 from bregman_l1.frozen import FrozenArrays
 from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron import exact
 from bregman_l1.polyhedron.face import optimal_face
 from bregman_l1.polyhedron.feasible_set import SEPARATION, equilibrated, maximal_support, require_feasible
-from bregman_l1.polyhedron.linear_program import LinearProgram, solve_linear_program, solve_verified_later
+from bregman_l1.polyhedron.linear_program import (
+    LinearProgram,
+    LinearProgramSettings,
+    solve_linear_program,
+    solve_verified_later,
+)
 from bregman_l1.polyhedron.proximal import proximal_minimiser
 from bregman_l1.polyhedron.units import mean_units
 from bregman_l1.system import LinearSystem
@@ -79,7 +85,7 @@ class Minimisers(FrozenArrays):
     assumed_ties: int
 
 
-def minimisers(system: LinearSystem, cost: Vector | None = None) -> Minimisers:
+def minimisers(system: LinearSystem, cost: Vector | None = None, budget: Budget | None = None) -> Minimisers:
     """Find all x that minimise c'x (sum x by default) over the feasible set, once for each system and cost.
 
     Raises
@@ -91,19 +97,22 @@ def minimisers(system: LinearSystem, cost: Vector | None = None) -> Minimisers:
     """
     weights = np.ones(system.shape[1]) if cost is None else cost
     key = ("minimisers", weights.tobytes())
-    return system.remember(key, lambda: all_minimisers(system, weights, *optimum(system, weights)))
+    return system.remember(key, lambda: all_minimisers(system, weights, *optimum(system, weights, budget), budget))
 
 
-def all_minimisers(system: LinearSystem, cost: Vector, x: Vector, dual: Vector) -> Minimisers:
+def all_minimisers(
+    system: LinearSystem, cost: Vector, x: Vector, dual: Vector, budget: Budget | None = None
+) -> Minimisers:
     """Find all minimisers from one of them and a dual vector."""
-    face = optimal_face(system, cost, x, dual)
+    face = optimal_face(system, cost, x, dual, budget=budget)
     if not np.isin(np.flatnonzero(x), face.columns).all():
-        x = _spread(optimum(system.restrict(face.columns), cost[face.columns])[0], face.columns, cost.size)
+        found, _ = optimum(system.restrict(face.columns), cost[face.columns], budget)
+        x = _spread(found, face.columns, cost.size)
     support = np.flatnonzero(x)
     if exact.is_independent(system.columns(face.columns)):
         return Minimisers(x=x, inner=x, dual=face.dual, support=support, unique=True, assumed_ties=0)
     inside = system.restrict(face.columns)
-    largest = maximal_support(inside)
+    largest = maximal_support(inside, budget)
     union = face.columns[largest.mask]
     if np.array_equal(union, support) and exact.is_independent(system.columns(support)):
         return Minimisers(x=x, inner=x, dual=face.dual, support=support, unique=True, assumed_ties=0)
@@ -111,25 +120,27 @@ def all_minimisers(system: LinearSystem, cost: Vector, x: Vector, dual: Vector) 
     return Minimisers(x=x, inner=inner, dual=face.dual, support=union, unique=False, assumed_ties=face.assumed)
 
 
-def optimum(system: LinearSystem, cost: Vector) -> tuple[Vector, Vector]:
+def optimum(system: LinearSystem, cost: Vector, budget: Budget | None = None) -> tuple[Vector, Vector]:
     """Find a minimiser of c'x and a dual vector, both to rounding.
 
     Raises
     ------
     InfeasibleError, InvalidProblemError
         As `minimisers` does.
+    BackendError
+        If none was found, in the seconds of the budget.
     """
-    found = proximal_minimiser(system, cost)
+    found = proximal_minimiser(system, cost, budget)
     if found is not None:
         return found.x, found.dual
-    answer = solve_verified_later(l1_program(system, cost))
+    answer = solve_verified_later(l1_program(system, cost), budget)
     if answer.outcome is Outcome.INFEASIBLE:
-        require_feasible(system)
+        require_feasible(system, budget)
     if answer.outcome is Outcome.UNBOUNDED:
         raise InvalidProblemError("the cost is unbounded below on {x >= 0 : A x = y}: there is no minimiser")
     if answer.outcome is not Outcome.OPTIMAL or answer.x is None or answer.dual is None:
         raise BackendError("the linear program for the l1 minimiser was not solved", answer.raw_status)
-    x = completed_vertex(system, cost, unscaled(system, answer.x))
+    x = completed_vertex(system, cost, unscaled(system, answer.x), budget)
     return x, supporting_dual(system, cost, x, unscaled_dual(system, answer.dual, cost))
 
 
@@ -158,7 +169,7 @@ def refined_vertex(system: LinearSystem, x: Vector) -> Vector:
     return vertex
 
 
-def completed_vertex(system: LinearSystem, cost: Vector, x: Vector) -> Vector:
+def completed_vertex(system: LinearSystem, cost: Vector, x: Vector, budget: Budget | None = None) -> Vector:
     """Find the entries of a minimiser that the tolerance of its linear program hides, and refine them all.
 
     What the vertex v near x leaves of y is the target of a second program, scaled up: minimise c'w over
@@ -174,7 +185,8 @@ def completed_vertex(system: LinearSystem, cost: Vector, x: Vector) -> Vector:
     noise = _ROUNDINGS * EPS * (np.abs(A) @ vertex[support] + np.abs(system.y))
     if (np.abs(missing) <= noise).all():
         return vertex
-    small = _small_entries(system, cost, support, np.where(np.abs(missing) > noise, missing, 0.0))
+    target = np.where(np.abs(missing) > noise, missing, 0.0)
+    small = _small_entries(system, cost, support, target, budget)
     completed = _solved_on_support(system, vertex + small > 0)
     if completed is not None and system.residual(completed) <= system.residual(np.maximum(x, 0.0)):
         return completed
@@ -243,20 +255,20 @@ def _solved_on_support(system: LinearSystem, support: Mask) -> Vector | None:
     return x if (values > 0).all() else None
 
 
-def _small_entries(system: LinearSystem, cost: Vector, support: Mask, target: Vector) -> Vector:
+def _small_entries(system: LinearSystem, cost: Vector, support: Mask, target: Vector, budget: Budget | None) -> Vector:
     """Return w, nonnegative off the support, of least cost'w with A w = target; zero where there is none."""
     scaled, _, rows, columns = equilibrated(system)
     size = float(np.abs(target / rows).max())
-    answer = solve_linear_program(
-        LinearProgram(
-            cost=cost / columns / _price(cost, columns),
-            rows=scaled,
-            row_lower=target / rows / size,
-            row_upper=target / rows / size,
-            lower=np.where(support, -np.inf, 0.0),
-        )
+    program = LinearProgram(
+        cost=cost / columns / _price(cost, columns),
+        rows=scaled,
+        row_lower=target / rows / size,
+        row_upper=target / rows / size,
+        lower=np.where(support, -np.inf, 0.0),
     )
-    if answer.x is None:
+    seconds = None if budget is None else budget.seconds_left
+    answer = solve_linear_program(program, LinearProgramSettings(time_limit=seconds))
+    if answer.x is None or answer.outcome is Outcome.TIME_LIMIT:
         return np.zeros_like(cost)
     large = np.abs(answer.x) > SUPPORT_THRESHOLD * np.abs(answer.x).max()
     return np.where(large, answer.x, 0.0) * size / columns
