@@ -93,6 +93,6 @@ def _next(parts: _Parts, system: LinearSystem, log_alpha: float) -> Claim | None
     except SingularBasisError:
         return None
     log_x, dual = np.full(system.shape[1], -np.inf), np.zeros(system.shape[0])
-    log_x[parts.columns], dual[parts.rows] = walk.point.log_x, walk.dual
+    log_x[parts.columns], dual[parts.rows] = walk.log_x, walk.dual
     claim = Claim(log_x=log_x, dual=dual, error=walk.error, iterations=parts.budget.used - before)
     return replace(claim, raw_status=claim.outcome.value, proof=parts.proof)

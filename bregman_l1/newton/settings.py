@@ -193,8 +193,11 @@ SHORTEST_STEP: Final = 1e-12
 JUMP_FROM: Final = 30_000
 """Smaller matrices walk as fast as they jump."""
 
-JUMP_KEEPS: Final = 14.0
-"""Columns that many e-folds below the heaviest where the jump begins take no part in it."""
+JUMP_KEEPS: Final = (14.0, 30.0)
+"""Columns that many e-folds below the heaviest where the jump begins take no part in it; more do in a second try."""
+
+JUMP_WIDENS: Final = 6.0
+"""Jumps that are not long keep more columns: this times the share of the way that is behind."""
 
 COLD: Final = 40.0
 """Columns that many e-folds below the lightest of as many as there are rows change nothing."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bregman_l1._types import EPS, Index, Vector
+from bregman_l1._types import EPS, Index, Vector, Wide
 from bregman_l1.caching import cached_property
 from bregman_l1.newton.equations import Equations
 from bregman_l1.newton.facial_reduction import Face, shown_by
@@ -82,6 +82,10 @@ class Walk:
     ----------
     face : Face or None
         Coordinates that vanish, once a tableau shows some: the walk ends there.
+    log_x, dual : ndarray of shape (d,) and (N,)
+        Where it last converged, of use once it has.
+    error : float
+        Of that log x.
     """
 
     def __init__(
@@ -91,14 +95,8 @@ class Walk:
         self.face: Face | None = None
         self.error = np.inf
         self._length = np.inf
+        self.log_x, self.dual = log_x, np.zeros(system.shape[0])
         self.point = self._on(self._tabulated(choose_basis(system, log_x), log_x), log_x, tau)
-
-    @property
-    def dual(self) -> Vector:
-        """The lam with log x = b + A'lam."""
-        at = self.point
-        prior = self._base[at.tableau.J] + at.tau * self._direction[at.tableau.J]
-        return at.tableau.dual(at.om - prior)
 
     def advance(self, target: float) -> Outcome:
         """Move the solution to tau = target and converge there; OPTIMAL if it does."""
@@ -148,23 +146,34 @@ class Walk:
         return None
 
     def _converge(self) -> Outcome:
-        """The last steps, until rounding shows."""
+        """The last steps, on the multiplier in extended precision, until rounding shows."""
         settled = self._correct(self.point, CONVERGED)
         if settled is None:
             return self._given_up
-        point, before = self._exchanged(settled[0]), np.inf
+        self.point = point = self._exchanged(settled[0])
+        tableau, columns = point.tableau, np.concatenate([point.tableau.J, point.tableau.R])
+        prior = (self._base + point.tau * self._direction)[columns]
+        wide = self._system.columns(columns).T.astype(np.longdouble)
+        n_basic, before = point.om.size, np.inf
+        lam: Wide = tableau.dual(point.om - prior[:n_basic]).astype(np.longdouble)
+        log_x = prior + wide @ lam
         for _ in range(MOST_LAST_STEPS):
             self._budget.count()
-            equations = Equations(point.tableau, point.om, point.log_rest)
+            equations = Equations(tableau, log_x[:n_basic], log_x[n_basic:])
             if equations.singular:
                 return Outcome.INACCURATE
             step = equations.newton()
             size = point.change(step)
             if not size < before / 2:
                 break
-            point, before = point.moved(step), size
-        self.point = point
-        self.error = before + EPS * float(np.abs(point.log_x).max(initial=1.0))
+            before, lam = size, lam + tableau.inverse.T @ step
+            log_x = prior + wide @ lam
+            if size <= EPS * float(np.abs(log_x).max()):
+                break
+        self.dual, self.log_x = np.asarray(lam, dtype=np.float64), np.empty(columns.size)
+        self.log_x[columns] = log_x
+        self.point = replace(point, om=self.log_x[tableau.J])
+        self.error = before + EPS * float(np.abs(self.log_x).max(initial=1.0))
         return Outcome.OPTIMAL
 
     def _exchanged(self, point: Point) -> Point:
