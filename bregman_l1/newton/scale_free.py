@@ -15,7 +15,15 @@ from bregman_l1._types import Vector
 from bregman_l1.errors import BackendError, InfeasibleError
 from bregman_l1.newton.barrier import jump
 from bregman_l1.newton.facial_reduction import Face, by_linear_program, narrowed
-from bregman_l1.newton.settings import COLD, JUMP_FROM, JUMP_KEEPS, JUMP_WIDENS, LEAVE_AT, LOWEST_OF_CENTRE
+from bregman_l1.newton.settings import (
+    COLD,
+    JUMP_FROM,
+    JUMP_KEEPS,
+    JUMP_WIDENS,
+    LARGEST_TABLEAU,
+    LEAVE_AT,
+    LOWEST_OF_CENTRE,
+)
 from bregman_l1.newton.setup import independent_rows
 from bregman_l1.newton.tableau import SingularBasisError, Tableau, choose_basis, warm_columns
 from bregman_l1.newton.walk import Walk
@@ -102,7 +110,9 @@ def _on_face(system: LinearSystem, log_prior: Vector, start: Start, arrival: Arr
 def _from_start(system: LinearSystem, log_prior: Vector, start: Start, budget: Budget) -> Arrival:
     """A jump to the end where the scales have begun to part; the walk where that fails, or is not worth its while."""
     n_rows, n_columns = system.shape
-    if start.tau > 0.0 and not system.is_sparse and n_rows * n_columns >= JUMP_FROM:
+    if n_rows * n_columns > LARGEST_TABLEAU:
+        return _nowhere(system, start, Outcome.INACCURATE)
+    if start.tau > 0.0 and n_rows * n_columns >= JUMP_FROM:
         for keeps in JUMP_KEEPS:
             arrival = _jumped(system, log_prior, start, keeps, budget)
             if arrival is not None or budget.spent_out:

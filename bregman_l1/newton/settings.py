@@ -55,6 +55,9 @@ BLOCK_BYTES: Final = 2**20
 DOMINANT: Final = 100.0
 """Entries of x above this multiple of the mean of the rest enter the preconditioner by a low-rank correction."""
 
+MOST_SORTED: Final = 100_000
+"""Longer vectors are compared with their mean instead of being sorted."""
+
 DROPPED: Final = 0.05
 """The share of the mass of x (dominant entries aside) that the preconditioner leaves out: a third of the columns hold
 the rest, and two iterations make up for it."""
@@ -192,6 +195,9 @@ SHORTEST_STEP: Final = 1e-12
 
 JUMP_FROM: Final = 30_000
 """Smaller matrices walk as fast as they jump."""
+
+LARGEST_TABLEAU: Final = 50_000_000
+"""Entries of a tableau that still fits the memory of a small machine."""
 
 JUMP_KEEPS: Final = (14.0, 30.0)
 """Columns that many e-folds below the heaviest where the jump begins take no part in it; more do in a second try."""

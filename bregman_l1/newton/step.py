@@ -20,7 +20,15 @@ from bregman_l1.errors import InfeasibleError
 from bregman_l1.newton.dual_newton import rounding_noise
 from bregman_l1.newton.equations import Equations
 from bregman_l1.newton.normal_equations import normal_equations
-from bregman_l1.newton.settings import FITS, MOST_REFINEMENTS, NEGLIGIBLE, PLAIN_RANGE, REFINED, ROUNDINGS
+from bregman_l1.newton.settings import (
+    FITS,
+    LARGEST_TABLEAU,
+    MOST_REFINEMENTS,
+    NEGLIGIBLE,
+    PLAIN_RANGE,
+    REFINED,
+    ROUNDINGS,
+)
 from bregman_l1.newton.setup import independent_rows
 from bregman_l1.newton.tableau import SingularBasisError, Tableau, choose_basis, warm_columns
 from bregman_l1.newton.threads import threads_for
@@ -103,7 +111,7 @@ def _plain_step(
     """The step by the normal equations of independent rows, held against the others."""
     if rows.size == system.shape[0]:
         return _refined(system, log_prior, log_x, dual)
-    step = _refined(system.of_rows(rows), log_prior, log_x, None)
+    step = _refined(system.of_rows(rows), log_prior, log_x, None if dual is None else dual[rows])
     return None if step is None else _held_against_dropped_rows(system, rows, log_x, step)
 
 
@@ -129,6 +137,8 @@ def _basis_step(system: LinearSystem, rows: Index, log_prior: Vector, log_x: Vec
     try:
         J = choose_basis(part, log_x)
         R = np.setdiff1d(warm_columns(part, log_x), J)
+        if J.size * R.size > LARGEST_TABLEAU:
+            return Step(change=np.full(log_x.size, np.inf), remarks=("the tableau of a basis would be too large",))
         tableau = Tableau.of(part, J, R, log_x).exchanged(part, log_x)
     except SingularBasisError:
         return Step(change=np.full(log_x.size, np.inf))
