@@ -179,6 +179,9 @@ MOST_LAST_STEPS: Final = 8
 LONGEST_CORRECTION: Final = 100.0
 """The largest change of log x in one correction: unbalanced rows may jump far."""
 
+SHARE_OF_CORRECTION: Final = 0.3
+"""And by so much of the largest |log x| more: long columns send x to exp(-1e11)."""
+
 LONGEST_PREDICTION: Final = 300.0
 """The largest change of log x along one tangent, while that is a small part of the way."""
 

@@ -21,6 +21,7 @@ from bregman_l1.newton.dual_newton import rounding_noise
 from bregman_l1.newton.equations import Equations
 from bregman_l1.newton.normal_equations import normal_equations
 from bregman_l1.newton.settings import (
+    COLD,
     FITS,
     LARGEST_TABLEAU,
     MOST_REFINEMENTS,
@@ -30,7 +31,7 @@ from bregman_l1.newton.settings import (
     ROUNDINGS,
 )
 from bregman_l1.newton.setup import independent_rows
-from bregman_l1.newton.tableau import SingularBasisError, Tableau, choose_basis, warm_columns
+from bregman_l1.newton.tableau import SingularBasisError, Tableau, choose_basis
 from bregman_l1.newton.threads import threads_for
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def _basis_step(system: LinearSystem, rows: Index, log_prior: Vector, log_x: Vec
     part = system if rows.size == system.shape[0] else system.of_rows(rows)
     try:
         J = choose_basis(part, log_x)
-        R = np.setdiff1d(warm_columns(part, log_x), J)
+        R = np.setdiff1d(_warm_columns(part, J, log_x), J)
         if J.size * R.size > LARGEST_TABLEAU:
             return Step(change=np.full(log_x.size, np.inf), remarks=("the tableau of a basis would be too large",))
         tableau = Tableau.of(part, J, R, log_x).exchanged(part, log_x)
@@ -155,6 +156,12 @@ def _basis_step(system: LinearSystem, rows: Index, log_prior: Vector, log_x: Vec
         noise = np.maximum(noise, np.abs(part.rmatvec(tableau.inverse.T @ draw)))
     remarks = () if not tableau.snapped else (f"{tableau.snapped} entries of u are zero within the rounding of y",)
     return _held_against_dropped_rows(system, rows, log_x, Step(change=change, noise=noise, remarks=remarks))
+
+
+def _warm_columns(system: LinearSystem, J: Index, log_x: Vector) -> Index:
+    """The columns that are not negligible beside the lightest of the basis."""
+    weight = log_x + np.log(system.column_sizes)
+    return np.flatnonzero(weight > weight[J].min() - COLD)
 
 
 def _dual_point(

@@ -24,6 +24,7 @@ from bregman_l1.newton.settings import (
     LONGEST_PREDICTION,
     MOST_CORRECTIONS,
     MOST_LAST_STEPS,
+    SHARE_OF_CORRECTION,
     SHORTEST_STEP,
     SHRINK,
 )
@@ -140,7 +141,8 @@ class Walk:
             size = point.change(step)
             if not np.isfinite(size):
                 return None
-            point = point.moved(step * min(1.0, LONGEST_CORRECTION / max(size, 1e-300)))
+            longest = LONGEST_CORRECTION + SHARE_OF_CORRECTION * float(np.abs(point.log_x).max())
+            point = point.moved(step * min(1.0, longest / max(size, 1e-300)))
             if size < until:
                 return point, equations
         return None
