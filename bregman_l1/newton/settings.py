@@ -76,6 +76,9 @@ WELL_CONDITIONED: Final = 0.05
 SUSPECT: Final = 1e-12
 """A pivot of the double-precision scaled Gram matrix below this makes its row a suspect of dependence."""
 
+SPREAD: Final = 1e-12
+"""Contradictions between dependent entries of y up to this share of their terms may be many roundings together."""
+
 ENOUGH_COLUMNS: Final = 2
 """So many columns a row, spread over A, show that its rows are independent, where they are."""
 
