@@ -104,8 +104,11 @@ def _step(system: LinearSystem, log_prior: Vector, log_x: Vector, dual: Vector |
     part, rows = independent_part(system)
     lam = None if dual is None else dual[rows]
     step = _refined(part, log_prior, log_x, lam) if np.abs(log_x).max() <= PLAIN_RANGE else None
-    if step is None:
-        step = _basis_step(part, log_prior, log_x, lam)
+    if step is None or np.abs(step.change).max() > NEGLIGIBLE:
+        # For another y within the margin the candidate may be right where it is not for y itself.
+        on_basis = _basis_step(part, log_prior, log_x, lam)
+        if step is None or np.abs(on_basis.change).max() < np.abs(step.change).max():
+            step = on_basis
     return _held_against_dropped_rows(system, rows, log_x, step)
 
 
