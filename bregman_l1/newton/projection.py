@@ -17,6 +17,7 @@ from bregman_l1.newton.settings import AT_REST, CLOSE, FURTHER, LEAVE_AT, NEAR, 
 from bregman_l1.newton.setup import farkas_of_row, independent_part
 from bregman_l1.newton.threads import threads_for
 from bregman_l1.outcome import Outcome
+from bregman_l1.polyhedron.feasible_set import separates
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
@@ -98,13 +99,15 @@ def _in_double_precision(system: LinearSystem, log_prior: Vector, tol: float, bu
     On the way down x stays within double precision where the prior's depth lies in the row space of A, as with
     transport. For dense A the first stage alone is run: from there the jump is cheaper.
     """
-    even = np.full(log_prior.size, _log_size(system))
-    depth = float(np.abs(log_prior - even).max())
+    size = _log_size(system)
+    even = np.broadcast_to(np.float64(size), log_prior.shape)
+    depth = float(max(log_prior.max() - size, size - log_prior.min()))
     share = 1.0 if depth <= NEAR else LEAVE_AT / depth
     equations, start, dual = normal_equations(system), Start(even=even, tau=0.0, log_x=even), None
     while True:
         until = AT_REST if share == 1.0 else CLOSE
-        point = dual_newton(system, equations, even + share * (log_prior - even), budget, dual=dual, until=until)
+        prior = log_prior if share == 1.0 else size + share * (log_prior - size)
+        point = dual_newton(system, equations, prior, budget, dual=dual, until=until)
         if share == 1.0:
             solved = point.error <= tol / 10 and point.noise <= NOISE * tol
             return Descent(point=point, is_solved=solved, start=start)
@@ -166,4 +169,6 @@ def _held_against_dropped_rows(system: LinearSystem, rows: Index, claim: Claim) 
     if not missed.max(initial=0.0) > ROUNDINGS:
         return claim
     farkas = farkas_of_row(system, rows, int(dropped[missed.argmax()]))
+    if not separates(system, farkas):
+        return claim
     return replace(claim, outcome=Outcome.INFEASIBLE, raw_status="infeasible", proof=Farkas(farkas))
