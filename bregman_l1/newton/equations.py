@@ -54,6 +54,8 @@ class Equations:
             ratios = np.asarray(log_rest[self._hot] - om[:, None], dtype=np.float64)
             log_up, log_down, self.weights = _balanced_in_logarithms(tableau, self._hot, ratios, log_u)
         self.residual, self._log_up = log_down - log_up, log_up
+        off_u = np.where(tableau.u == 0.0, 0.0, np.exp(np.asarray(np.log(tableau.u_error) - om, dtype=np.float64)))
+        self._terms_off = EPS * np.exp(self._log_up) + off_u
         matrix = self.weights @ T.T
         matrix.flat[:: om.size + 1] += np.exp(-self._log_up)
         self._factor, self._pivots, info = dgetrf(matrix)
@@ -72,7 +74,7 @@ class Equations:
         return self.solve(self.weights @ slope[self._hot])
 
     def noise(self, system: LinearSystem) -> Matrix:
-        """What the rounding of T, its signs taken at random, does to d om: two draws, shape (2, k).
+        """What the rounding of T and u, its signs taken at random, does to d om: two draws, shape (2, k).
 
         dT = A_J^{-1} E with |E| <= 2 eps (|A_R| + |A_J||T|). Entries of T that are zero are so exactly, and have no
         share in it; without any, E meets x before A_J^{-1} does.
@@ -86,7 +88,14 @@ class Equations:
             rows = draws * (np.abs(tableau.inverse) @ terms * x).sum(axis=1)
         else:
             rows = np.array([(tableau.inverse @ (terms * draw[:, None]) * x).sum(axis=1) for draw in draws])
+        # Each term of a row is off by its own rounding too.
+        rows += self._terms_off * draws
         return np.array([self.solve(row) for row in rows])
+
+    @property
+    def rounding(self) -> float:
+        """The largest share of x_i that the rounding of its row's terms makes up."""
+        return float(self._terms_off.max(initial=0.0))
 
 
 def _balanced(W: Matrix, u: Vector) -> tuple[Vector, Vector, Matrix]:

@@ -13,11 +13,10 @@ from bregman_l1.claim import Claim, Farkas
 from bregman_l1.newton.dual_newton import DualPoint, dual_newton
 from bregman_l1.newton.normal_equations import normal_equations
 from bregman_l1.newton.scale_free import Arrival, Start, scale_free, settled
-from bregman_l1.newton.settings import AT_REST, CLOSE, FURTHER, LEAVE_AT, NEAR, NOISE, ROUNDINGS
-from bregman_l1.newton.setup import farkas_of_row, independent_part
+from bregman_l1.newton.settings import AT_REST, CLOSE, FURTHER, LEAVE_AT, NEAR, NOISE
+from bregman_l1.newton.setup import contradiction, independent_part
 from bregman_l1.newton.threads import threads_for
 from bregman_l1.outcome import Outcome
-from bregman_l1.polyhedron.feasible_set import separates
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
@@ -164,11 +163,7 @@ def _held_against_dropped_rows(system: LinearSystem, rows: Index, claim: Claim) 
     """The claim, or the contradiction between the rows kept and one that depends on them."""
     if claim.outcome is not Outcome.OPTIMAL or rows.size == system.shape[0]:
         return claim
-    dropped = np.setdiff1d(np.arange(system.shape[0]), rows)
-    missed = system.backward_errors(claim.point)[dropped]
-    if not missed.max(initial=0.0) > ROUNDINGS:
-        return claim
-    farkas = farkas_of_row(system, rows, int(dropped[missed.argmax()]))
-    if not separates(system, farkas):
+    farkas = contradiction(system, rows, claim.point)
+    if farkas is None:
         return claim
     return replace(claim, outcome=Outcome.INFEASIBLE, raw_status="infeasible", proof=Farkas(farkas))

@@ -65,12 +65,27 @@ def independent_part(system: LinearSystem) -> tuple[LinearSystem, Index]:
     return system.of_rows(rows, y), rows
 
 
-def farkas_of_row(system: LinearSystem, kept: Index, row: int) -> Vector:
-    """Return z with A'z = 0 up to rounding and y'z > 0, for a dropped row that contradicts the rows kept."""
+def contradiction(system: LinearSystem, kept: Index, x: Vector, unit: float = 1.0) -> Vector | None:
+    """Return z with A'z = 0 up to rounding and y'z > 0, from a dropped row whose y_i contradicts the rows kept.
+
+    None where some y within the margin of all rows, ROUNDINGS of their terms |A|x + |y| unit, does not.
+    """
+    missed = system.backward_errors(x, unit)
+    missed[kept] = 0.0
+    rows = np.flatnonzero(missed > ROUNDINGS)
+    if not rows.size:
+        return None
+    weights = _combinations(system.matrix[kept], system.matrix[rows])
+    excess = system.y[rows] - weights @ system.y[kept]
+    size = system.abs_matvec(x) / unit + np.abs(system.y)
+    terms = size[rows] + abs(weights) @ size[kept]
+    worst = int(np.argmax(np.abs(excess) / terms))
+    if not abs(excess[worst]) > ROUNDINGS * terms[worst]:
+        return None
     z = np.zeros(system.shape[0])
-    z[kept] = -_combinations(system.matrix[kept], system.matrix[[row]]).toarray()[0]
-    z[row] = 1.0
-    return z if z @ system.y > 0 else -z
+    z[kept] = -weights.toarray()[worst]
+    z[rows[worst]] = 1.0
+    return np.asarray(np.copysign(1.0, excess[worst]) * z)
 
 
 def _is_well_conditioned(gram: Matrix) -> bool:

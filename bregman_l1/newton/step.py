@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bregman_l1._types import EPS, Index, Vector, Wide
+from bregman_l1._types import EPS, Index, Mask, Vector, Wide
 from bregman_l1.errors import InfeasibleError
 from bregman_l1.newton import exact
 from bregman_l1.newton.dual_newton import rounding_noise
@@ -31,9 +31,8 @@ from bregman_l1.newton.settings import (
     NEGLIGIBLE,
     PLAIN_RANGE,
     REFINED,
-    ROUNDINGS,
 )
-from bregman_l1.newton.setup import independent_part
+from bregman_l1.newton.setup import contradiction, independent_part
 from bregman_l1.newton.tableau import SingularBasisError, Tableau, choose_basis
 from bregman_l1.newton.threads import threads_for
 
@@ -118,8 +117,8 @@ def _held_against_dropped_rows(system: LinearSystem, rows: Index, log_x: Vector,
         return step
     remark = f"{system.shape[0] - rows.size} rows are combinations of the others to the rounding of their terms"
     unit = float(log_x.max())
-    missed = system.backward_errors(np.exp(log_x - unit) * (1.0 + step.change), np.exp(-unit))
-    if np.abs(step.change).max() > REFINED or missed.max() <= ROUNDINGS:
+    x = np.exp(log_x - unit) * (1.0 + step.change)
+    if np.abs(step.change).max() > REFINED or contradiction(system, rows, x, np.exp(-unit)) is None:
         return replace(step, remarks=(*step.remarks, remark))
     return replace(step, change=np.full(log_x.size, np.inf), remarks=(*step.remarks, f"{remark}; y is not"))
 
@@ -138,10 +137,19 @@ def _basis_step(part: LinearSystem, log_prior: Vector, log_x: Vector, dual: Vect
     except SingularBasisError:
         return Step(change=np.full(log_x.size, np.inf))
     step = _rounded_step(part, tableau, log_prior, log_x, dual)
-    if not (np.abs(step.change) + step.noise <= NEGLIGIBLE * np.maximum(1.0, np.abs(log_x) / LONG)).all():
-        step = _exact_step(part, tableau, log_prior, log_x) or step
     remarks = () if not tableau.snapped else (f"{tableau.snapped} entries of u are zero within the rounding of y",)
+    if not _is_negligible(step, log_x) and log_x.size * J.size <= EXACT_ELIMINATION:
+        step = _exact_step(part, tableau, tableau.u == 0.0, log_prior, log_x) or step
+        if tableau.snapped and not _is_negligible(step, log_x):
+            as_given = _exact_step(part, tableau, np.zeros(J.size, dtype=bool), log_prior, log_x)
+            if as_given is not None and _is_negligible(as_given, log_x):
+                step, remarks = as_given, ()
     return replace(step, remarks=remarks)
+
+
+def _is_negligible(step: Step, log_x: Vector) -> bool:
+    size = np.abs(step.change) + step.noise
+    return bool((size <= NEGLIGIBLE * np.maximum(1.0, np.abs(log_x) / LONG)).all())
 
 
 def _rounded_step(
@@ -162,15 +170,13 @@ def _rounded_step(
     return Step(change=change, noise=noise)
 
 
-def _exact_step(system: LinearSystem, tableau: Tableau, log_prior: Vector, log_x: Vector) -> Step | None:
-    """The step in ball arithmetic, if the system is small."""
-    if log_x.size * system.shape[0] > EXACT_ELIMINATION:
-        return None
+def _exact_step(
+    system: LinearSystem, tableau: Tableau, vanishing: Mask, log_prior: Vector, log_x: Vector
+) -> Step | None:
+    """The step in ball arithmetic, where some entries of u count as zero."""
     J = tableau.J
     R = np.setdiff1d(np.arange(log_x.size), J)
-    exactly = exact.Projection(
-        tableau.matrix, system.columns(R), system.y, tableau.u == 0.0, log_prior[J], log_prior[R]
-    )
+    exactly = exact.Projection(tableau.matrix, system.columns(R), system.y, vanishing, log_prior[J], log_prior[R])
     found = exactly.newton(log_x[J], log_x[R])
     if found is None:
         return None

@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
 
 
+WIDE_EPS = float(np.finfo(np.longdouble).eps)
+
+
 class SingularBasisError(ArithmeticError):
     """The columns offered do not span the rows: those of ``system`` are dependent on the coordinates left."""
 
@@ -55,7 +58,8 @@ class Tableau:
     T : ndarray of shape (k, m)
     row_error, column_error : ndarray of shape (k,) and (m,)
         |dT_ij| <= row_error_i column_error_j.
-    u : ndarray of shape (k,)
+    u, u_error : ndarray of shape (k,)
+        The target, and a bound of its rounding.
     inverse : ndarray of shape (k, k)
         Of A_J, up to rounding.
     matrix : ndarray of shape (k, k)
@@ -72,6 +76,7 @@ class Tableau:
     row_error: Vector
     column_error: Vector
     u: Vector
+    u_error: Vector
     inverse: Matrix
     matrix: Matrix
     snapped: int = 0
@@ -107,6 +112,7 @@ class Tableau:
             row_error=row_error,
             column_error=4 * EPS * terms,
             u=u,
+            u_error=EPS * np.abs(u) + WIDE_EPS * np.abs(inverse) @ (np.abs(matrix) @ np.abs(u) + np.abs(system.y)),
             inverse=inverse,
             matrix=matrix,
         )
@@ -131,6 +137,7 @@ class Tableau:
             row_error=row_error,
             column_error=EPS * (np.abs(T) / row_error[:, None]).max(axis=0),
             u=values[:, R.size],
+            u_error=EPS * np.abs(values[:, R.size]),
             inverse=values[:, R.size + 1 :],
             matrix=matrix,
             is_exact=True,

@@ -66,10 +66,15 @@ class Point:
 
     @property
     def rounding(self) -> float:
-        """What the rounding of T and of om does to log x_R, a unit of it being a thousandth of itself where long."""
-        lost = np.abs(self.tableau.T).T @ np.abs(self.om) * EPS
-        lost += self.tableau.column_error * float(self.tableau.row_error @ np.abs(self.om))
-        return float((lost / np.maximum(1.0, np.abs(self.log_rest) / LONG)).max(initial=0.0))
+        """What the rounding of T and of om does to log x, relative to its thousandth part where that is long."""
+        tableau = self.tableau
+        lost = np.abs(tableau.T).T @ np.abs(self.om) * EPS
+        lost += tableau.column_error * float(tableau.row_error @ np.abs(self.om))
+        with np.errstate(divide="ignore"):
+            in_rows = np.log(tableau.row_error) - self.om
+            in_columns = np.log(tableau.column_error) + self.log_rest
+        missed = np.exp(in_rows.max(initial=-np.inf) + in_columns.max(initial=-np.inf))
+        return float(max(missed, (lost / np.maximum(1.0, np.abs(self.log_rest) / LONG)).max(initial=0.0)))
 
     def change(self, d_om: Vector) -> float:
         """The largest change of log x that goes with a change of om."""
@@ -189,7 +194,7 @@ class Walk:
         self.log_x[columns] = log_x
         self.point = replace(point, om=self.log_x[tableau.J])
         self.error = before + EPS * float(np.abs(self.log_x).max(initial=1.0))
-        if self.point.rounding > NEGLIGIBLE or before > CONVERGED / 100:
+        if max(self.point.rounding, equations.rounding) > NEGLIGIBLE:
             self._refine()
         return Outcome.OPTIMAL
 

@@ -103,6 +103,10 @@ def separates(system: LinearSystem, z: Vector) -> bool:
     slack, size = system.extended_rmatvec(z), system.abs_rmatvec(np.abs(z))
     if not (np.isfinite(size).all() and (slack <= ROUNDINGS * size).all()):
         return False
+    if (slack > 0.0).any() and size.size * z.size <= _EXACT_ENTRIES:
+        tight = np.flatnonzero(slack >= -ROUNDINGS * size)
+        if orthogonal(system.columns(tight), z) is None:
+            return False
     value = float(system.y.astype(np.longdouble) @ z.astype(np.longdouble))
     spare = value - ROUNDINGS * float(np.abs(system.y) @ np.abs(z))
     gain = np.maximum(np.asarray(slack, dtype=np.float64) + ROUNDINGS * size, 0.0)
@@ -202,13 +206,13 @@ def exposes(system: LinearSystem, z: Vector, mask: Mask) -> bool:
     """
     if mask.all():
         return True
-    on_mask = system.columns(np.flatnonzero(mask))
+    on_mask, clear = system.columns(np.flatnonzero(mask)), _STRICT
     if 0 < on_mask.size <= _EXACT_ENTRIES:
         exactly = orthogonal(on_mask, z) if np.isfinite(z).all() else None
         if exactly is None:
             return False
-        z = exactly
+        z, clear = exactly, ROUNDINGS
     slack, size = system.rmatvec(z), system.abs_rmatvec(np.abs(z))
     on_face = (np.abs(slack) <= ROUNDING * size)[mask].all()
-    strict = (slack < -_STRICT * size)[~mask].all()
+    strict = (slack < -clear * size)[~mask].all()
     return bool(on_face and strict and abs(system.y @ z) <= ROUNDING * (np.abs(system.y) @ np.abs(z)))

@@ -147,7 +147,7 @@ class ProjectionResiduals:
         proof = self._claim.proof
         if isinstance(proof, ExposingVector) and self.deviation < 1.0 and exposes(self._system, proof.z, self.positive):
             return self.positive
-        is_large = self._log_x.size * self._terms.size > _LARGEST_PROGRAM
+        is_large = np.prod(self._system.shape) > _LARGEST_PROGRAM
         if self._is_cut_short or (self.positive.all() and is_large):
             return None
         try:
@@ -179,7 +179,7 @@ class ProjectionResiduals:
         """How much coarser than log alpha, or than 1000, each log x is: no solver can place it better."""
         on = self._log_x if self.positive.all() else self._log_x[self.positive]
         coarsest = max(1000.0, abs(self._problem.log_alpha))
-        if max(on.max(), -on.min()) <= coarsest:
+        if max(on.max(initial=0.0), -on.min(initial=0.0)) <= coarsest:
             return np.broadcast_to(np.float64(1.0), self._log_x.shape)
         return np.maximum(1.0, np.where(self.positive, np.abs(self._log_x), 0.0) / coarsest)
 
