@@ -17,8 +17,6 @@ from bregman_l1.frozen import FrozenArrays, frozen
 from bregman_l1.problems.projection import BregmanProjection
 from bregman_l1.progress import ProgressBar
 from bregman_l1.system import checked_system
-from bregman_l1.theory.deviation import deviation
-from bregman_l1.theory.limit import Limit, find_limit
 from bregman_l1.validation import checked_array, checked_cost, checked_tolerance
 
 if TYPE_CHECKING:
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
 
     from bregman_l1.solution import Solution
     from bregman_l1.system import LinearSystem
+    from bregman_l1.theory.limit import Limit
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -63,6 +62,8 @@ class ProjectionPath(FrozenArrays):
         x* is the limit of the projections: the l1 minimiser, or the one of largest entropy where there are
         several. -inf where x(alpha) does not depend on alpha.
         """
+        from bregman_l1.theory.deviation import deviation
+
         return frozen(np.array([deviation(self._limit, row).log_l1 for row in self.log_x]))
 
     @property
@@ -72,6 +73,8 @@ class ProjectionPath(FrozenArrays):
 
     @cached_property
     def _limit(self) -> Limit:
+        from bregman_l1.theory.limit import find_limit
+
         return find_limit(self.system, self.cost)
 
     def plot(self, ax: Axes | None = None) -> Axes:

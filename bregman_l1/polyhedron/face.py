@@ -66,10 +66,11 @@ def optimal_face(system: LinearSystem, cost: Vector, x: Vector, dual: Vector, bu
     budget : Budget, optional
         Its seconds limit what is decided in rationals.
     """
-    slack, error = reduced_costs(system, cost, dual, x != 0)
+    units = mean_units(system)
+    slack, error = _reduced_costs(system, cost, dual, x != 0, units)
     doubtful = (slack <= error) | (x != 0)
     while True:
-        shift = _largest_shift(system, doubtful, np.maximum(np.abs(slack), error))
+        shift = _largest_shift(system, doubtful, np.maximum(np.abs(slack), error), units)
         more = ~doubtful & (slack - error <= shift) if np.isfinite(shift).all() else np.zeros_like(doubtful)
         if not more.any():
             break
@@ -83,20 +84,22 @@ def optimal_face(system: LinearSystem, cost: Vector, x: Vector, dual: Vector, bu
     return Face(columns=np.flatnonzero(doubtful), dual=dual, assumed=assumed)
 
 
-def reduced_costs(system: LinearSystem, cost: Vector, dual: Vector, support: Mask) -> tuple[Vector, Vector]:
+def _reduced_costs(
+    system: LinearSystem, cost: Vector, dual: Vector, support: Mask, units: tuple[Vector, Vector]
+) -> tuple[Vector, Vector]:
     """The reduced costs c - A'mu of the mu nearest to a dual vector with A_S'mu = c_S exactly, with an error bound."""
     slack = cost - system.rmatvec(dual)
     rounding = (system.shape[0] + 2) * EPS * (np.abs(cost) + system.abs_rmatvec(np.abs(dual)))
-    shift = _largest_shift(system, support, np.abs(slack) + rounding)
+    shift = _largest_shift(system, support, np.abs(slack) + rounding, units)
     return slack, rounding + np.where(np.isfinite(shift), shift, np.abs(slack[support]).max(initial=0.0))
 
 
-def _largest_shift(system: LinearSystem, chosen: Mask, change: Vector) -> Vector:
+def _largest_shift(system: LinearSystem, chosen: Mask, change: Vector, units: tuple[Vector, Vector]) -> Vector:
     """By how much a_j'mu can change, for every j, where mu changes no more than it takes to change A_J'mu this much.
 
     Infinite where the columns J may be dependent.
     """
-    rows, columns = mean_units(system)
+    rows, columns = units
     A = system.columns(chosen) / rows[:, None] / columns[chosen]
     bound = exact.inverse_bound(A) * np.linalg.norm(change[chosen] / columns[chosen])
     # The entries of a column in its unit sum to at most sqrt(2) times the root of their number: a bound of its length.

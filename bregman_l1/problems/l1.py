@@ -150,7 +150,7 @@ class L1Minimization(Problem):
         checks = {
             "primal feasibility": Check(value=missed, tolerance=tol, meaning=INFEASIBILITY),
             "solvability": Check(
-                value=feasible_nearby(self._system, np.maximum(x, 0.0))[1],
+                value=0.0 if missed <= _ROUNDING else feasible_nearby(self._system, np.maximum(x, 0.0))[1],
                 tolerance=tol,
                 meaning="relative change of the entries of x that solves A x = y up to rounding",
             ),
