@@ -113,16 +113,16 @@ class L1Minimization(Problem):
         x = completed_vertex(self._system, self._cost, claim.x, budget)
         if claim.dual is not None and np.isfinite(claim.dual).all():
             duals = [claim.dual, supporting_dual(self._system, self._cost, x, claim.dual)]
-            dual = min(duals, key=lambda each: self._shortfall(x, each))
-            if self._shortfall(x, dual) <= tol:
-                return claim.improved(x=x, dual=dual)
-        best = self._best_dual(budget)
-        return claim.improved(x=x, dual=claim.dual if best is None else best)
+            nearest = min(duals, key=lambda each: self._shortfall(x, each))
+            if self._shortfall(x, nearest) <= tol:
+                return claim.improved(x=x, dual=nearest)
+        x, dual = self._optimum(budget) or (x, claim.dual)
+        return claim.improved(x=x, dual=dual)
 
-    def _best_dual(self, budget: Budget) -> Vector | None:
-        """An optimal dual vector, None where the time to find it is up."""
+    def _optimum(self, budget: Budget) -> tuple[Vector, Vector | None] | None:
+        """A minimiser and an optimal dual vector, None where the time to find them is up."""
         try:
-            return optimum(self._system, self._cost, budget)[1]
+            return optimum(self._system, self._cost, budget)
         except BackendError:
             if budget.spent_out is None:
                 raise
@@ -144,7 +144,7 @@ class L1Minimization(Problem):
             return Certificate(subject=self.title, checks={"finiteness": _NOT_FINITE})
         budget, missed, dual = Budget(seconds=claim.time_left), infeasibility(self._system, x), claim.dual
         if dual is None and missed <= tol:
-            dual = self._best_dual(budget)
+            _, dual = self._optimum(budget) or (x, None)
         if dual is None:
             dual = np.full(self._system.shape[0], np.nan)
         checks = {
