@@ -1,9 +1,10 @@
 """Speed and memory of the native backend, as ratios in one run, one BLAS thread for everybody.
 
-    python benchmarks/speed.py [--runs 5] [--only conic,cholesky,path,noise,sparse,growth,peers,memory]
+    python benchmarks/speed.py [--runs 5] [--only conic,noise,sparse,growth,peers,memory]
 
 Times are medians of --runs runs; every answer of ours is certified inside its time. The peers of the section
-"peers" are taken where they are installed: pip install entropy-pooling empirical-calibration.
+"peers" are taken where they are installed: pip install entropy-pooling empirical-calibration. The numerical core
+against its goals is `core.py`.
 """
 
 from __future__ import annotations
@@ -18,11 +19,10 @@ from statistics import median
 from time import perf_counter
 
 import numpy as np
-import scipy.linalg as sla
 import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
-from bregman_l1 import BregmanProjection, LinearSystem, projection_path, solve
+from bregman_l1 import BregmanProjection, LinearSystem, solve
 from bregman_l1.experiments.ensembles import draw
 
 FIGURES = Path(__file__).parent / "figures"
@@ -87,30 +87,6 @@ def conic(runs: int) -> None:
         theirs = seconds(lambda p=program, s=solver: p.solve(solver=s, warm_start=False), runs)
         rows.append([f"{solver} through CVXPY, re-solve", theirs, theirs / own])
     table(("solver", "seconds", "times newton"), rows)
-
-
-def cholesky(runs: int) -> None:
-    """One alpha at 1000 x 10000 against forming A A' and factorising it."""
-    print("## 1000 x 10000, s = 100, alpha = 1e-6\n")
-    system = gaussian(1000, 10000, 100)
-    yardstick = seconds(lambda: sla.cho_factor(system.matrix @ system.matrix.T), runs)
-    own = seconds(ours(system, float(np.log(1e-6))), runs)
-    table(
-        ("what", "seconds", "ratio"),
-        [["A A' and Cholesky", yardstick, 1.0], ["newton, certified", own, own / yardstick]],
-    )
-
-
-def path(runs: int) -> None:
-    """A path of 100 alphas against one CLARABEL solve of one of them."""
-    print("## 100 values of alpha from 1 to 1e-300, 100 x 400, s = 15\n")
-    system = gaussian(100, 400, 15)
-    values = np.linspace(0, -300 * np.log(10), 100)
-    own = seconds(lambda: projection_path(fresh(system), values), runs)
-    program = BregmanProjection(system, alpha=1e-6).dcp()
-    one = seconds(lambda: program.solve(solver="CLARABEL", warm_start=False), runs)
-    rows = [["one CLARABEL solve, alpha = 1e-6", one, 1.0], ["newton, 100 certified answers", own, own / one]]
-    table(("what", "seconds", "ratio"), rows)
 
 
 def noise(runs: int) -> None:
@@ -246,7 +222,7 @@ def peak(name: str, mode: str) -> None:
     print(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")))
 
 
-SECTIONS = {part.__name__: part for part in (conic, cholesky, path, noise, sparse, growth, peers, memory)}
+SECTIONS = {part.__name__: part for part in (conic, noise, sparse, growth, peers, memory)}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -12,18 +10,24 @@ from numpy.typing import ArrayLike
 
 from bregman_l1._backends.base import Backend
 from bregman_l1._backends.registry import choose_backend
+from bregman_l1._types import EPS
 from bregman_l1.certificate import Certificate
-from bregman_l1.claim import Claim
+from bregman_l1.claim import Claim, Farkas
+from bregman_l1.entry import entry_point, warn_caller
 from bregman_l1.errors import WHAT_TO_TRY, BackendError, InvalidProblemError, NotCertifiedWarning
 from bregman_l1.outcome import Outcome
-from bregman_l1.polyhedron.feasible_set import require_feasible
+from bregman_l1.polyhedron.feasible_set import infeasible, require_feasible, separates
 from bregman_l1.problems.base import Problem
 from bregman_l1.solution import Solution, Status
 from bregman_l1.validation import checked_tolerance, checked_vector
 
+# What exp and log round, relative to |log x|: x and log_x of one vector differ by no more.
+_ROUNDINGS = 4 * EPS
+_SMALLEST = float(np.finfo(np.float64).smallest_subnormal)
 _LIMITS = {Outcome.ITERATION_LIMIT: Status.ITERATION_LIMIT, Outcome.TIME_LIMIT: Status.TIME_LIMIT}
 
 
+@entry_point
 def solve(
     problem: Problem,
     backend: str = "auto",
@@ -97,6 +101,7 @@ def solve(
     return certified(problem, claim, chosen.name, chosen.tol)
 
 
+@entry_point
 def certify(
     problem: Problem,
     x: ArrayLike | None = None,
@@ -112,7 +117,7 @@ def certify(
     problem : Problem
         The problem it should solve.
     x, log_x : array_like of shape (d,)
-        The vector, or its logarithm where it underflows; both, if they agree.
+        The vector, or its logarithm where it underflows; both, if every entry of one is that of the other, rounded.
     dual : array_like of shape (N,), optional
         Multipliers of A x = y, lam = d(optimal value)/dy, to be certified with x; the best ones are computed
         if omitted.
@@ -149,29 +154,35 @@ def certify(
         dual=None if dual is None else checked_vector("dual", dual, n_rows),
     )
     _refuse_disagreement(claim)
-    return problem.certify(claim, checked_tolerance(tol))
+    return _certificate(problem, claim, checked_tolerance(tol))
+
+
+def _certificate(problem: Problem, claim: Claim, tol: float) -> Certificate:
+    """Certify a claim whose entries may be of any size: a residual that overflows is infinite or NaN, and fails."""
+    with np.errstate(all="ignore"):
+        return problem.certify(claim, tol)
 
 
 def _refuse_disagreement(claim: Claim) -> None:
     """Raise if x and log_x are both given and are not the same vector."""
-    if claim.x is None or claim.log_x is None:
+    x, log_x = claim.x, claim.log_x
+    if x is None or log_x is None:
         return
-    with np.errstate(over="ignore", under="ignore"):
-        same = np.isclose(claim.x, np.exp(claim.log_x), rtol=1e-8, atol=0.0) | (claim.x < np.finfo(float).tiny)
+    with np.errstate(all="ignore"):
+        expected = np.exp(log_x)
+        close = np.abs(np.log(x) - log_x) <= _ROUNDINGS * np.maximum(1.0, np.abs(log_x))
+        underflows = (x >= 0) & (np.abs(x - expected) <= 2 * _SMALLEST)
+    same = (x == expected) | ((close | underflows) & np.isfinite(log_x))
     if not same.all():
-        raise InvalidProblemError(f"x and log_x disagree at entry {int(np.flatnonzero(~same)[0])}")
+        j = int(np.flatnonzero(~same)[0])
+        other = f"exp(log_x[{j}]) = {expected[j]:.17g}" if x[j] >= 0 else "which has no logarithm: give x alone"
+        raise InvalidProblemError(f"x and log_x disagree at entry {j}: x[{j}] = {x[j]:.17g}, {other}")
 
 
 def _feasible_claim(problem: Problem, backend: Backend) -> Claim:
     """Ask the backend; where it sees no feasible point, believe only a Farkas vector."""
     claim = backend.claim(problem)
-    if claim.outcome in (Outcome.INFEASIBLE, Outcome.UNBOUNDED):
-        require_feasible(problem.system)
-        problem.refuse(claim.outcome)
-        raise BackendError(
-            f"{backend.name} said {claim.raw_status!r}, but no Farkas vector confirms it; {WHAT_TO_TRY}",
-            claim.raw_status,
-        )
+    refuse_infeasible(problem, claim, backend.name)
     if claim.x is None and claim.log_x is None:
         if claim.outcome not in _LIMITS:
             raise BackendError(
@@ -179,6 +190,19 @@ def _feasible_claim(problem: Problem, backend: Backend) -> Claim:
             )
         return replace(claim, x=np.full(problem.system.shape[1], np.nan))
     return claim
+
+
+def refuse_infeasible(problem: Problem, claim: Claim, backend: str) -> None:
+    """Raise `InfeasibleError` where a Farkas vector proves the claim that nothing is feasible, `BackendError` else."""
+    if claim.outcome not in (Outcome.INFEASIBLE, Outcome.UNBOUNDED):
+        return
+    if isinstance(claim.proof, Farkas) and separates(problem.system, claim.proof.z):
+        raise infeasible(claim.proof.z)
+    require_feasible(problem.system)
+    problem.refuse(claim.outcome)
+    raise BackendError(
+        f"{backend} said {claim.raw_status!r}, but no Farkas vector confirms it; {WHAT_TO_TRY}", claim.raw_status
+    )
 
 
 def _polished(problem: Problem, claim: Claim, backend: Backend) -> Claim:
@@ -189,11 +213,11 @@ def _polished(problem: Problem, claim: Claim, backend: Backend) -> Claim:
 
 def certified(problem: Problem, claim: Claim, backend: str, tol: float) -> Solution:
     """Certify a claim and make it a solution; warn if it falls short."""
-    certificate = problem.certify(claim, tol)
+    certificate = _certificate(problem, claim, tol)
     status = Status.CERTIFIED if certificate.ok else _LIMITS.get(claim.outcome, Status.INACCURATE)
     if not certificate.ok:
         message = f"{certificate.verdict}; {backend} said {claim.raw_status!r}"
-        warnings.warn(message, NotCertifiedWarning, stacklevel=_levels_inside_the_package())
+        warn_caller(message, NotCertifiedWarning)
     return Solution(
         x=claim.point,
         log_x=claim.log_point,
@@ -207,11 +231,3 @@ def certified(problem: Problem, claim: Claim, backend: str, tol: float) -> Solut
         setup_time=claim.setup_time,
         solve_time=claim.solve_time,
     )
-
-
-def _levels_inside_the_package() -> int:
-    """How far up the stack, seen from the function that warns, its first caller outside the package is."""
-    level, frame = 0, inspect.currentframe()
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "bregman_l1":
-        level, frame = level + 1, frame.f_back
-    return level

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
+Wide = NDArray[np.float64] | NDArray[np.longdouble]
 Single = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 Index = NDArray[np.intp]

@@ -3,40 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numpy as np
 
+from bregman_l1.caching import cached_property
+
 _T = TypeVar("_T")
+_P = ParamSpec("_P")
 
 
 def frozen(value: _T) -> _T:
-    """Return a read-only copy of an array, and anything else as it is.
+    """Return a read-only copy of an array, or of every array in a tuple, and anything else as it is.
 
     Examples
     --------
     >>> frozen(np.ones(2)).flags.writeable
     False
     """
+    if type(value) is tuple:
+        return cast("_T", tuple(frozen(part) for part in cast("tuple[Any, ...]", value)))
     return read_only(value.copy()) if isinstance(value, np.ndarray) else value
 
 
 def read_only(value: _T) -> _T:
-    """Make an array read-only where it lies, or every array in a tuple, and return it.
+    """Make an array read-only where it lies, or every array in a tuple or dict, and return it.
 
     Examples
     --------
     >>> read_only((np.ones(2), "text"))[0].flags.writeable
     False
     """
-    for array in value if isinstance(value, tuple) else (value,):
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, tuple) else (value,)
+    for array in parts:
         if isinstance(array, np.ndarray):
             array.flags.writeable = False
     return value
 
 
 class FrozenArrays:
-    """Base of classes whose array attributes are read-only.
+    """Base of classes whose array attributes are read-only, those that properties compute included.
 
     A dataclass freezes what it is given; any other class calls `frozen` where it stores an array. numpy hands
     out writable arrays when it unpickles or copies, so that both freeze them again here.
@@ -44,11 +51,33 @@ class FrozenArrays:
 
     __slots__ = ()
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        wrap_properties(cls, _read_only_result)
+
     def __post_init__(self) -> None:
         _store(self, _attributes(self))
 
     def __reduce__(self) -> tuple[Callable[..., object], tuple[Any, ...]]:
         return _restored, (type(self), _attributes(self))
+
+
+def wrap_properties(kind: type, wrapper: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+    """Replace every property and cached property that a class defines by one that calls ``wrapper(its function)``."""
+    for name, member in list(vars(kind).items()):
+        if isinstance(member, property) and member.fget is not None:
+            setattr(kind, name, property(wrapper(member.fget)))
+        elif isinstance(member, cached_property):
+            setattr(kind, name, cached := cached_property(wrapper(member.func)))
+            cached.__set_name__(kind, name)
+
+
+def _read_only_result(function: Callable[_P, _T]) -> Callable[_P, _T]:
+    @wraps(function)
+    def computed(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        return read_only(function(*args, **kwargs))
+
+    return computed
 
 
 def _attributes(record: object) -> dict[str, Any]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from bregman_l1._backends.newton import claims_along
-from bregman_l1._solve import certified, solve
+from bregman_l1._solve import certified, refuse_infeasible, solve
 from bregman_l1._types import Matrix, Vector
+from bregman_l1.caching import cached_property
+from bregman_l1.entry import entry_point, entry_points
 from bregman_l1.errors import InvalidProblemError
-from bregman_l1.frozen import FrozenArrays, frozen
+from bregman_l1.frozen import FrozenArrays
 from bregman_l1.problems.projection import BregmanProjection
 from bregman_l1.progress import ProgressBar
 from bregman_l1.system import checked_system
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from bregman_l1.theory.limit import Limit
 
 
+@entry_points
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ProjectionPath(FrozenArrays):
     """The projections x(alpha) at many alpha; its arrays are read-only.
@@ -53,7 +55,7 @@ class ProjectionPath(FrozenArrays):
     @cached_property
     def log_x(self) -> Matrix:
         """Logarithms of the projections, shape (k, d); -inf for exact zeros."""
-        return frozen(np.array([solution.log_x for solution in self.solutions]))
+        return np.array([solution.log_x for solution in self.solutions])
 
     @cached_property
     def log_deviation(self) -> Vector:
@@ -62,9 +64,9 @@ class ProjectionPath(FrozenArrays):
         x* is the limit of the projections: the l1 minimiser, or the one of largest entropy where there are
         several. -inf where x(alpha) does not depend on alpha.
         """
-        from bregman_l1.theory.deviation import deviation
+        from bregman_l1.theory.deviation import deviation  # the theory is imported when it is asked for
 
-        return frozen(np.array([deviation(self._limit, row).log_l1 for row in self.log_x]))
+        return np.array([deviation(self._limit, row).log_l1 for row in self.log_x])
 
     @property
     def rate(self) -> float:
@@ -97,6 +99,7 @@ class ProjectionPath(FrozenArrays):
         return f"ProjectionPath({len(self)} values of alpha, {certified} certified)"
 
 
+@entry_point
 def projection_path(
     system: LinearSystem,
     log_alphas: ArrayLike,
@@ -163,6 +166,8 @@ def _solutions(system: LinearSystem, problems: list[BregmanProjection], backend:
     if backend not in ("auto", "newton"):
         return (solve(problem, backend, tol=tol) for problem in problems)
     claims = claims_along(system, problems, tol)
+    for problem, claim in zip(problems, claims, strict=True):
+        refuse_infeasible(problem, claim, "newton")
     return (certified(problem, claim, "newton", tol) for problem, claim in zip(problems, claims, strict=True))
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
-from threading import RLock
+from threading import local
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from bregman_l1._types import Index, Matrix, Single, Vector
+from bregman_l1.caching import computed_once
+from bregman_l1.entry import entry_point
 from bregman_l1.errors import InfeasibleError, InvalidProblemError, InvalidSystemError
 from bregman_l1.frozen import read_only
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
+# Entries beyond it overflow in products, rows below its inverse underflow.
+_LARGEST = 1e250
 _BLOCK_BYTES = 16 * 2**20
 _CACHED_BYTES = 2**20
 _TRANSPOSED = 64
@@ -66,7 +70,7 @@ class LinearSystem:
     ------
     InvalidSystemError
         If A or y is not numeric, complex, not finite, empty, of the wrong dimension or length, or if
-        y = 0. The message names the entry at fault.
+        y = 0; also if a row, or the size of x, lies beyond 1e-250 ... 1e250. The message names the entry at fault.
     InfeasibleError
         If a row of A is zero where y is not.
 
@@ -80,13 +84,16 @@ class LinearSystem:
     array([2.])
     """
 
+    @entry_point
     def __init__(self, A: ArrayLike | sp.sparray | sp.spmatrix, y: ArrayLike) -> None:
         self._A = _checked_matrix(A)
         self._y = _checked_vector(y, self._A.shape[0])
         self._memory: dict[Hashable, Any] = {}
-        self._lock = RLock()
+        self._memory_of_thread = local()
         self.row_peaks = read_only(_peaks(self._A, axis=1))
         self._refuse_impossible_row()
+        self._refuse_extreme_row()
+        self.row_units = read_only(np.ldexp(1.0, np.frexp(_one_for_zero(self.row_peaks))[1]))
 
     @property
     def matrix(self) -> Matrix | sp.csc_array:
@@ -117,10 +124,23 @@ class LinearSystem:
     row_peaks: Vector
     """The largest |A_ij| of each row, shape (N,)."""
 
+    row_units: Vector
+    """Powers of two near the largest entries of the rows, shape (N,); one for zero rows."""
+
     @property
-    def lock(self) -> RLock:
-        """Held while what is shared through `remember` is being changed."""
-        return self._lock
+    def column_sizes(self) -> Vector:
+        """The largest |A_ij| of each column in units of the rows, shape (d,)."""
+        return self.remember("column sizes", self._column_sizes)
+
+    def _column_sizes(self) -> Vector:
+        units = 1.0 / self.row_units
+        parts = [_peaks(self._in_row_units(part, units), axis=0) for part in self._column_blocks()]
+        return np.concatenate(parts)
+
+    def _in_row_units(self, part: slice, inverse_units: Vector) -> Any:
+        if isinstance(self._A, np.ndarray):
+            return self._A[:, part] * inverse_units[:, None]
+        return sp.csc_array(_diagonal(inverse_units) @ self._A[:, part])
 
     def matvec(self, x: ArrayLike) -> Vector:
         """A @ x, shape (N,)."""
@@ -240,6 +260,12 @@ class LinearSystem:
             rows, columns = rows * np.sqrt(_one_for_zero(row_peaks)), columns * np.sqrt(_one_for_zero(column_peaks))
         return rows, columns * _one_for_zero(_peaks(self.scaled(1 / rows, 1 / columns), axis=0))
 
+    def extended_rmatvec(self, lam: Vector) -> NDArray[np.longdouble]:
+        """A.T @ lam, shape (d,), in extended precision."""
+        wide = lam.astype(np.longdouble)
+        parts = [self._A[:, part].T.astype(np.longdouble) @ wide for part in self._column_blocks()]
+        return np.concatenate(parts)
+
     def abs_matvec(self, x: Vector) -> Vector:
         """|A| @ x, shape (N,): the size of the terms that cancel in A @ x, for x >= 0."""
         return np.concatenate([np.asarray(abs(rows) @ x) for rows in self._row_blocks()])
@@ -259,11 +285,12 @@ class LinearSystem:
         """
         return float(self.backward_errors(x).max())
 
-    def backward_errors(self, x: Vector) -> Vector:
-        """|A x - y|_i relative to (|A| |x| + |y|)_i for every row, shape (N,); see `residual`."""
+    def backward_errors(self, x: Vector, unit: float = 1.0) -> Vector:
+        """|A x - y|_i relative to (|A| |x| + |y|)_i for every row, shape (N,), with unit * y for y; see `residual`."""
         with np.errstate(all="ignore"):
-            error = np.abs(self.matvec(x) - self._y)
-            relative = np.where(error == 0, 0.0, error / (self.abs_matvec(np.abs(x)) + np.abs(self._y)))
+            y = self._y * unit
+            error = np.abs(self.matvec(x) - y)
+            relative = np.where(error == 0, 0.0, error / (self.abs_matvec(np.abs(x)) + np.abs(y)))
         return np.nan_to_num(relative, nan=np.inf, posinf=np.inf)
 
     def restrict(self, index: ArrayLike) -> LinearSystem:
@@ -273,15 +300,16 @@ class LinearSystem:
     def remember(self, key: Hashable, make: Callable[[], _T]) -> _T:
         """Return what ``make()`` gave the first time ``key`` was asked for on this system.
 
-        For what depends on A and y alone and is costly: an l1 minimiser, a canonicalised program. Arrays in
-        it become read-only: everyone shares them.
+        For what depends on A and y alone and is costly: an l1 minimiser, a kernel cone. Arrays in
+        it become read-only: everyone shares them. What ``make`` gives must not depend on who asks, or when.
         """
-        with self._lock:
-            if key not in self._memory:
-                self._memory[key] = read_only(make())
-            result: _T = self._memory[key]
-            return result
+        return computed_once(self._memory, key, lambda: read_only(make()))
 
+    def remember_in_thread(self, key: Hashable, make: Callable[[], _T]) -> _T:
+        """Return what ``make()`` gave the first time this thread asked for ``key``, for what its user changes."""
+        return computed_once(vars(self._memory_of_thread), key, make)
+
+    @entry_point
     def check_assumptions(self) -> AssumptionReport:
         """Check Assumption II.1 of Matt & Stoeger 2025, each part with its evidence.
 
@@ -355,6 +383,28 @@ class LinearSystem:
             farkas = np.zeros(self.shape[0])
             farkas[i] = np.sign(self._y[i])
             raise InfeasibleError(f"row {i} of A is zero while y[{i}] = {self._y[i]:g}: no x solves it", farkas)
+
+    def _refuse_extreme_row(self) -> None:
+        """Refuse what leaves no range of exponents to compute in."""
+        sizes, y = self.row_peaks, np.abs(self._y)
+        extreme = (np.maximum(sizes, y) > _LARGEST) | ((sizes > 0) & (sizes < 1 / _LARGEST))
+        size_of_x = np.full(y.size, -np.inf)
+        size_of_x[y > 0] = np.log10(y[y > 0]) - np.log10(sizes[y > 0])
+        i = int(extreme.argmax() if extreme.any() else size_of_x.argmax())
+        if not extreme[i] and abs(size_of_x[i]) <= np.log10(_LARGEST):
+            return
+        j = int(np.abs(self.rows([i])[0]).argmax())
+        limits = f"beyond {1 / _LARGEST:.0e} ... {_LARGEST:.0e}"
+        found = f"A[{i}, {j}], the largest of its row, is {sizes[i]:.3g} and y[{i}] is {self._y[i]:.3g}"
+        if extreme[i]:
+            raise InvalidSystemError(
+                f"{found}, {limits}, where products overflow or underflow: "
+                f"divide row {i} of A and y[{i}] by one power of two, which changes no solution"
+            )
+        raise InvalidSystemError(
+            f"{found}: entries of x are of the size 1e{size_of_x[i]:+.0f}, {limits}: "
+            "divide y by a power of two, which divides x and alpha by it"
+        )
 
 
 def _dense(matrix: Any) -> Matrix:

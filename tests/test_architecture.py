@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from graphlib import TopologicalSorter
 from importlib import import_module
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "bregman_l1"
 LAYERS = [
-    {"_types", "budget", "documented", "errors", "frozen", "outcome", "progress", "scale", "validation"},
+    {"_types", "errors", "validation"}
+    | {"budget", "caching", "documented", "entry", "frozen", "outcome", "progress", "scale"},
     {"system"},
     {"polyhedron", "certificate", "claim"},
     {"newton"},
@@ -97,3 +99,14 @@ def test_no_name_hides_a_module(module):
 def test_only_the_system_knows_how_its_matrix_is_stored():
     owners = {module for module, path in MODULES.items() if "._A" in path.read_text(encoding="utf-8")}
     assert owners == {"bregman_l1.system"}
+
+
+def test_no_cached_property_holds_a_lock():
+    """In Python 3.11 that of functools does, for all objects at once: a forked child would wait for it for ever."""
+    holders = {module for module, path in MODULES.items() if "functools.cached_property" in path.read_text("utf-8")}
+    importers = {
+        module
+        for module, path in MODULES.items()
+        if re.search(r"from functools import .*\bcached_property\b", path.read_text("utf-8"))
+    }
+    assert holders | importers <= {"bregman_l1.caching"}

@@ -117,6 +117,24 @@ def test_stops_early_on_loss_and_on_distance() -> None:
     assert by_distance.distances[-2] > 0.05 * by_distance.projection.x.sum()
 
 
+def test_entries_still_vanishing_at_the_last_iteration_are_named() -> None:
+    with pytest.warns(NotCertifiedWarning, match="out of time: .* entries that vanish like 1/time sum to"):
+        gradient_descent(LinearSystem([[1.0, 0.0], [0.0, 1.0]], [1.0, 0.0]), 1.0, max_iterations=50)
+
+
+def test_converged_means_that_the_loss_is_small_too() -> None:
+    forced_zero = LinearSystem([[1.0, 0.0], [0.0, 1.0]], [1.0, 0.0])
+    descent = gradient_descent(forced_zero, 1.0, distance_tol=1e-3)
+    assert descent.status is FlowStatus.CONVERGED
+    assert descent.distance <= 1e-3
+    cancelling = LinearSystem([[10.0, -10.0, 0.0], [1.0, 1.0, 1.0]], [0.1, 0.2])
+    descent = gradient_descent(cancelling, 1 / 15, distance_tol=0.1)
+    assert descent.distances[0] < 0.1 * descent.projection.x.sum()
+    assert descent.losses[0] > 0.15 * float(cancelling.y @ cancelling.y)
+    assert descent.status is FlowStatus.CONVERGED
+    assert descent.loss <= 0.2**2 * float(cancelling.y @ cancelling.y)
+
+
 def test_history_is_what_the_weights_give() -> None:
     descent = gradient_descent(PAIR, 0.01, 0.01)
     x = descent.x

@@ -7,7 +7,13 @@ from conftest import gaussian_system
 from scipy.optimize import linprog
 
 from bregman_l1.errors import InfeasibleError
-from bregman_l1.polyhedron.feasible_set import exposes, farkas_vector, maximal_support, require_feasible
+from bregman_l1.polyhedron.feasible_set import (
+    exposes,
+    farkas_vector,
+    infeasibility,
+    maximal_support,
+    require_feasible,
+)
 from bregman_l1.polyhedron.minimiser import minimisers
 from bregman_l1.system import LinearSystem
 
@@ -71,3 +77,21 @@ def test_answers_that_are_shared_cannot_be_written_to():
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 0
     assert maximal_support(system) is shared[0]
+
+
+@pytest.mark.parametrize(
+    ("x", "expected"),
+    [
+        ([0.0, 0.0], 1.0),
+        ([0.5, 0.5], 0.0),
+        ([5e-324, -5e-324], 1.0),
+        ([-1.0, 2.0], 1 / 2),
+        ([1e308, -1e308], 1.0),
+        ([1.0, np.nan], np.inf),
+        ([1.0, np.inf], np.inf),
+        ([-np.inf, 0.0], np.inf),
+        ([-np.inf, np.nan], np.inf),
+    ],
+)
+def test_infeasibility_is_a_number_for_every_vector(x, expected):
+    assert infeasibility(LinearSystem([[1.0, 1.0]], [1.0]), np.array(x)) == pytest.approx(expected, rel=1e-12)

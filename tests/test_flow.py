@@ -210,6 +210,49 @@ def test_entries_forced_to_zero_die_out_like_one_over_time() -> None:
     np.testing.assert_allclose(product, product[-1], rtol=1e-2)
 
 
+@pytest.mark.parametrize("method", ["Radau", "BDF", "LSODA"])
+@pytest.mark.parametrize(
+    ("A", "y", "alpha"),
+    [
+        ([[1.0, 0.0], [0.0, 1.0]], [1.0, 0.0], 1.0),  # every entry that is positive starts at its end
+        ([[1.0, 1.0, 1.0], [1.0, 1.0, 2.0]], [1.0, 1.0], 1.0),
+        ([[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, 0.0, -1.0, 1.0]], [1.0, 0.0, 0.0], 1e-2),
+    ],
+)
+def test_converged_means_that_the_loss_and_what_vanishes_are_small_too(method, A, y, alpha) -> None:
+    flow = gradient_flow(LinearSystem(A, y), alpha, method=method)
+    assert flow.status is FlowStatus.CONVERGED
+    assert flow.loss <= 1e-16 * np.dot(y, y)
+    assert flow.distance <= 3e-9 * flow.projection.x.sum()
+    assert flow.time_to_fit > 0
+
+
+def test_a_single_vanishing_entry_dies_out_at_the_time_of_its_closed_form() -> None:
+    flow = gradient_flow(LinearSystem([[1.0, 0.0], [0.0, 1.0]], [1.0, 0.0]), 1.0)
+    # x_2' = -8 x_2^2 from x_2 = 1, so that x_2 = 1 / (1 + 8 t).
+    np.testing.assert_allclose(np.exp(-flow.log_x_at(flow.times)[:, 1]), 1 + 8 * flow.times, rtol=5e-3)
+    assert flow.time_to_fit == pytest.approx(1e8 / 8, rel=5e-3)
+    assert flow.time_to_projection == pytest.approx(1e9 / 8, rel=5e-3)
+
+
+def test_entries_still_vanishing_when_the_time_is_up_are_named() -> None:
+    with pytest.warns(NotCertifiedWarning, match="entries that vanish like 1/time sum to 1.2.e-03"):
+        flow = gradient_flow(LinearSystem([[1.0, 0.0], [0.0, 1.0]], [1.0, 0.0]), 1.0, max_time=100.0)
+    assert flow.status is FlowStatus.OUT_OF_TIME
+    assert flow.log_error < 1e-12
+    assert np.isinf([flow.time_to_fit, flow.time_to_projection]).all()
+
+
+def test_where_terms_cancel_the_flow_runs_on_until_the_loss_is_small() -> None:
+    system = LinearSystem([[1e6, -1e6, 0.0], [1.0, 1.0, 1.0]], [1e3, 2.0])
+    flow = gradient_flow(system, 2 / 3, tol=1e-3)
+    largest = float(system.y @ system.y)
+    assert np.abs(np.log(2 / 3) - flow.projection.log_x).max() < 1e-3
+    assert flow.losses[0] > 0.9 * largest
+    assert flow.status is FlowStatus.CONVERGED
+    assert flow.loss <= (2e-3) ** 2 * largest
+
+
 def test_start_that_solves_the_system_stays() -> None:
     flow = gradient_flow(LinearSystem([[1.0, 1.0]], [2.0]), 1.0)
     assert flow.status is FlowStatus.CONVERGED

@@ -60,6 +60,23 @@ def test_iteration_limit_is_reported():
     assert solve_linear_program(program, LinearProgramSettings(max_iter=1)).outcome is Outcome.ITERATION_LIMIT
 
 
+def test_an_iteration_limit_ends_branch_and_bound_too():
+    rng = np.random.default_rng(0)
+    rows = rng.integers(1, 40, (6, 40)).astype(float)
+    program = LinearProgram(
+        cost=-rows.sum(axis=0),
+        rows=rows,
+        row_upper=rows.sum(axis=1) / 3,
+        lower=0.0,
+        upper=1.0,
+        integer=np.ones(40, bool),
+    )
+    limited = solve_linear_program(program, LinearProgramSettings(max_iter=3))
+    assert limited.outcome is Outcome.ITERATION_LIMIT
+    assert 0 < limited.iterations <= 6  # HiGHS counts both children of a node
+    assert limited.bound <= limited.value
+
+
 def test_unknown_option_is_refused_with_the_known_ones():
     program = LinearProgram(cost=np.ones(2), rows=ROW)
     with pytest.raises(InvalidOptionError, match="no option 'nonsense'.*simplex_strategy"):

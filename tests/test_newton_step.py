@@ -107,7 +107,7 @@ def test_step_by_gradients_is_the_weighted_least_squares_step(distance):
     weighted = A * np.exp(log_x)
     misfit = -log_x
     step = misfit + A.T @ np.linalg.solve(weighted @ A.T, system.y - weighted @ (1 + misfit))
-    assert newton_step(system, np.zeros(500), log_x) == pytest.approx(step, rel=1e-3, abs=1e-8)  # three digits are measured
+    assert newton_step(system, np.zeros(500), log_x) == pytest.approx(step, rel=1e-3, abs=1e-8)  # to three digits
 
 
 def test_step_from_a_basis_kept_for_another_candidate_is_the_same():

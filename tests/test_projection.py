@@ -175,6 +175,21 @@ def test_a_wrong_dual_is_refused_with_the_right_vector():
         assert not certify(problem, x=good.x, dual=wrong).ok
 
 
+@pytest.mark.parametrize("log_alpha", [-1.0, -13.8, -690.0, -709.5, -730.0, -744.4, -745.2, -2302.0])
+@pytest.mark.parametrize("tol", [1e-9, 1e-13])
+def test_what_exp_and_log_round_is_no_disagreement(log_alpha, tol):
+    log_x = np.array([log_alpha, math.log(0.3), log_alpha / 3])
+    problem = BregmanProjection(LinearSystem([[1.0, 1.0, 1.0]], [0.3]), log_alpha=log_alpha)
+    with np.errstate(under="ignore", divide="ignore"):
+        certify(problem, x=np.exp(log_x), log_x=log_x, tol=tol)
+        certify(problem, x=np.exp(log_x), log_x=np.log(np.exp(log_x)), tol=tol)
+
+
+def test_an_overflowing_x_agrees_with_its_logarithm():
+    problem = L1Minimization(LinearSystem([[1.0, 1.0]], [1.0]))
+    assert not certify(problem, x=[np.inf, 0.0], log_x=[1000.0, -np.inf]).ok
+
+
 def test_log_x_of_plus_infinity_is_rejected():
     assert not certify(BregmanProjection(SMALL, alpha=0.1), log_x=[np.inf, 0.0]).ok
 
@@ -184,6 +199,20 @@ def test_log_x_of_plus_infinity_is_rejected():
     [
         ({}, "give x or log_x"),
         ({"x": [1.0, 0.5], "log_x": [0.0, 0.0]}, "x and log_x disagree at entry 1"),
+        (
+            {"x": [1.0, -1e-10], "log_x": [0.0, -60.0]},
+            r"disagree at entry 1: x\[1\] = -1.*e-10, which has no logarithm",
+        ),
+        ({"x": [1.0, -1e-320], "log_x": [0.0, -800.0]}, "disagree at entry 1"),
+        ({"x": [1.0, -1e-10], "log_x": [0.0, math.nan]}, "disagree at entry 1"),
+        ({"x": [math.nan, 1.0], "log_x": [math.nan, 0.0]}, "disagree at entry 0"),
+        ({"x": [1.0 + 1e-12, 0.5], "log_x": [0.0, math.log(0.5)]}, "disagree at entry 0"),
+        ({"x": [1.0, 1e-310], "log_x": [0.0, math.log(2e-310)]}, "disagree at entry 1"),
+        ({"x": [1.0, 0.0], "log_x": [0.0, -740.0]}, "disagree at entry 1"),
+        ({"x": [1.0, 1.0], "log_x": [0.0, -math.inf]}, "disagree at entry 1"),
+        ({"x": [1.0, 5e-324], "log_x": [0.0, -math.inf]}, "disagree at entry 1"),
+        ({"x": [1.0, 1.0], "log_x": [0.0, math.inf]}, "disagree at entry 1"),
+        ({"x": [1.0, math.inf], "log_x": [0.0, 700.0]}, "disagree at entry 1"),
         ({"x": [1.0]}, r"x must have shape \(2,\)"),
         ({"x": ["a", "b"]}, "x has dtype"),
         ({"x": [1.0, [2.0]]}, "x is not a rectangular array"),

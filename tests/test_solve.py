@@ -317,6 +317,22 @@ def test_threads_solve_on_one_system_without_disturbing_each_other():
     assert len(answers) == 6
 
 
+@pytest.mark.filterwarnings("ignore::bregman_l1.NotCertifiedWarning")
+@pytest.mark.parametrize(
+    ("backend", "kind"),
+    [*((name, BregmanProjection) for name in CONIC), *((name, L1Minimization) for name in LINEAR)],
+)
+def test_a_run_stops_at_its_iteration_limit_and_not_before(backend, kind):
+    system, _ = gaussian_system()
+    problem = kind(system, alpha=1e-2) if kind is BregmanProjection else kind(system)
+    needed = solve(problem, backend, polish=False).iterations
+    for limit in (1, needed - 1, needed + 1):
+        solution = solve(problem, backend, polish=False, max_iter=limit)
+        assert solution.iterations == min(limit, needed)
+        if limit < needed and not solution.certificate.ok:
+            assert solution.status is Status.ITERATION_LIMIT
+
+
 @pytest.mark.parametrize("duplicate", [lambda s: s, copy.deepcopy, lambda s: pickle.loads(pickle.dumps(s))])
 def test_a_solution_is_read_only_copied_and_pickled_too(duplicate):
     solution = solve(BregmanProjection(LinearSystem([[1.0, 0.5]], [1.0]), alpha=0.01))

@@ -35,11 +35,22 @@ Y = np.array([1.0, 2.0])
         ([[1, 2], [3]], [1, 1], "not a rectangular array"),
         ([[1, 2]], [0], "y is zero"),
         ([[1, 2]], sp.csr_array([[1]]), "y must be a dense vector"),
+        ([[1, 1], [1e308, 1]], [1, 1], r"A\[1, 0\], .* is 1e\+308 .* divide row 1 of A and y\[1\] by one power of two"),
+        (sp.csr_array([[1, 0], [0, -1e308]]), [1, 1], r"A\[1, 1\], .* is 1e\+308 .* overflow or underflow"),
+        ([[1e-300, 1e-290]], [1], r"A\[0, 1\], .* is 1e-290 .* overflow or underflow"),
+        ([[1, 1]], [1e300], r"y\[0\] is 1e\+300, .* overflow or underflow"),
+        ([[1e-150]], [1e150], r"entries of x are of the size 1e\+300.*divide y by a power of two"),
+        ([[1e100, 0], [0, 1]], [1e-280, 0], r"entries of x are of the size 1e-380.*divides x and alpha by it"),
     ],
 )
 def test_bad_input_is_refused_with_the_entry_at_fault(matrix, target, message):
     with pytest.raises(InvalidSystemError, match=message):
         LinearSystem(matrix, target)
+
+
+def test_what_is_small_beside_the_rest_of_its_row_is_welcome():
+    system = LinearSystem([[1.0, 1e-300], [1.0, 2.0], [0.0, 0.0]], [1e-290, 1.0, 0.0])
+    assert system.matvec([0.0, 1.0]).tolist() == [1e-300, 2.0, 0.0]
 
 
 @pytest.mark.parametrize("storage", [np.array, sp.csr_array])

@@ -102,22 +102,21 @@ class ConicBackend(Backend):
 
     def claim(self, problem: Problem) -> Claim:
         options = self._options()
-        with problem.system.lock:
-            started = perf_counter()
-            program = problem.dcp()
-            data, chain, inverse = program.get_problem_data(solver=self.solver, solver_opts=dict(options))
-            ready = perf_counter()
-            raw = self._run(program, data, chain, options)
-            solved = perf_counter()
-            solution = chain.invert(raw, inverse)
-            outcome = self._outcome(solution, solved - ready)
-            if outcome is Outcome.FAILED:
-                raise BackendError(f"{self.name} gave no answer: {solution.status}; {WHAT_TO_TRY}", solution.status)
-            if solution.primal_vars and outcome not in (Outcome.INFEASIBLE, Outcome.UNBOUNDED):
-                program.unpack(solution)
-                claim = problem.recover(program)
-            else:
-                claim = Claim()
+        started = perf_counter()
+        program = problem.dcp()
+        data, chain, inverse = program.get_problem_data(solver=self.solver, solver_opts=dict(options))
+        ready = perf_counter()
+        raw = self._run(program, data, chain, options)
+        solved = perf_counter()
+        solution = chain.invert(raw, inverse)
+        outcome = self._outcome(solution, solved - ready)
+        if outcome is Outcome.FAILED:
+            raise BackendError(f"{self.name} gave no answer: {solution.status}; {WHAT_TO_TRY}", solution.status)
+        if solution.primal_vars and outcome not in (Outcome.INFEASIBLE, Outcome.UNBOUNDED):
+            program.unpack(solution)
+            claim = problem.recover(program)
+        else:
+            claim = Claim()
         return replace(
             claim,
             outcome=outcome,

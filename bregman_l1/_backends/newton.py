@@ -12,9 +12,7 @@ from bregman_l1._backends.base import Backend, Support
 from bregman_l1._backends.highs import HighsBackend
 from bregman_l1.budget import Budget
 from bregman_l1.claim import Claim
-from bregman_l1.newton import project
-from bregman_l1.newton.path import walk
-from bregman_l1.newton.projection import OUTCOMES
+from bregman_l1.newton import project, project_along
 from bregman_l1.polyhedron.proximal import proximal_minimiser
 from bregman_l1.problems.base import Problem
 from bregman_l1.problems.l1 import L1Minimization
@@ -64,16 +62,7 @@ class NewtonBackend(Backend):
 def claims_along(system: LinearSystem, problems: list[BregmanProjection], tol: float) -> list[Claim]:
     """Claims for projections that differ in alpha only, from one walk; in the order of the problems."""
     started = perf_counter()
-    path = walk(system, problems[0].cost, np.array([problem.log_alpha for problem in problems]), tol=tol)
+    log_alphas = np.array([problem.log_alpha for problem in problems])
+    claims = project_along(system, problems[0].cost, log_alphas, tol=tol)
     seconds = (perf_counter() - started) / len(problems)
-    return [
-        Claim(
-            log_x=log_x,
-            dual=dual,
-            outcome=OUTCOMES[status],
-            raw_status=status.value,
-            iterations=int(iterations),
-            solve_time=seconds,
-        )
-        for log_x, dual, status, iterations in zip(path.log_x, path.duals, path.statuses, path.iterations, strict=True)
-    ]
+    return [replace(claim, solve_time=seconds) for claim in claims]

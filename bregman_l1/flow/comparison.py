@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bregman_l1._types import Vector
+from bregman_l1.entry import entry_point, entry_points
 from bregman_l1.errors import InvalidProblemError, UndefinedConstantError
 from bregman_l1.flow.descent import Descent, gradient_descent
 from bregman_l1.flow.flow import Flow, Integrator, gradient_flow
+from bregman_l1.frozen import FrozenArrays
 from bregman_l1.scale import natural_log_alpha
 from bregman_l1.theory.limit import Limit, find_limit
 
@@ -22,8 +24,9 @@ if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
 
 
+@entry_points
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FlowComparison:
+class FlowComparison(FrozenArrays):
     """Where flow, descent and projection are, for m scales of initialisation.
 
     Attributes
@@ -83,6 +86,7 @@ class FlowComparison:
         return "\n".join(lines)
 
 
+@entry_point
 def compare_flow(
     system: LinearSystem,
     alphas: float | Sequence[float] | None = None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from numbers import Real
 from typing import TYPE_CHECKING, Any
@@ -12,9 +11,11 @@ from numpy.typing import NDArray
 
 from bregman_l1._solve import solve
 from bregman_l1._types import Vector
+from bregman_l1.entry import entry_point, entry_points, warn_caller
 from bregman_l1.errors import InvalidProblemError, NotCertifiedWarning
-from bregman_l1.flow.start import count, initial_log_alpha, positive
+from bregman_l1.flow.start import count, initial_log_alpha, loss_beside, positive, still_vanishing
 from bregman_l1.flow.status import FlowStatus
+from bregman_l1.frozen import FrozenArrays
 from bregman_l1.problems.projection import BregmanProjection
 from bregman_l1.progress import ProgressBar
 
@@ -35,7 +36,7 @@ _LONGEST_UNWATCHED = 5000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class DescentState:
+class DescentState(FrozenArrays):
     """All that a descent needs to go on. It can be pickled.
 
     Attributes
@@ -50,8 +51,9 @@ class DescentState:
     iteration: int
 
 
+@entry_points
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Descent:
+class Descent(FrozenArrays):
     """A run of gradient descent, m looks at it, and the projection it is held against.
 
     Attributes
@@ -123,6 +125,7 @@ class Descent:
         )
 
 
+@entry_point
 def gradient_descent(
     system: LinearSystem,
     alpha: float | None = None,
@@ -153,7 +156,7 @@ def gradient_descent(
         A quarter of the stable range, by the larger of the curvatures at both ends, if omitted.
     loss_tol, distance_tol : float
         Stop when the loss is below ``loss_tol * ||y||^2``, or the l1 distance to the projection below
-        ``distance_tol`` times its norm.
+        ``distance_tol`` times its norm and the loss below ``(2 distance_tol * ||y||)**2``.
     max_iterations : int
         The last iteration, those before a restart included.
     state : DescentState, optional
@@ -196,8 +199,11 @@ def gradient_descent(
         raise InvalidProblemError(_diverged(end.iteration, step, limit, safe))
     iterations, losses, l1_norms, distances = np.array(looks).T
     message = f"after {end.iteration} iterations, loss {losses[-1]:.2e}, ||x - x(alpha)||_1 {distances[-1]:.2e}"
+    vanish = np.isneginf(projection.log_x)
+    if vanish.any():
+        message += f", {still_vanishing(end.u[vanish] ** 2)}"
     if status is FlowStatus.OUT_OF_TIME:
-        warnings.warn(f"gradient descent {status.value}: {message}", NotCertifiedWarning, stacklevel=2)
+        warn_caller(f"gradient descent {status.value}: {message}", NotCertifiedWarning)
     return Descent(
         status=status,
         message=message,
@@ -220,11 +226,12 @@ class _Goal:
 
     projection: Vector
     distance: float
+    loss_beside: float
     loss: float
     last: int
 
     def verdict(self, iteration: int, loss: float, distance: float) -> FlowStatus | None:
-        if distance <= self.distance:
+        if distance <= self.distance and loss <= self.loss_beside:
             return FlowStatus.CONVERGED
         if loss <= self.loss:
             return FlowStatus.FITTED
@@ -234,10 +241,12 @@ class _Goal:
 def _goal(system: LinearSystem, projection: Vector, loss_tol: float, distance_tol: float, last: int) -> _Goal:
     if distance_tol != 0:
         positive("distance_tol", distance_tol)
+    largest_loss = float(system.y @ system.y)
     return _Goal(
         projection=projection,
         distance=distance_tol * float(projection.sum()),
-        loss=positive("loss_tol", loss_tol) * float(system.y @ system.y),
+        loss_beside=loss_beside(distance_tol, positive("loss_tol", loss_tol), largest_loss),
+        loss=loss_tol * largest_loss,
         last=count("max_iterations", last, 1),
     )
 

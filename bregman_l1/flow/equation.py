@@ -23,7 +23,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bregman_l1._types import Matrix, Vector
-from bregman_l1.newton.basis import blocks, near_maximal_basis
+from bregman_l1.frozen import FrozenArrays
+from bregman_l1.newton.setup import independent_rows
+from bregman_l1.newton.tableau import Tableau, choose_basis
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
@@ -34,7 +36,7 @@ _FOLDS_BELOW = 40.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FlowEquation:
+class FlowEquation(FrozenArrays):
     """The autonomous equation w' = 8 (c - G x), log x = b + G'w, with G = Q'A, c = Q'y, lam = Q (w - start).
 
     Attributes
@@ -95,18 +97,20 @@ def flow_equation(system: LinearSystem, log_alpha: float, log_end: Vector) -> Fl
     """Return the flow from alpha * 1, graded by and counted from ``log_end``, the logarithm of its end."""
     positive = np.isfinite(log_end)
     size = np.where(positive, log_end, log_end[positive].min() - _FOLDS_BELOW)
-    basis = near_maximal_basis(system, size)
-    order = np.argsort(-size[basis.columns], kind="stable")
-    Q, R = np.linalg.qr(basis.matrix[:, order])
-    matrix = np.empty((order.size, system.shape[1]))
-    for part, block in blocks(system, np.arange(system.shape[1])):
-        matrix[:, part] = R @ basis.tableau(block)[order]
+    part = system.of_rows(independent_rows(system))
+    J = choose_basis(part, size)
+    J = J[np.argsort(-size[J], kind="stable")]
+    rest = np.setdiff1d(np.arange(size.size), J)
+    tableau = Tableau.of(part, J, rest, size)
+    Q, R = np.linalg.qr(system.columns(J))
+    matrix = np.empty((J.size, size.size))
+    matrix[:, J], matrix[:, rest] = R, R @ tableau.T
     start: Vector = np.linalg.lstsq(matrix[:, positive].T, log_alpha - log_end[positive])[0].astype(np.float64)
     return FlowEquation(
         log_alpha=log_alpha,
         rotation=Q,
         matrix=matrix,
-        target=R @ basis.u[order],
+        target=R @ tableau.u,
         start=start,
         log_origin=log_alpha - matrix.T @ start,
         ceiling=_ceiling(log_alpha, log_end[positive], system.shape[1]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,10 +11,12 @@ from scipy.integrate import BDF, LSODA, DenseOutput, OdeSolution, Radau
 
 from bregman_l1._solve import solve
 from bregman_l1._types import Mask, Matrix, Vector
+from bregman_l1.entry import entry_point, entry_points, warn_caller
 from bregman_l1.errors import BackendError, InvalidProblemError, NotCertifiedWarning
 from bregman_l1.flow.equation import FlowEquation, flow_equation
-from bregman_l1.flow.start import initial_log_alpha, positive
+from bregman_l1.flow.start import initial_log_alpha, loss_beside, positive, still_vanishing
 from bregman_l1.flow.status import FlowStatus
+from bregman_l1.frozen import FrozenArrays
 from bregman_l1.problems.projection import BregmanProjection
 
 if TYPE_CHECKING:
@@ -33,8 +34,9 @@ _BISECTIONS = 60
 _LARGEST_ATOL = 1e-6
 
 
+@entry_points
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Flow:
+class Flow(FrozenArrays):
     """A gradient flow from its start to its end, m points of it, and the projection it is held against.
 
     Names in the plural are trajectories, one entry for each of ``times``; ``log_x``, ``loss`` and
@@ -63,7 +65,7 @@ class Flow:
     losses, l1_norms, dual_objectives, distances : ndarray of shape (m,)
         ||A x - y||^2; sum x; y'lam - sum (x - alpha), which never falls; ||x - x(alpha)||_1.
     time_to_fit, time_to_projection : float
-        When the loss, and when log x, first met its tolerance; infinite where it did not.
+        When the loss first counted as zero, and when x was first at the projection; infinite where it never was.
     rhs_evaluations, jacobian_evaluations, factorizations : int
         What the integration cost.
     equation : FlowEquation
@@ -161,6 +163,7 @@ class Flow:
         return np.asarray(self.dense(wanted), dtype=np.float64)
 
 
+@entry_point
 def gradient_flow(
     system: LinearSystem,
     alpha: float | None = None,
@@ -181,8 +184,8 @@ def gradient_flow(
     projection of alpha^2: for that convention give ``initial_scale``, the entries of u_0.
 
     What is integrated is lam' = 8 (y - A x) with log x = log alpha + A'lam: N equations instead of d, and
-    no underflow at any alpha. A small loss comes long before a converged x, since some directions relax at
-    a rate of order alpha^(1 - rho) only; both times are reported.
+    no underflow at any alpha. A small loss mostly comes long before a converged x, since some directions relax
+    at a rate of order alpha^(1 - rho) only; both times are reported.
 
     Parameters
     ----------
@@ -191,9 +194,11 @@ def gradient_flow(
     alpha, log_alpha, initial_scale : float, optional
         The start: entries of x_0, their logarithm, or the entries of u_0. Give exactly one.
     tol : float
-        The flow ends when |log x - log x(alpha)| <= tol in every entry that is positive at the projection.
+        The flow ends when |log x - log x(alpha)| <= tol in every entry that is positive at the projection, the
+        others, which every solution has zero and which die out like 1/time only, sum to at most tol times its
+        norm, and the loss is small: below ``(2 tol * ||y||)**2``, or zero by the next tolerance.
     loss_tol : float
-        The loss counts as zero below ``loss_tol * ||y||^2``. It does not end the flow.
+        The loss counts as zero below ``loss_tol * ||y||^2``. That alone does not end the flow.
     max_time : float
         Where to give up.
     method : {"Radau", "BDF", "LSODA"}
@@ -233,11 +238,11 @@ def gradient_flow(
     start = initial_log_alpha(alpha, log_alpha, initial_scale)
     projection = solve(BregmanProjection(system, log_alpha=start))
     equation = flow_equation(system, start, projection.log_x)
-    goal = _goal(equation, projection.log_x, tol, loss_tol * float(system.y @ system.y))
+    goal = _goal(equation, projection.log_x, tol, loss_tol, float(system.y @ system.y))
     run = _integrate(equation, goal.arrived, max_time, method, rtol=rtol, atol=atol)
-    flow = _record(system, projection, equation, run, np.array([goal.error(w) for w in run.states]), goal)
+    flow = _record(system, projection, equation, run, goal)
     if flow.status is not FlowStatus.CONVERGED:
-        warnings.warn(f"gradient flow {flow.status.value}: {flow.message}", NotCertifiedWarning, stacklevel=2)
+        warn_caller(f"gradient flow {flow.status.value}: {flow.message}", NotCertifiedWarning)
     return flow
 
 
@@ -250,25 +255,45 @@ def _check_settings(method: str, **settings: float) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Goal:
-    """The projection, over the entries that are positive there, and the tolerances that say one is at it."""
+    """The projection, over the entries that are positive there, and the tolerances that say one is at it.
+
+    Two tolerances of the loss: below ``zero`` it counts as zero, below ``loss`` it is as small as x asks for.
+    """
 
     equation: FlowEquation
-    matter: Mask
+    positive: Mask
     log_end: Vector
     log_error: float
+    rest: float
     loss: float
+    zero: float
 
     def error(self, w: Vector) -> float:
-        """Return max |log x - log x(alpha)|."""
-        return float(np.abs(self.equation.log_x(w)[self.matter] - self.log_end).max())
+        """Return max |log x - log x(alpha)|, over the entries that are positive at the projection."""
+        return float(np.abs(self.equation.log_x(w)[self.positive] - self.log_end).max())
+
+    def vanishing(self, w: Vector) -> float:
+        """Return the sum of the entries that are zero at the projection."""
+        return float(self.equation.x(w)[~self.positive].sum())
+
+    def fitted(self, w: Vector) -> bool:
+        return self.equation.loss(w) <= self.zero
 
     def arrived(self, w: Vector) -> bool:
-        return self.error(w) <= self.log_error
+        return self.error(w) <= self.log_error and self.vanishing(w) <= self.rest and self.equation.loss(w) <= self.loss
 
 
-def _goal(equation: FlowEquation, log_end: Vector, log_error: float, loss: float) -> _Goal:
-    matter = np.isfinite(log_end)
-    return _Goal(equation=equation, matter=matter, log_end=log_end[matter], log_error=log_error, loss=loss)
+def _goal(equation: FlowEquation, log_end: Vector, tol: float, loss_tol: float, largest_loss: float) -> _Goal:
+    positive = np.isfinite(log_end)
+    return _Goal(
+        equation=equation,
+        positive=positive,
+        log_end=log_end[positive],
+        log_error=tol,
+        rest=tol * float(np.exp(log_end[positive]).sum()),
+        loss=loss_beside(tol, loss_tol, largest_loss),
+        zero=loss_tol * largest_loss,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -323,28 +348,30 @@ def _earliest(low: Vector, high: Vector, reached: Callable[[Vector], Mask]) -> V
     return high
 
 
-def _record(
-    system: LinearSystem, projection: Solution, equation: FlowEquation, run: _Run, log_error: Vector, goal: _Goal
-) -> Flow:
+def _record(system: LinearSystem, projection: Solution, equation: FlowEquation, run: _Run, goal: _Goal) -> Flow:
     losses, l1_norms, dual_objectives, distances = np.array(
         [_observe(system, projection.log_x, equation, w) for w in run.states]
     ).T
-    fitted, arrived = _first(losses <= goal.loss), _first(log_error <= goal.log_error)
+    fitted, arrived = (_first(np.array([reached(w) for w in run.states])) for reached in (goal.fitted, goal.arrived))
+    end = run.states[-1]
+    message = f"at time {run.times[-1]:.4g}, loss {losses[-1]:.2e}, max |log x - log x(alpha)| {goal.error(end):.2e}"
+    if not goal.positive.all():
+        message += f", {still_vanishing(equation.x(end)[~goal.positive])}"
     return Flow(
-        status=_verdict(arrived >= 0, run.stalled, losses[-1] <= goal.loss),
-        message=f"at time {run.times[-1]:.4g}, loss {losses[-1]:.2e}, max |log x - log x(alpha)| {log_error[-1]:.2e}",
+        status=_verdict(arrived >= 0, run.stalled, goal.fitted(end)),
+        message=message,
         system=system,
         log_alpha=equation.log_alpha,
         projection=projection,
         times=run.times,
         duals=equation.dual(run.states.T),
-        log_x=equation.log_x(run.states[-1]),
-        log_error=float(log_error[-1]),
+        log_x=equation.log_x(end),
+        log_error=goal.error(end),
         losses=losses,
         l1_norms=l1_norms,
         dual_objectives=dual_objectives,
         distances=distances,
-        time_to_fit=run.first_time(fitted, lambda w: equation.loss(w) <= goal.loss),
+        time_to_fit=run.first_time(fitted, goal.fitted),
         time_to_projection=run.first_time(arrived, goal.arrived),
         rhs_evaluations=run.cost[0],
         jacobian_evaluations=run.cost[1],
@@ -357,8 +384,9 @@ def _record(
 def _observe(system: LinearSystem, log_end: Vector, equation: FlowEquation, w: Vector) -> tuple[float, ...]:
     """Loss, l1 norm, dual objective and l1 distance to the projection, each without cancellation."""
     log_x = equation.log_x(w)
-    x, alpha = np.exp(log_x), np.exp(equation.log_alpha)
-    away = np.exp(np.maximum(log_x, log_end)) * -np.expm1(-np.abs(log_x - log_end))
+    with np.errstate(over="ignore"):  # a state that the integrator has lost
+        x, alpha = np.exp(log_x), np.exp(equation.log_alpha)
+        away = np.exp(np.maximum(log_x, log_end)) * -np.expm1(-np.abs(log_x - log_end))
     total = float(x.sum())
     dual_objective = float(equation.target @ (w - equation.start)) - total + alpha * system.shape[1]
     return equation.loss(w), total, dual_objective, float(away.sum())

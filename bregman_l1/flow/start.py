@@ -1,10 +1,11 @@
-"""The scale a network starts from: given as x_0, as its logarithm, or as u_0."""
+"""What a run is given: the scale it starts from (x_0, its logarithm, or u_0), and what it ends at."""
 
 from __future__ import annotations
 
 from numbers import Integral, Real
 from typing import Any
 
+from bregman_l1._types import Vector
 from bregman_l1.errors import InvalidProblemError
 from bregman_l1.scale import natural_log_alpha
 
@@ -54,3 +55,18 @@ def count(name: str, value: Any, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise InvalidProblemError(f"{name} must be an integer of at least {least}, got {value!r}")
     return int(value)
+
+
+def loss_beside(tol: float, loss_tol: float, largest: float) -> float:
+    """Return the loss below which an x within ``tol`` of the projection is there, given ||y||^2.
+
+    A change of x by tol, relative, changes A x by about tol |y|, twice that where one entry bears all of it. Where
+    A x is a small difference of large terms, x must come closer before the network fits y.
+    """
+    residual = 2 * tol
+    return max(residual * residual, loss_tol) * largest
+
+
+def still_vanishing(entries: Vector) -> str:
+    """Say how far the entries have come that are zero in every solution."""
+    return f"entries that vanish like 1/time sum to {float(entries.sum()):.2e}"

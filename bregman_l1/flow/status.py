@@ -10,20 +10,22 @@ class FlowStatus(DocumentedEnum):
 
     CONVERGED = (
         "converged",
-        "x is at the projection, to the tolerance asked for. Nothing to do.",
+        "x is at the projection and the loss is small, both to the tolerance asked for. Nothing to do.",
     )
 
     FITTED = (
         "fitted",
         "The loss is below its tolerance, x is not at the projection. A flow ran out of time on the slow "
-        "phase, whose length grows like alpha^-(1 - rho): raise ``max_time``. A descent stopped where it was "
+        "phase, whose length grows like alpha^-(1 - rho), or on entries that vanish like 1/time: raise "
+        "``max_time``. A descent stopped where it was "
         "told to; what remains is its own bias, proportional to ``step_size``, or the same slow phase: lower "
         "``loss_tol`` to tell them apart.",
     )
 
     OUT_OF_TIME = (
         "out of time",
-        "Neither the loss nor x arrived. Raise ``max_time`` or ``max_iterations``; a descent can go on from "
+        "The loss did not arrive; entries that every solution has zero die out like 1/time only, and the loss "
+        "with them. Raise ``max_time`` or ``max_iterations``; a descent can go on from "
         "its ``state``.",
     )
 

@@ -73,7 +73,7 @@ def dual_newton(
         if budget.spent_out:
             return DualPoint(dual=lam, log_x=log_x, error=step)
         budget.count()
-        residual = equations.at(log_x, renew=step > KEEP_FACTOR)
+        residual = equations.at(log_x, near=step <= KEEP_FACTOR)
         if residual is None:
             return DualPoint(dual=lam, log_x=log_x, error=np.inf)
         before = step

@@ -1,9 +1,4 @@
-"""How far a vector is from the row space of A, free of cancellation.
-
-v - A'lam cancels where columns of A are large: its rounding error is of the size of |a_j||lam|. With a basis K of
-near-maximal volume among the columns of A as they are, v_R - T'v_K is the same vector for the multiplier that fits
-v on K; T has entries of order one, and only v itself is rounded.
-"""
+"""How far a vector is from the row space of A: the multiplier that fits it best, and what that leaves."""
 
 from __future__ import annotations
 
@@ -11,29 +6,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.linalg as sla
-import scipy.sparse.linalg as spla
-from numpy.typing import NDArray
 
-from bregman_l1.newton.basis import blocks, near_maximal_basis
+from bregman_l1._types import Mask, Vector
+from bregman_l1.newton.normal_equations import Factored
+from bregman_l1.newton.settings import FITTED, FITTED_ON_BASIS
+from bregman_l1.newton.setup import independent_rows
+from bregman_l1.newton.tableau import SingularBasisError, Tableau, choose_basis
+from bregman_l1.newton.threads import threads_for
 
 if TYPE_CHECKING:
-    from bregman_l1.newton.basis import Basis
     from bregman_l1.system import LinearSystem
-
-Vector = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-
-# A misfit below this share of the largest value is rounding.
-_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Fit:
-    """A multiplier lam of shape (N,), lam'y, and v - A'lam of shape (d,), zero where v was left out."""
+    """A multiplier lam of shape (N,), and v - A'lam of shape (d,), zero where v was left out."""
 
     dual: Vector
-    through_y: float
     misfit: Vector
 
     @property
@@ -57,7 +46,8 @@ def fit(system: LinearSystem, values: Vector, on: Mask, dual: Vector | None = No
     Returns
     -------
     Fit
-        Exact on a basis if the values lie in the row space to rounding, else of least squares.
+        Of least squares, unless an exact fit on a basis leaves less: where columns differ much in size, v - A'lam
+        cancels, and v_R - T'v_J does not.
 
     Examples
     --------
@@ -66,42 +56,46 @@ def fit(system: LinearSystem, values: Vector, on: Mask, dual: Vector | None = No
     >>> fit(LinearSystem([[1.0, 2.0**40]], [1.0]), np.array([0.5, 2.0**39]), np.ones(2, dtype=bool)).misfit
     array([0., 0.])
     """
-    small = _ROUNDING * max(1.0, float(np.abs(values[on]).max(initial=0.0)))
-    if dual is not None and np.isfinite(dual).all():
-        with np.errstate(over="ignore", invalid="ignore"):  # a wrong claim may be of any size
-            misfit = np.where(on, values - system.rmatvec(dual), 0.0)
-            claimed = Fit(dual=dual, through_y=float(dual @ system.y), misfit=misfit)
-        if np.abs(claimed.misfit).max(initial=0.0) <= small:
-            return claimed
-    exact = _fit_on_basis(system, values, on)
-    if np.abs(exact.misfit).max(initial=0.0) <= small:
-        return exact
-    squares = _least_squares(system, exact.misfit, on)
-    improved = Fit(
-        dual=exact.dual + squares,
-        through_y=exact.through_y + float(squares @ system.y),
-        misfit=np.where(on, exact.misfit - system.rmatvec(squares), 0.0),
-    )
-    return improved if improved.size < exact.size else exact
+    small = FITTED * max(1.0, float(np.abs(values[on]).max(initial=0.0)))
+    with threads_for(system), np.errstate(all="ignore"):
+        if dual is not None and np.isfinite(dual).all():
+            claimed = Fit(dual=dual, misfit=np.where(on, values - system.rmatvec(dual), 0.0))
+            if np.abs(claimed.misfit).max() <= small:
+                return claimed
+        rows = np.flatnonzero(system.abs_matvec(on.astype(np.float64)))
+        if not rows.size:
+            return Fit(dual=np.zeros(system.shape[0]), misfit=np.where(on, values, 0.0))
+        part = system.of_rows(rows).restrict(on)
+        independent = independent_rows(part)
+        rows, part = rows[independent], part.of_rows(independent)
+        lam, misfit = _by_least_squares(part, values[on])
+        if np.abs(misfit).max() > small and rows.size * misfit.size <= FITTED_ON_BASIS:
+            on_basis = _on_basis(part, values[on])
+            if on_basis is not None and np.linalg.norm(on_basis[1]) < np.linalg.norm(misfit):
+                lam, misfit = on_basis
+    whole, left = np.zeros(system.shape[0]), np.zeros(values.size)
+    whole[rows], left[on] = lam, misfit
+    return Fit(dual=whole, misfit=left)
 
 
-def _fit_on_basis(system: LinearSystem, values: Vector, on: Mask) -> Fit:
-    basis = system.remember("widest basis", lambda: _widest(system, on)) if on.all() else _widest(system, on)
+def _by_least_squares(system: LinearSystem, values: Vector) -> tuple[Vector, Vector]:
+    lam, misfit = np.zeros(system.shape[0]), values
+    equations = Factored(system)
+    if equations.at(np.zeros(values.size)) is None:
+        return lam, misfit
+    for _ in range(3):
+        lam = lam + equations.solve(system.matvec(misfit), 0.0)
+        misfit = values - system.rmatvec(lam)
+    return lam, misfit
+
+
+def _on_basis(system: LinearSystem, values: Vector) -> tuple[Vector, Vector] | None:
+    even = np.zeros(values.size)
+    try:
+        J = choose_basis(system, even)
+        tableau = Tableau.of(system, J, np.setdiff1d(np.arange(values.size), J), even)
+    except SingularBasisError:
+        return None
     misfit = np.zeros(values.size)
-    rest = on.copy()
-    rest[basis.columns] = False
-    for part, block in blocks(system, np.flatnonzero(rest)):
-        misfit[part] = values[part] - basis.tableau(block).T @ values[basis.columns]
-    on_basis = values[basis.columns]
-    return Fit(dual=basis.dual(on_basis), through_y=float(on_basis @ basis.u), misfit=misfit)
-
-
-def _widest(system: LinearSystem, on: Mask) -> Basis:
-    return near_maximal_basis(system, np.where(on, 0.0, -np.inf))
-
-
-def _least_squares(system: LinearSystem, values: Vector, on: Mask) -> Vector:
-    if system.is_sparse:
-        rows = system.restrict(on).matrix.T
-        return np.asarray(spla.lsmr(rows, values[on], atol=1e-14, btol=1e-14)[0])
-    return np.asarray(sla.lstsq(system.columns(on).T, values[on], lapack_driver="gelsy")[0])
+    misfit[tableau.R] = -tableau.reduced(values)
+    return tableau.dual(values[J]), misfit

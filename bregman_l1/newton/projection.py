@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bregman_l1._types import Index, Vector
 from bregman_l1.budget import Budget
-from bregman_l1.claim import Claim, ExposingVector, Farkas
-from bregman_l1.newton import old_projection
+from bregman_l1.claim import Claim, Farkas
 from bregman_l1.newton.dual_newton import DualPoint, dual_newton
 from bregman_l1.newton.normal_equations import normal_equations
+from bregman_l1.newton.scale_free import Arrival, Start, scale_free, settled
 from bregman_l1.newton.settings import AT_REST, CLOSE, FURTHER, LEAVE_AT, NEAR, NOISE, ROUNDINGS
 from bregman_l1.newton.setup import farkas_of_row, independent_rows
-from bregman_l1.newton.status import Status
 from bregman_l1.newton.threads import threads_for
 from bregman_l1.outcome import Outcome
 
@@ -64,87 +63,108 @@ def project(
         rows = independent_rows(system)
         reduced = system if rows.size == system.shape[0] else system.of_rows(rows)
         start = None if start_dual is None else start_dual[rows]
-        plain = _in_double_precision(reduced, log_prior, start, tol, budget)
-        if plain is not None:
-            return _held_against_dropped_rows(system, rows, _claim(system, rows, plain, budget))
-        return _scale_free(system, log_prior, start_dual, tol, max_iter, budget)
+        if start is not None:
+            arrival = settled(reduced, log_prior, log_prior + reduced.rmatvec(start), budget)
+            if arrival is not None:
+                return _held_against_dropped_rows(system, rows, _arrived(system, rows, arrival, budget))
+        way = _in_double_precision(reduced, log_prior, tol, budget)
+        if way.is_solved or budget.spent_out:
+            return _held_against_dropped_rows(system, rows, _claim(system, rows, way, budget))
+        arrival = scale_free(reduced, log_prior, way.start, budget)
+        return _held_against_dropped_rows(system, rows, _arrived(system, rows, arrival, budget))
 
 
-def _in_double_precision(
-    system: LinearSystem, log_prior: Vector, start: Vector | None, tol: float, budget: Budget
-) -> DualPoint | None:
-    """The convex loop, entered from a nearby prior where the own one is deep; None where its rounding shows.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Descent:
+    """How far the convex loop came.
+
+    Attributes
+    ----------
+    point : DualPoint
+        The last point.
+    is_solved : bool
+        Whether it is the projection.
+    start : Start
+        Where the scale-free form may begin.
+    """
+
+    point: DualPoint
+    is_solved: bool
+    start: Start
+
+
+def _in_double_precision(system: LinearSystem, log_prior: Vector, tol: float, budget: Budget) -> Descent:
+    """The convex loop, entered from a nearby prior where the own one is deep, until its rounding shows.
 
     On the way down x stays within double precision where the prior's depth lies in the row space of A, as with
-    transport; where it does not, the second stage sees the noise grow and gives up.
+    transport. For dense A the first stage alone is run: from there the jump is cheaper.
     """
-    even = _log_size(system)
+    even = np.full(log_prior.size, _log_size(system))
     depth = float(np.abs(log_prior - even).max())
-    share = 1.0 if depth <= NEAR or start is not None else LEAVE_AT / depth
-    equations, dual = normal_equations(system), start
+    share = 1.0 if depth <= NEAR else LEAVE_AT / depth
+    equations, start, dual = normal_equations(system), Start(even=even, tau=0.0, log_x=even), None
     while True:
         until = AT_REST if share == 1.0 else CLOSE
         point = dual_newton(system, equations, even + share * (log_prior - even), budget, dual=dual, until=until)
         if share == 1.0:
-            return point if point.error <= tol and point.noise <= NOISE * tol else None
-        if not point.error <= CLOSE or budget.spent_out or not system.is_sparse:
-            return None
+            solved = point.error <= tol / 10 and point.noise <= NOISE * tol
+            return Descent(point=point, is_solved=solved, start=start)
+        if not point.error <= CLOSE or budget.spent_out:
+            return Descent(point=point, is_solved=False, start=start)
+        start = Start(even=even, tau=share, log_x=point.log_x)
+        if not system.is_sparse:
+            return Descent(point=point, is_solved=False, start=start)
         before, share = share, min(1.0, FURTHER * share)
         dual = point.dual * (share / before)
 
 
 def _log_size(system: LinearSystem) -> float:
     """The logarithm of the size entries of x would have if one of them had to do it all."""
-    peaks = system.row_peaks
-    return float(np.log((np.abs(system.y) / peaks).max()))
+    return float(np.log((np.abs(system.y) / system.row_peaks).max()))
 
 
-def _claim(system: LinearSystem, rows: Index, point: DualPoint, budget: Budget) -> Claim:
-    dual = np.zeros(system.shape[0])
-    dual[rows] = point.dual
-    return Claim(log_x=point.log_x, dual=dual, error=point.error, iterations=budget.used, raw_status="optimal")
+def _claim(system: LinearSystem, rows: Index, way: Descent, budget: Budget) -> Claim:
+    """What the convex loop has to say."""
+    outcome = Outcome.OPTIMAL if way.is_solved else budget.spent_out or Outcome.INACCURATE
+    return Claim(
+        log_x=way.point.log_x,
+        dual=_embedded(way.point.dual, rows, system.shape[0]),
+        error=way.point.error,
+        iterations=budget.used,
+        outcome=outcome,
+        raw_status=outcome.value,
+    )
+
+
+def _arrived(system: LinearSystem, rows: Index, arrival: Arrival, budget: Budget) -> Claim:
+    """What the scale-free form has to say, its proof in terms of all rows."""
+    proof = arrival.face.proof
+    if proof is not None:
+        proof = replace(proof, z=_embedded(proof.z, rows, system.shape[0]))
+    return Claim(
+        log_x=arrival.log_x,
+        dual=_embedded(arrival.dual, rows, system.shape[0]),
+        error=arrival.error,
+        iterations=budget.used,
+        outcome=arrival.outcome,
+        raw_status=arrival.outcome.value,
+        proof=proof,
+    )
+
+
+def _embedded(values: Vector, rows: Index, n_rows: int) -> Vector:
+    whole = np.zeros(n_rows)
+    whole[rows] = values
+    return whole
 
 
 def _held_against_dropped_rows(system: LinearSystem, rows: Index, claim: Claim) -> Claim:
     """The claim, or the contradiction between the rows kept and one that depends on them."""
+    if claim.outcome is not Outcome.OPTIMAL or rows.size == system.shape[0]:
+        return claim
     dropped = np.setdiff1d(np.arange(system.shape[0]), rows)
     missed = system.backward_errors(claim.point)[dropped]
     if not missed.max(initial=0.0) > ROUNDINGS:
         return claim
     farkas = farkas_of_row(system, rows, int(dropped[missed.argmax()]))
     return replace(claim, outcome=Outcome.INFEASIBLE, raw_status="infeasible", proof=Farkas(farkas))
-
-
-def _scale_free(
-    system: LinearSystem,
-    log_prior: Vector,
-    start_dual: Vector | None,
-    tol: float,
-    max_iter: int | None,
-    budget: Budget,
-) -> Claim:
-    seconds = budget.seconds_left if np.isfinite(budget.seconds_left) else None
-    answer = old_projection.project(
-        system, log_prior, start_dual=start_dual, tol=tol, max_iter=max_iter, time_limit=seconds
-    )
-    proof = None
-    if answer.exposing is not None:
-        proof = Farkas(answer.exposing) if answer.status is Status.INFEASIBLE else ExposingVector(answer.exposing)
-    return Claim(
-        log_x=answer.log_x,
-        dual=answer.dual,
-        error=answer.error,
-        iterations=budget.used + answer.iterations,
-        outcome=OUTCOMES[answer.status],
-        raw_status=OUTCOMES[answer.status].value,
-        proof=proof,
-    )
-
-
-OUTCOMES = {
-    Status.CONVERGED: Outcome.OPTIMAL,
-    Status.INACCURATE: Outcome.INACCURATE,
-    Status.ITERATION_LIMIT: Outcome.ITERATION_LIMIT,
-    Status.TIME_LIMIT: Outcome.TIME_LIMIT,
-    Status.INFEASIBLE: Outcome.INFEASIBLE,
-}

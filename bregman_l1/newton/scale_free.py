@@ -1,208 +1,226 @@
-"""The scale-free form of the optimality conditions: Newton's method on the logarithms of a basis.
+"""The projection where double precision cannot hold it: a jump or a walk, on the smallest face that is known.
 
-With a basis J (see `bregman_l1.newton.basis`) the conditions A x = y, log x = b + A'lam become
-
-    x_J + T x_R = u,    log x_R = T' om - rho,    om = log x_J,    rho = T' b_J - b_R.
-
-Every row is divided by its x_i, so that rows of any scale count alike: W_ij = T_ij x_j / x_i. The prior
-moves along a line b(tau) = base + tau * direction, and rho with it.
+The prior goes along a line from entries of even size (tau = 0) to its own (tau = 1). A walk that meets coordinates
+which vanish on the whole feasible set goes on without them, and without the rows that depend on the others then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.linalg.lapack import dgetrf, dgetrs
 
-from bregman_l1.newton.basis import ROUNDING
-from bregman_l1.newton.strip import Strip, make_strips
+from bregman_l1._types import Vector
+from bregman_l1.errors import BackendError, InfeasibleError
+from bregman_l1.newton.barrier import jump
+from bregman_l1.newton.facial_reduction import Face, by_linear_program, narrowed
+from bregman_l1.newton.settings import (
+    COLD,
+    JUMP_FROM,
+    JUMP_KEEPS,
+    JUMP_WIDENS,
+    LARGEST_TABLEAU,
+    LEAVE_AT,
+    LOWEST_OF_CENTRE,
+)
+from bregman_l1.newton.setup import independent_rows
+from bregman_l1.newton.tableau import SingularBasisError, Tableau, choose_basis, warm_columns
+from bregman_l1.newton.walk import Walk
+from bregman_l1.outcome import Outcome
+from bregman_l1.polyhedron.feasible_set import equilibrated
+from bregman_l1.polyhedron.linear_program import LinearProgram, LinearProgramSettings, solve_linear_program
 
 if TYPE_CHECKING:
-    from bregman_l1.newton.basis import Basis
-
-Vector = NDArray[np.float64]
-Index = NDArray[np.intp]
-Entries = NDArray[np.float64]
-
-_LARGEST_EXPONENT = 600.0
-# A ratio w may fall by up to 1 / (_FREE_FALL w): the linear model then errs by 1 / _FREE_FALL at most.
-_FREE_FALL = 20.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """The prior's logarithm, b(tau) = base + tau * direction, each of shape (d,)."""
-
-    base: Vector
-    direction: Vector
-
-    def at(self, tau: float) -> Vector:
-        """b(tau)."""
-        return self.base + tau * self.direction
+    from bregman_l1.budget import Budget
+    from bregman_l1.system import LinearSystem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Tableau:
-    """One basis, the tabulated columns R, and what depends on them alone.
+class Start:
+    """A point of the way: log_x = even + tau (log_prior - even) + A'lam for some lam."""
+
+    even: Vector
+    tau: float
+    log_x: Vector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Arrival:
+    """Where the way ended.
 
     Attributes
     ----------
-    basis : Basis
-    rest : ndarray of shape (m,)
-        R, the columns that are not negligible.
-    strips : tuple of Strip
-        T, of shape (k, m).
-    log_u : ndarray of shape (k,)
-        log|u|, -inf where u is zero.
-    offset, slope : ndarray of shape (m,)
-        rho(tau) = offset + tau * slope, with rounding noise removed: ties in the exponents stay ties.
+    log_x, dual : ndarray of shape (d,) and (N,)
+    outcome : Outcome
+    error : float
+    face : Face
+        Which coordinates vanish, or that nothing is feasible; found on the way.
+    tau : float
+        How far the prior came.
     """
 
-    basis: Basis
-    rest: Index
-    strips: tuple[Strip, ...]
-    log_u: Vector
-    offset: Vector
-    slope: Vector
-
-    def point(self, tau: float, om: Vector) -> Iterate:
-        """The iterate with log x_J = om at tau."""
-        return Iterate(tau=tau, om=om, log_rest=self.pulled(om) - (self.offset + tau * self.slope))
-
-    def pulled(self, om: Vector) -> Vector:
-        """T' om."""
-        return _pulled(self.strips, om)
-
-    def weights(self, strip: Strip, point: Iterate) -> Any:
-        """W_ij = T_ij x_j / x_i."""
-        difference = strip.differences(point.log_rest, point.om)
-        return strip.matrix(strip.entries * np.exp(np.minimum(difference, _LARGEST_EXPONENT)))
-
-    def balance(self, point: Iterate) -> Vector:
-        """u_i / x_i - 1."""
-        return np.sign(self.basis.u) * np.exp(np.minimum(self.log_u - point.om, _LARGEST_EXPONENT)) - 1.0
-
-    def log_ratios(self, strip: Strip, point: Iterate) -> Entries:
-        """L_ij = log |T_ij| x_j / x_i, for the entries of the strip."""
-        return strip.logs + strip.differences(point.log_rest, point.om)
-
-    def largest_log_ratio(self, point: Iterate) -> float:
-        """The largest L_ij."""
-        return max((self.log_ratios(strip, point).max(initial=-np.inf) for strip in self.strips), default=-np.inf)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Iterate:
-    """A point of the dual: om = log x_J, and log x_R, which follows from it."""
-
+    log_x: Vector
+    dual: Vector
+    outcome: Outcome
+    error: float
+    face: Face
     tau: float
-    om: Vector
-    log_rest: Vector
-
-    @property
-    def size(self) -> float:
-        """The largest |log x|."""
-        return float(max(np.abs(self.om).max(initial=0.0), np.abs(self.log_rest).max(initial=0.0)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Direction:
-    """A change of om = log x_J with the change of log x_R that goes with it."""
+def scale_free(system: LinearSystem, log_prior: Vector, start: Start, budget: Budget) -> Arrival:
+    """Follow the prior to its end.
 
-    om: Vector
-    rest: Vector
+    From the start that is given, then from the centre of the feasible set; in between a linear program is asked
+    which coordinates vanish.
 
-    @property
-    def size(self) -> float:
-        """The largest change of an entry of log x."""
-        return float(max(np.abs(self.om).max(initial=0.0), np.abs(self.rest).max(initial=0.0)))
-
-
-def make_tableau(basis: Basis, rest: Index, tables: Iterable[Any], line: Line) -> Tableau:
-    """Tabulate the columns ``rest``, given in parts."""
-    with np.errstate(divide="ignore"):
-        log_u = np.log(np.abs(basis.u))
-    strips = make_strips(tables, basis.u.size)
-    offset, slope = (_reduced(strips, b[basis.columns], b[rest]) for b in (line.base, line.direction))
-    return Tableau(basis=basis, rest=rest, strips=strips, log_u=log_u, offset=offset, slope=slope)
-
-
-class Linearisation:
-    """The equations at one iterate, factorised once: M = I + W T' and the two right-hand sides."""
-
-    def __init__(self, tableau: Tableau, point: Iterate) -> None:
-        self.point = point
-        self._tableau = tableau
-        self._right, self._drift = tableau.balance(point), np.zeros(point.om.size)
-        matrix = np.eye(point.om.size, order="F")
-        with np.errstate(over="ignore", invalid="ignore"):  # seen below as a singular matrix
-            for strip in tableau.strips:
-                W = tableau.weights(strip, point)
-                matrix += strip.times_transposed(W)
-                self._right -= W.sum(axis=1)
-                self._drift += W @ tableau.slope[strip.part]
-        self._factor, self._pivots, info = dgetrf(matrix, overwrite_a=True)
-        self.singular = info != 0 or not np.isfinite(self._factor).all()
-
-    def corrector(self) -> Direction:
-        """The Newton step at fixed tau."""
-        return self._newton(self._right)
-
-    def repeated_corrector(self, point: Iterate) -> Direction:
-        """The step at a nearby point with the factors of this one."""
-        right = self._tableau.balance(point)
-        for strip in self._tableau.strips:
-            right -= self._tableau.weights(strip, point).sum(axis=1)
-        return self._newton(right)
-
-    def tangent(self) -> Direction:
-        """The derivative of the solution with respect to tau."""
-        d_om = self._backsolve(self._drift)
-        return Direction(om=d_om, rest=self._tableau.pulled(d_om) - self._tableau.slope)
-
-    def usage(self, cap: float, *directions: Direction) -> list[float]:
-        """What share of its limits each direction uses up: 1 means as far as the linear model can be trusted.
-
-        The limits are on how far each ratio T_ij x_j / x_i and u_i / x_i may change: one far below one may grow
-        until it is of order one; it may fall at will.
-        """
-        limits = _limits(self._tableau.log_u - self.point.om, cap)
-        most = [_share(-direction.om, *limits) for direction in directions]
-        for strip in self._tableau.strips:
-            limits = _limits(self._tableau.log_ratios(strip, self.point), cap)
-            changes = (strip.differences(direction.rest, direction.om) for direction in directions)
-            most = [max(share, _share(change, *limits)) for share, change in zip(most, changes, strict=True)]
-        return most
-
-    def _newton(self, right: Vector) -> Direction:
-        d_om = self._backsolve(right)
-        return Direction(om=d_om, rest=self._tableau.pulled(d_om))
-
-    def _backsolve(self, right: Vector) -> Vector:
-        return np.asarray(dgetrs(self._factor, self._pivots, right)[0], dtype=np.float64)
+    Parameters
+    ----------
+    system : LinearSystem
+        Of independent rows.
+    log_prior : ndarray of shape (d,)
+    start : Start
+    budget : Budget
+    """
+    arrival = _from_start(system, log_prior, start, budget)
+    if arrival.outcome is not Outcome.OPTIMAL and arrival.face.is_whole and not budget.spent_out:
+        arrival = replace(arrival, face=_asked(system), tau=0.0, log_x=start.even)
+        if arrival.face.is_whole:
+            arrival = _from_centre(system, log_prior, budget)
+    return arrival if arrival.face.is_whole else _on_face(system, log_prior, start, arrival, budget)
 
 
-def _limits(log_ratios: Entries, cap: float) -> tuple[Entries, Entries]:
-    """Reciprocals of the largest changes allowed, up and down."""
-    low = np.minimum(log_ratios, 0.0)
-    rise = 1.0 / (cap - low)
-    return rise, np.minimum(rise, np.exp(low) * _FREE_FALL)
+def _on_face(system: LinearSystem, log_prior: Vector, start: Start, arrival: Arrival, budget: Budget) -> Arrival:
+    """Go on from the point of arrival on the face it found."""
+    face = arrival.face
+    columns = np.flatnonzero(face.free)
+    if face.farkas is not None or not columns.size:
+        return replace(arrival, outcome=Outcome.INFEASIBLE)
+    part = system.restrict(columns)
+    rows = independent_rows(part)
+    way = Start(even=start.even[columns], tau=arrival.tau, log_x=arrival.log_x[columns])
+    inner = scale_free(part.of_rows(rows), log_prior[columns], way, budget)
+    dual, log_x = np.zeros(system.shape[0]), np.full(log_prior.size, -np.inf)
+    dual[rows], log_x[columns] = inner.dual, inner.log_x
+    if not inner.face.is_whole:
+        face = narrowed(face, system, columns, rows, inner.face)
+    return replace(inner, log_x=log_x, dual=dual, face=face)
 
 
-def _share(change: Entries, rise: Entries, fall: Entries) -> float:
-    return float(max((change * rise).max(initial=0.0), -(change * fall).min(initial=0.0)))
+def _from_start(system: LinearSystem, log_prior: Vector, start: Start, budget: Budget) -> Arrival:
+    """A jump to the end where the scales have begun to part; the walk where that fails, or is not worth its while."""
+    n_rows, n_columns = system.shape
+    if n_rows * n_columns > LARGEST_TABLEAU:
+        return _nowhere(system, start, Outcome.INACCURATE)
+    if start.tau > 0.0 and n_rows * n_columns >= JUMP_FROM:
+        for keeps in JUMP_KEEPS:
+            arrival = _jumped(system, log_prior, start, keeps, budget)
+            if arrival is not None or budget.spent_out:
+                return arrival or _nowhere(system, start, budget.spent_out)
+    return _walked(system, start.even, log_prior, start.log_x, start.tau, budget)
 
 
-def _pulled(strips: tuple[Strip, ...], values: Vector) -> Vector:
-    return np.concatenate([np.zeros(0), *(strip.T.T @ values for strip in strips)])
+def _walked(
+    system: LinearSystem, even: Vector, log_prior: Vector, log_x: Vector, tau: float, budget: Budget
+) -> Arrival:
+    try:
+        walk = Walk(system, even, log_prior - even, log_x, tau, budget)
+        outcome = walk.advance(1.0)
+    except SingularBasisError:
+        return _nowhere(system, Start(even=even, tau=tau, log_x=log_x), Outcome.INACCURATE)
+    return _arrival(walk, outcome)
 
 
-def _reduced(strips: tuple[Strip, ...], on_basis: Vector, on_rest: Vector) -> Vector:
-    reduced = _pulled(strips, on_basis) - on_rest
-    sizes = [abs(strip.T).T @ np.abs(on_basis) for strip in strips]
-    noise = ROUNDING * (np.concatenate([np.zeros(0), *sizes]) + np.abs(on_rest))
-    return np.where(np.abs(reduced) <= noise, 0.0, reduced)
+def _arrival(walk: Walk, outcome: Outcome) -> Arrival:
+    log_x = walk.log_x if outcome is Outcome.OPTIMAL else walk.point.log_x
+    face = walk.face or Face(free=np.ones(log_x.size, dtype=bool))
+    return Arrival(log_x=log_x, dual=walk.dual, outcome=outcome, error=walk.error, face=face, tau=walk.point.tau)
+
+
+def _nowhere(system: LinearSystem, start: Start, outcome: Outcome | None) -> Arrival:
+    return Arrival(
+        log_x=start.log_x,
+        dual=np.zeros(system.shape[0]),
+        outcome=outcome or Outcome.INACCURATE,
+        error=np.inf,
+        face=Face(free=np.ones(system.shape[1], dtype=bool)),
+        tau=start.tau,
+    )
+
+
+def _jumped(system: LinearSystem, log_prior: Vector, start: Start, keeps: float, budget: Budget) -> Arrival | None:
+    """Jump to the end, and let Newton's method converge there on the columns that are not negligible."""
+    log_x = start.log_x
+    try:
+        J = choose_basis(system, log_x)
+        basis = Tableau.of(system, J, J[:0], log_x)
+    except SingularBasisError:
+        return None
+    weight = log_x + np.log(system.column_sizes)
+    kept = weight > weight.max() - keeps * max(1.0, JUMP_WIDENS * start.tau)
+    kept[J] = False
+    R = np.flatnonzero(kept)
+    T = basis.inverse @ system.columns(R)
+    even = float(start.even[0])
+    rho = T.T @ (log_prior[J] - even) - (log_prior[R] - even)
+    om = jump(T, basis.u * np.exp(-even), rho, log_x[J] - even, LEAVE_AT / start.tau, LEAVE_AT, budget)
+    if om is None or not np.isfinite(om).all():
+        return None
+    dual = basis.dual(om + even - log_prior[J])
+    return settled(system, log_prior, log_prior + system.rmatvec(dual), budget)
+
+
+def settled(system: LinearSystem, log_prior: Vector, log_x: Vector, budget: Budget) -> Arrival | None:
+    """Converge at the prior itself, from nearby; None if that fails, or wakes a column that was left out.
+
+    Parameters
+    ----------
+    system : LinearSystem
+        Of independent rows.
+    log_prior, log_x : ndarray of shape (d,)
+        log_x = log_prior + A'lam for some lam.
+    budget : Budget
+    """
+    warm = warm_columns(system, log_x, share=2)
+    part = system.restrict(warm)
+    try:
+        walk = Walk(part, log_prior[warm], np.zeros(warm.size), log_x[warm], 0.0, budget)
+        outcome = walk.advance(0.0)
+    except SingularBasisError:
+        return None
+    if outcome is not Outcome.OPTIMAL:
+        return None
+    whole = log_prior + system.rmatvec(walk.dual)
+    cold = np.ones(whole.size, dtype=bool)
+    cold[warm] = False
+    if (whole + np.log(system.column_sizes))[cold].max(initial=-np.inf) > walk.point.om.min() - COLD / 2:
+        return None
+    whole[warm] = walk.log_x
+    return replace(_arrival(walk, outcome), log_x=whole, face=Face(free=np.ones(whole.size, dtype=bool)), tau=1.0)
+
+
+def _from_centre(system: LinearSystem, log_prior: Vector, budget: Budget) -> Arrival:
+    """Walk from a centre of the feasible set, the solution for the prior which it is itself."""
+    matrix, y, rows, columns = equilibrated(system)
+    native = {"solver": "ipm", "run_crossover": "off", "presolve": "off"}
+    limit = budget.seconds_left if np.isfinite(budget.seconds_left) else None
+    answer = solve_linear_program(
+        LinearProgram(cost=np.zeros(columns.size), rows=matrix, row_lower=y, row_upper=y, lower=0.0),
+        LinearProgramSettings(tol=1e-7, native=native, time_limit=limit),
+    )
+    everywhere = np.zeros(columns.size)
+    if answer.x is None:
+        return _nowhere(system, Start(even=everywhere, tau=0.0, log_x=everywhere), budget.spent_out)
+    x = answer.x * float(np.abs(system.y / rows).max()) / columns
+    centre = np.log(np.maximum(x, LOWEST_OF_CENTRE * float(np.median(x))))
+    return _walked(system, centre, log_prior, centre, 0.0, budget)
+
+
+def _asked(system: LinearSystem) -> Face:
+    """What a linear program says of coordinates that vanish; nothing where it proves nothing."""
+    try:
+        return by_linear_program(system)
+    except InfeasibleError as error:
+        return Face(free=np.zeros(system.shape[1], dtype=bool), farkas=error.farkas)
+    except BackendError:
+        return Face(free=np.ones(system.shape[1], dtype=bool))

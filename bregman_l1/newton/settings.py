@@ -38,7 +38,7 @@ AT_REST: Final = 1e-13
 NOISE: Final = 0.02
 """The share of the tolerance that the rounding of y - A x may take up; beyond, the scale-free form takes over."""
 
-NEAR: Final = 20.0
+NEAR: Final = 26.0
 """Priors within so many e-folds of one are met by the convex loop directly."""
 
 LEAVE_AT: Final = 10.0
@@ -54,6 +54,9 @@ BLOCK_BYTES: Final = 2**20
 
 DOMINANT: Final = 100.0
 """Entries of x above this multiple of the mean of the rest enter the preconditioner by a low-rank correction."""
+
+MOST_SORTED: Final = 100_000
+"""Longer vectors are compared with their mean instead of being sorted."""
 
 DROPPED: Final = 0.05
 """The share of the mass of x (dominant entries aside) that the preconditioner leaves out: a third of the columns hold
@@ -123,3 +126,104 @@ FURTHER: Final = 3.0
 
 NEGLIGIBLE: Final = 1e-10
 """A measurement of log x whose rounding stays below this is good enough."""
+
+# --- the tableau ------------------------------------------------------------------------------------------------------
+
+DEPENDENT: Final = 1e-11
+"""A column whose part outside the span of the basis is below this share of it cannot complete the basis."""
+
+POOR: Final = 1e-4
+"""A pivot below this share of its column is met by a more careful choice."""
+
+WIDEST_ELIMINATION: Final = 300.0
+"""Weights over so many e-folds fit one elimination: their squares do not underflow."""
+
+RANGE_OF_WEIGHTS: Final = 20.0
+"""E-folds of weights that one orthogonal factorisation may mix."""
+
+UNBALANCED: Final = 2.0
+"""Bases are exchanged when some log |T_ij| sqrt(x_j / x_i) exceeds this,"""
+
+BALANCED: Final = 0.6931471805599453
+"""and until none exceeds log 2."""
+
+MOST_PIVOTS: Final = 200
+"""Exchanges in one go; after so many the basis is chosen anew next time."""
+
+LARGEST_EXPONENT: Final = 300.0
+"""Terms up to exp of this are summed as they are, larger ones as logarithms."""
+
+WORTHLESS: Final = -34.0
+"""An error of T_ij x_j / x_i below exp of this changes nothing."""
+
+EXACT_ENTRIES: Final = 400_000
+"""Tableaus of larger bases take what their rounding cannot tell from zero for zero."""
+
+MOST_EXACT_BITS: Final = 8192
+"""Balls of that precision resolve any product of floats that a basis of some dozen columns can form."""
+
+# --- the walk ---------------------------------------------------------------------------------------------------------
+
+CENTRED: Final = 0.1
+"""A correction below this is close enough to go on from."""
+
+CONVERGED: Final = 1e-6
+"""A correction below this is left to the last steps."""
+
+MOST_CORRECTIONS: Final = 20
+"""Corrections of one step; more do not come to rest."""
+
+MOST_LAST_STEPS: Final = 8
+"""Steps after which rounding must show."""
+
+LONGEST_CORRECTION: Final = 100.0
+"""The largest change of log x in one correction: unbalanced rows may jump far."""
+
+SHARE_OF_CORRECTION: Final = 0.3
+"""And by so much of the largest |log x| more: long columns send x to exp(-1e11)."""
+
+LONGEST_PREDICTION: Final = 300.0
+"""The largest change of log x along one tangent, while that is a small part of the way."""
+
+GROWTH: Final = (5.0, 5.0, 5.0, 5.0, 1.5, 1.0, 0.7)
+"""By how much the next step is longer after so many corrections."""
+
+SHRINK: Final = 4.0
+"""By how much a step is cut that did not come to rest."""
+
+SHORTEST_STEP: Final = 1e-12
+"""Shorter steps lead nowhere."""
+
+# --- the way there ----------------------------------------------------------------------------------------------------
+
+JUMP_FROM: Final = 30_000
+"""Smaller matrices walk as fast as they jump."""
+
+LARGEST_TABLEAU: Final = 50_000_000
+"""Entries of a tableau that still fits the memory of a small machine."""
+
+JUMP_KEEPS: Final = (14.0, 30.0)
+"""Columns that many e-folds below the heaviest where the jump begins take no part in it; more do in a second try."""
+
+JUMP_WIDENS: Final = 6.0
+"""Jumps that are not long keep more columns: this times the share of the way that is behind."""
+
+COLD: Final = 40.0
+"""Columns that many e-folds below the lightest of as many as there are rows change nothing."""
+
+LOWEST_OF_CENTRE: Final = 1e-6
+"""Entries of a centre below this share of its median are rounding of an interior-point method."""
+
+# --- the row space ----------------------------------------------------------------------------------------------------
+
+FITTED: Final = 1e-12
+"""A misfit below this share of the largest value is rounding."""
+
+FITTED_ON_BASIS: Final = 1_000_000
+"""Matrices of up to so many entries are fitted on a basis where least squares leave more than rounding."""
+
+FITS: Final = 1e-6
+"""A dual this near to a candidate in log x is the better point to measure from."""
+
+MOST_SCALES: Final = 1e12
+"""Ratios of a dominant entry to the rest beyond which single precision cannot keep the two apart."""

@@ -15,13 +15,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bregman_l1._types import EPS, Index, Vector
+from bregman_l1._types import EPS, Index, Vector, Wide
 from bregman_l1.errors import InfeasibleError
 from bregman_l1.newton.dual_newton import rounding_noise
+from bregman_l1.newton.equations import Equations
 from bregman_l1.newton.normal_equations import normal_equations
-from bregman_l1.newton.old_step import basis_step
-from bregman_l1.newton.settings import MOST_REFINEMENTS, NEGLIGIBLE, PLAIN_RANGE, REFINED, ROUNDINGS
+from bregman_l1.newton.settings import (
+    COLD,
+    FITS,
+    LARGEST_TABLEAU,
+    MOST_REFINEMENTS,
+    NEGLIGIBLE,
+    PLAIN_RANGE,
+    REFINED,
+    ROUNDINGS,
+)
 from bregman_l1.newton.setup import independent_rows
+from bregman_l1.newton.tableau import SingularBasisError, Tableau, choose_basis
 from bregman_l1.newton.threads import threads_for
 
 if TYPE_CHECKING:
@@ -36,14 +46,14 @@ class Step:
     ----------
     change : ndarray of shape (d,)
         d log x; 0 where the candidate is zero, infinite where no step leads to A x = y.
-    noise : float
+    noise : float or ndarray of shape (d,)
         How far the rounding of this measurement may put ``change`` off.
     remarks : tuple of str
         What was decided by the margin of the rounding of y.
     """
 
     change: Vector
-    noise: float = 0.0
+    noise: float | Vector = 0.0
     remarks: tuple[str, ...] = ()
 
 
@@ -81,19 +91,19 @@ def newton_step(system: LinearSystem, log_prior: Vector, log_x: Vector, dual: Ve
         except InfeasibleError:
             return Step(change=np.where(alive, np.inf, 0.0))
         part = _step(rest, log_prior[alive], log_x[alive], dual)
-    change = np.zeros(log_x.size)
-    change[alive] = part.change
-    return replace(part, change=change)
+    change, noise = np.zeros(log_x.size), np.zeros(log_x.size)
+    change[alive], noise[alive] = part.change, part.noise
+    return replace(part, change=change, noise=noise)
 
 
 def _step(system: LinearSystem, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step:
     """The step at a positive candidate, by the cheaper of the two ways if its rounding does not show."""
+    rows = independent_rows(system)
     if np.abs(log_x).max() <= PLAIN_RANGE:
-        rows = independent_rows(system)
         plain = _plain_step(system, rows, log_prior, log_x, dual)
         if plain is not None:
             return plain
-    return Step(change=basis_step(system, log_prior, log_x, dual))
+    return _basis_step(system, rows, log_prior, log_x, dual)
 
 
 def _plain_step(
@@ -102,15 +112,76 @@ def _plain_step(
     """The step by the normal equations of independent rows, held against the others."""
     if rows.size == system.shape[0]:
         return _refined(system, log_prior, log_x, dual)
-    step = _refined(system.of_rows(rows), log_prior, log_x, None)
-    if step is None:
-        return None
+    step = _refined(system.of_rows(rows), log_prior, log_x, None if dual is None else dual[rows])
+    return None if step is None else _held_against_dropped_rows(system, rows, log_x, step)
+
+
+def _held_against_dropped_rows(system: LinearSystem, rows: Index, log_x: Vector, step: Step) -> Step:
+    """The step; infinite if the solution does not satisfy the rows left out to the rounding of their terms."""
+    if rows.size == system.shape[0]:
+        return step
     remark = f"{system.shape[0] - rows.size} rows are combinations of the others to the rounding of their terms"
-    missed = system.backward_errors(np.exp(log_x) * (1.0 + step.change))
+    unit = float(log_x.max())
+    missed = system.backward_errors(np.exp(log_x - unit) * (1.0 + step.change), np.exp(-unit))
     missed[rows] = 0.0
     if np.abs(step.change).max() > REFINED or missed.max() <= ROUNDINGS:
-        return replace(step, remarks=(remark,))
-    return replace(step, change=np.full(log_x.size, np.inf), remarks=(f"{remark}; y is not",))
+        return replace(step, remarks=(*step.remarks, remark))
+    return replace(step, change=np.full(log_x.size, np.inf), remarks=(*step.remarks, f"{remark}; y is not"))
+
+
+def _basis_step(system: LinearSystem, rows: Index, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step:
+    """The step on a basis chosen for the candidate, with the rounding of its tableau.
+
+    It is taken from the point of a dual: the one given, or the one that fits the candidate on the basis.
+    """
+    part = system if rows.size == system.shape[0] else system.of_rows(rows)
+    try:
+        J = choose_basis(part, log_x)
+        R = np.setdiff1d(_warm_columns(part, J, log_x), J)
+        if J.size * R.size > LARGEST_TABLEAU:
+            return Step(change=np.full(log_x.size, np.inf), remarks=("the tableau of a basis would be too large",))
+        tableau = Tableau.of(part, J, R, log_x).exchanged(part, log_x)
+    except SingularBasisError:
+        return Step(change=np.full(log_x.size, np.inf))
+    J, R = tableau.J, tableau.R
+    point, noise = _dual_point(part, tableau, log_prior, log_x, None if dual is None else dual[rows])
+    equations = Equations(tableau, point[J], point[R])
+    if equations.singular:
+        return Step(change=np.full(log_x.size, np.inf))
+    d_om = equations.newton()
+    change = part.rmatvec(tableau.inverse.T @ d_om)
+    change[J], change[R] = d_om, tableau.T.T @ d_om
+    change += np.asarray(point - log_x, dtype=np.float64)
+    for draw in equations.noise(part):
+        noise = np.maximum(noise, np.abs(part.rmatvec(tableau.inverse.T @ draw)))
+    remarks = () if not tableau.snapped else (f"{tableau.snapped} entries of u are zero within the rounding of y",)
+    return _held_against_dropped_rows(system, rows, log_x, Step(change=change, noise=noise, remarks=remarks))
+
+
+def _warm_columns(system: LinearSystem, J: Index, log_x: Vector) -> Index:
+    """The columns that are not negligible beside the lightest of the basis."""
+    weight = log_x + np.log(system.column_sizes)
+    return np.flatnonzero(weight > weight[J].min() - COLD)
+
+
+def _dual_point(
+    system: LinearSystem, tableau: Tableau, log_prior: Vector, log_x: Vector, dual: Vector | None
+) -> tuple[Wide, Vector]:
+    """Log p + A'lam in extended precision, and the rounding of what is not; lam the dual if it fits the candidate."""
+    if dual is not None:
+        point = log_prior + system.rmatvec(dual)
+        if np.abs(point - log_x).max() <= FITS:
+            wide = system.extended_rmatvec(dual)
+            return log_prior + wide, np.zeros(log_x.size)
+    v = log_x[tableau.J] - log_prior[tableau.J]
+    fitted, noise = log_prior + system.rmatvec(tableau.dual(v)), np.zeros(log_x.size)
+    fitted[tableau.J] = log_x[tableau.J]
+    fitted[tableau.R] = tableau.T.T @ log_x[tableau.J] - tableau.reduced(log_prior)
+    lam, size_T = np.abs(tableau.inverse.T @ v), np.abs(tableau.T)
+    through_basis = (lam @ np.abs(tableau.matrix)) @ size_T
+    # T'v is off by E'lam, with A_J'lam = v, dT = A_J^{-1} E and |E| <= 2 eps (|A_R| + |A_J||T|).
+    noise[tableau.R] = EPS * (2 * system.abs_rmatvec(lam)[tableau.R] + 2 * through_basis + size_T.T @ np.abs(v))
+    return fitted, noise
 
 
 def _refined(system: LinearSystem, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bregman_l1._types import Vector
+from bregman_l1.frozen import FrozenArrays
 from bregman_l1.polyhedron.feasible_set import maximal_support
 from bregman_l1.polyhedron.minimiser import Minimisers, minimisers
 
@@ -20,7 +21,7 @@ _DISTINCT = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Finding:
+class Finding(FrozenArrays):
     """Whether one part of the assumption holds, in a sentence, with the vectors that show it.
 
     Attributes

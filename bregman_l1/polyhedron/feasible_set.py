@@ -62,13 +62,15 @@ def infeasibility(system: LinearSystem, x: Vector) -> float:
     """How far x is from {x >= 0 : A x = y}: the componentwise backward error of x and of its nonnegative part.
 
     The two differ by what the negative entries contribute to the equations, at its own scale in each row. The
-    sizes of the negative entries themselves count too, for columns of A that are zero.
+    sizes of the negative entries themselves count too, for columns of A that are zero. Infinite where x is not finite.
     """
-    if not x.min() < 0.0:
+    if not np.isfinite(x).all():
+        return np.inf
+    if x.min() >= 0.0:
         return system.residual(x)
-    weighted = x * system.equilibration()[1]
-    negative = -weighted.min() / np.abs(weighted).max()
-    return float(max(system.residual(x), system.residual(np.maximum(x, 0.0)), negative))
+    weighted = x / np.abs(x).max() * system.equilibration()[1]
+    negative = float(-weighted.min() / np.abs(weighted).max())
+    return max(system.residual(x), system.residual(np.maximum(x, 0.0)), negative)
 
 
 def farkas_vector(system: LinearSystem, budget: Budget | None = None) -> Vector | None:
@@ -107,11 +109,16 @@ def require_feasible(system: LinearSystem, budget: Budget | None = None) -> None
     """Raise `InfeasibleError` with its Farkas vector if no x >= 0 solves A x = y."""
     z = system.remember("farkas", lambda: farkas_vector(system, budget))
     if z is not None:
-        raise InfeasibleError(
-            "no x >= 0 solves A x = y: the vector z in .farkas has A'z <= 0 and y'z > 0. "
-            "Check the signs of A and y, or replace y by its projection onto the cone of A",
-            z.copy(),
-        )
+        raise infeasible(z)
+
+
+def infeasible(farkas: Vector) -> InfeasibleError:
+    """The error that says so, with a copy of the vector that proves it."""
+    return InfeasibleError(
+        "no x >= 0 solves A x = y: the vector z in .farkas has A'z <= 0 and y'z > 0. "
+        "Check the signs of A and y, or replace y by its projection onto the cone of A",
+        farkas.copy(),
+    )
 
 
 def maximal_support(system: LinearSystem, budget: Budget | None = None) -> MaximalSupport:

@@ -12,7 +12,6 @@ Everything the theory says is a statement about functions on P.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import scipy.linalg as sla
@@ -20,7 +19,9 @@ from numpy.typing import ArrayLike
 
 from bregman_l1._types import EPS, Index, Mask, Matrix, Vector
 from bregman_l1.budget import Budget
+from bregman_l1.caching import cached_property
 from bregman_l1.errors import BackendError, InvalidProblemError, UndefinedConstantError
+from bregman_l1.frozen import FrozenArrays, frozen, read_only
 from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron import exact
 from bregman_l1.polyhedron.face import exact_face
@@ -43,7 +44,7 @@ _FEASIBLE = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class BasePoint:
+class BasePoint(FrozenArrays):
     """A point p of P where a linear function g'p is largest, and the multiplier b that proves it.
 
     Attributes
@@ -85,7 +86,7 @@ class ExactPoint:
     ties: Mask
 
 
-class KernelCone:
+class KernelCone(FrozenArrays):
     """The kernel cone of a support, in the coordinates B and C; immutable, its parts computed on demand.
 
     Parameters
@@ -117,14 +118,14 @@ class KernelCone:
 
     def __init__(self, system: LinearSystem, support: ArrayLike, outside: Index | None = None) -> None:
         self.system = system
-        self.support = checked_support(support, system.shape[1])
+        self.support = read_only(checked_support(support, system.shape[1]))
         everything = np.arange(system.shape[1])
-        self.outside: Index = np.setdiff1d(everything, self.support) if outside is None else outside
+        self.outside: Index = frozen(np.setdiff1d(everything, self.support) if outside is None else outside)
         # Powers of two: dividing by them is exact, and no row outweighs the others.
         self._units = system.remember("row units", lambda: row_units(system.columns(everything)))
-        self.A_S = system.columns(self.support) / self._units[:, None]
-        self.A_R = system.columns(self.outside) / self._units[:, None]
-        self.y: Vector = system.y / self._units
+        self.A_S = read_only(system.columns(self.support) / self._units[:, None])
+        self.A_R = read_only(system.columns(self.outside) / self._units[:, None])
+        self.y: Vector = read_only(system.y / self._units)
         self._sizes = power_of_two(np.abs(self.A_S).max(axis=0))
         self._U, spectrum, self._Vt = np.linalg.svd(self.A_S / self._sizes, full_matrices=True)
         self.rank = numerical_rank(self.A_S / self._sizes, spectrum, EPS * max(self.A_S.shape))

@@ -6,6 +6,7 @@ statuses and sign conventions are known in one place.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, replace
 from functools import cache
 from math import inf
@@ -87,7 +88,10 @@ class LinearProgramAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinearProgramSettings:
-    """Tolerance, limits and native HiGHS options of one run; unset limits are HiGHS' own."""
+    """Tolerance, limits and native HiGHS options of one run; unset limits are HiGHS' own.
+
+    An iteration is a step of the simplex or interior-point method; of branch and bound, a node.
+    """
 
     tol: float = 1e-10
     max_iter: int | None = None
@@ -107,7 +111,8 @@ class LinearProgramSettings:
             "small_matrix_value": 1e-12,
         }
         if self.max_iter is not None:
-            options |= {"simplex_iteration_limit": self.max_iter, "ipm_iteration_limit": self.max_iter}
+            names = ("simplex_iteration_limit", "ipm_iteration_limit", "mip_max_nodes")
+            options |= dict.fromkeys(names, self.max_iter)
         if self.time_limit is not None and self.time_limit < inf:
             options["time_limit"] = float(self.time_limit)
         return options | self.native
@@ -161,6 +166,7 @@ def solve_linear_program(program: LinearProgram, settings: LinearProgramSettings
     is_integer = program.integer is not None and bool(program.integer.any())
     has_point = info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusNone and solution.value_valid
     value = float(info.objective_function_value) if has_point else np.nan
+    steps = [info.simplex_iteration_count, info.ipm_iteration_count]
     return LinearProgramAnswer(
         outcome=OUTCOMES[status] if completed else Outcome.FAILED,
         raw_status=highs.modelStatusToString(highs.getModelStatus()),
@@ -168,7 +174,7 @@ def solve_linear_program(program: LinearProgram, settings: LinearProgramSettings
         dual=np.array(solution.row_dual) if solution.dual_valid and not is_integer else None,
         value=value,
         bound=float(info.mip_dual_bound) if is_integer else value,
-        iterations=max(int(info.simplex_iteration_count), int(info.ipm_iteration_count), 0),
+        iterations=max(0, *map(int, [info.mip_node_count] if is_integer else steps)),
         setup_time=ready - started,
         solve_time=solved - ready,
         basis=_basis(highs) if completed and not is_integer else None,
@@ -204,6 +210,11 @@ def solve_verified_later(program: LinearProgram, budget: Budget | None = None) -
         if answer.outcome in _DECIDED or answer.outcome is Outcome.TIME_LIMIT:
             break
     return answer
+
+
+# HiGHS keeps worker threads for the next run; in a forked child there are none, and it would wait for them.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: highspy.Highs.resetGlobalScheduler(False))
 
 
 class _SilentHighs(highspy.Highs):  # type: ignore[misc]

@@ -47,7 +47,7 @@ class Problem(FrozenArrays, ABC):
     def dcp(self) -> cp.Problem:
         """Return the problem for CVXPY, its parameters set to this problem's values.
 
-        The program is built once for each system and shared by all problems on it that differ in
+        The program is built once for each system and thread, and shared by all problems on it that differ in
         parameters only, so that CVXPY canonicalises it once: ask for it again before each solve.
         """
 

@@ -84,7 +84,9 @@ class L1Minimization(Problem):
         return frozenset({"linear"})
 
     def dcp(self) -> cp.Problem:
-        return self._system.remember(("l1 program", self._cost.tobytes()), lambda: _program(self._system, self._cost))
+        return self._system.remember_in_thread(
+            ("l1 program", self._cost.tobytes()), lambda: _program(self._system, self._cost)
+        )
 
     def recover(self, program: cp.Problem) -> Claim:
         x, dual = program.variables()[0].value, program.constraints[0].dual_value

@@ -126,7 +126,9 @@ class NullSpaceConstant(Problem):
         return frozenset({"linear"} if self._linear() is not None else {"linear", "integer"})
 
     def dcp(self) -> cp.Problem:
-        return self.system.remember(("null-space program", self._kind, self._cone.support.tobytes()), self._program)
+        return self.system.remember_in_thread(
+            ("null-space program", self._kind, self._cone.support.tobytes()), self._program
+        )
 
     def recover(self, program: cp.Problem) -> Claim:
         values = {variable.name(): variable.value for variable in program.variables()}

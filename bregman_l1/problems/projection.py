@@ -113,7 +113,7 @@ class BregmanProjection(Problem):
         return frozenset({"linear", "exponential"})
 
     def dcp(self) -> cp.Problem:
-        program = self._system.remember(
+        program = self._system.remember_in_thread(
             ("projection program", self._cost.tobytes()), lambda: _program(self._system, self._cost)
         )
         weight, offset, slope = _normalisation(self._system, self._log_alpha)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,10 @@ from numpy.typing import ArrayLike
 
 from bregman_l1._solve import solve
 from bregman_l1._types import Index, Vector
+from bregman_l1.caching import cached_property
+from bregman_l1.entry import entry_point, entry_points
 from bregman_l1.errors import BackendError, InvalidProblemError, NotAdmissibleError, UndefinedConstantError
+from bregman_l1.frozen import FrozenArrays
 from bregman_l1.polyhedron.kernel_cone import EMPTY_BASE
 from bregman_l1.problems.projection import BregmanProjection
 from bregman_l1.scale import natural_log_alpha
@@ -42,7 +44,8 @@ if TYPE_CHECKING:
 _E_FOLDS = 60.0
 
 
-class Analysis:
+@entry_points
+class Analysis(FrozenArrays):
     """What the theory says about the projections x(alpha) of one system; made by `analyze`.
 
     Each number is computed when it is first asked for, and kept. ``print(analysis)`` shows one page.
@@ -342,6 +345,7 @@ class Analysis:
         )
 
 
+@entry_point
 def analyze(system: LinearSystem, cost: ArrayLike | None = None, *, time_limit: float = 10.0) -> Analysis:
     """Turn the theorem into numbers: how the projections x(alpha) of a system approach their limit.
 

@@ -26,12 +26,12 @@ number, and what a dual point of the projection proves of x(alpha) itself narrow
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bregman_l1._types import EPS, Matrix, Vector
+from bregman_l1.caching import cached_property
 from bregman_l1.errors import UndefinedConstantError
 from bregman_l1.newton import project
 from bregman_l1.polyhedron.maximum_entropy import EntropyMaximum, maximise_entropy

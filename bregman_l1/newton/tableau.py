@@ -1,0 +1,290 @@
+"""The tableau x_J + T x_R = u of a column basis J, with a bound of its rounding, and the only place that decides zeros.
+
+For a positive x given by its logarithm, J is chosen so that its volume weighted by sqrt(x) is near its maximum: then
+the ratios T_ij sqrt(x_j / x_i) stay bounded however many orders of magnitude x spans. The rounding of T is bounded by
+an outer product, |dT_ij| <= r_i c_j. An entry inside its bound is *undecided*; where its column could matter (its bound
+times x_j / x_i is not negligible) it is computed exactly, so that zeros are zeros. Elsewhere it is left as it is.
+
+An entry u_i is zero where y, moved by ROUNDINGS of the terms of each row, makes it so: the tableau then belongs to
+y' = A_J u, and says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.linalg import qr
+from scipy.linalg.lapack import dgetrf, dgetri, dgetrs
+
+from bregman_l1._types import EPS, Index, Matrix, Vector
+from bregman_l1.caching import cached_property
+from bregman_l1.newton import exact
+from bregman_l1.newton.settings import (
+    BALANCED,
+    COLD,
+    DEPENDENT,
+    EXACT_ENTRIES,
+    MOST_PIVOTS,
+    POOR,
+    RANGE_OF_WEIGHTS,
+    ROUNDINGS,
+    UNBALANCED,
+    WIDEST_ELIMINATION,
+    WORTHLESS,
+)
+
+if TYPE_CHECKING:
+    from bregman_l1.system import LinearSystem
+
+
+class SingularBasisError(ArithmeticError):
+    """The columns offered do not span the rows: those of ``system`` are dependent on the coordinates left."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Tableau:
+    """One basis J of a system of independent rows, and the columns R tabulated in it.
+
+    Attributes
+    ----------
+    J, R : ndarray of shape (k,) and (m,)
+    T : ndarray of shape (k, m)
+    row_error, column_error : ndarray of shape (k,) and (m,)
+        |dT_ij| <= row_error_i column_error_j.
+    u : ndarray of shape (k,)
+    inverse : ndarray of shape (k, k)
+        Of A_J, up to rounding.
+    matrix : ndarray of shape (k, k)
+        A_J.
+    snapped : int
+        How many entries of u were decided to be zero by the margin of y.
+    """
+
+    J: Index
+    R: Index
+    T: Matrix
+    row_error: Vector
+    column_error: Vector
+    u: Vector
+    inverse: Matrix
+    matrix: Matrix
+    snapped: int
+
+    @classmethod
+    def of(cls, system: LinearSystem, J: Index, R: Index, log_x: Vector) -> Tableau:
+        """Tabulate the columns R; ``log_x`` says which of their zeros matter."""
+        matrix, columns = system.columns(J), system.columns(R)
+        size = system.row_units[:, None]
+        lu, pivots, info = dgetrf(matrix / size)
+        inverse, singular = dgetri(lu, pivots)
+        if info != 0 or singular != 0 or not np.isfinite(inverse).all():
+            raise SingularBasisError
+        inverse = inverse / size[:, 0]
+        T = dgetrs(lu, pivots, columns / size)[0]
+        missed = columns - matrix @ T
+        T += inverse @ missed
+        terms = (np.abs(matrix) / size).max(axis=0) @ np.abs(T) + (np.abs(columns) / size).max(axis=0)
+        row_error = np.abs(inverse) @ size[:, 0]
+        tableau = cls(
+            J=J,
+            R=R,
+            T=T,
+            row_error=row_error,
+            column_error=4 * EPS * terms,
+            u=np.zeros(J.size),
+            inverse=inverse,
+            matrix=matrix,
+            snapped=0,
+        )
+        return tableau._with_target(system.y)._decided(columns, log_x)
+
+    @cached_property
+    def log_T(self) -> Matrix:
+        """Log |T_ij|, -inf for zeros."""
+        with np.errstate(divide="ignore"):
+            return np.log(np.abs(self.T))
+
+    @cached_property
+    def log_u(self) -> Vector:
+        """Log |u_i|, -inf for zeros."""
+        with np.errstate(divide="ignore"):
+            return np.log(np.abs(self.u))
+
+    def reduced(self, log_prior: Vector) -> Vector:
+        """Rho = T'b_J - b_R for b = log_prior; zero where its terms cancel to rounding, so that ties stay ties."""
+        on_basis, on_rest = log_prior[self.J], log_prior[self.R]
+        rho = self.T.T @ on_basis - on_rest
+        terms = np.abs(self.T).T @ np.abs(on_basis) + np.abs(on_rest)
+        noise = 8 * EPS * terms + self.column_error * float(self.row_error @ np.abs(on_basis))
+        return np.where(np.abs(rho) <= noise, 0.0, rho)
+
+    def dual(self, values: Vector) -> Vector:
+        """The lam of shape (k,) with A_J'lam = values, refined in extended precision."""
+        lam = self.inverse.T @ values
+        wide = self.matrix.T.astype(np.longdouble)
+        for _ in range(2):
+            lam = lam + self.inverse.T @ np.asarray(values - wide @ lam.astype(np.longdouble), dtype=np.float64)
+        return np.asarray(lam)
+
+    def balance(self, log_x: Vector) -> Matrix:
+        """Log |T_ij| sqrt(x_j / x_i): bounded for a near-maximal basis."""
+        return np.asarray(self.log_T + (log_x[self.R] - log_x[self.J][:, None]) / 2)
+
+    def exchanged(self, system: LinearSystem, log_x: Vector) -> Tableau:
+        """The tableau of a locally maximal basis at log_x: pivots while some |T_ij| sqrt(x_j / x_i) is large."""
+        K = self.balance(log_x)
+        if not K.size or K.max() <= UNBALANCED:
+            return self
+        J, R = exchange(self.T.copy(), K, self.J.copy(), self.R.copy(), log_x)
+        return Tableau.of(system, J, np.sort(R), log_x)
+
+    def _with_target(self, y: Vector) -> Tableau:
+        """U = A_J^{-1} y; an entry is zero where the margin of y allows it, if all of them are allowed at once."""
+        wide, u = self.matrix.astype(np.longdouble), self.inverse @ y
+        for _ in range(3):
+            u = u + self.inverse @ np.asarray(y - wide @ u.astype(np.longdouble), dtype=np.float64)
+        terms = np.abs(self.matrix) @ np.abs(u) + np.abs(y)
+        small = (np.abs(u) <= np.abs(self.inverse) @ (ROUNDINGS * terms)) & (u != 0.0)
+        while small.any():
+            moved = np.where(small, 0.0, u)
+            missed = np.abs(np.asarray(wide @ moved.astype(np.longdouble) - y, dtype=np.float64))
+            if (missed <= ROUNDINGS * (np.abs(self.matrix) @ np.abs(moved) + np.abs(y))).all():
+                return replace(self, u=moved, snapped=int(small.sum()))
+            small[np.argmax(np.where(small, np.abs(u), -1.0))] = False
+        return replace(self, u=u)
+
+    def _decided(self, columns: Matrix, log_x: Vector) -> Tableau:
+        """Compute exactly the columns with undecided entries that could matter at log_x."""
+        if not self.R.size:
+            return self
+        if not (np.abs(self.T) <= np.multiply.outer(self.row_error, self.column_error)).any():
+            return self
+        gap = log_x[self.R] - log_x[self.J][:, None]
+        with np.errstate(divide="ignore"):
+            log_error = np.log(self.row_error)[:, None] + np.log(self.column_error)
+        doubtful = (self.log_T <= log_error) & (log_error + gap > WORTHLESS)
+        if not doubtful.any():
+            return self
+        touched = np.flatnonzero(doubtful.any(axis=0))
+        T, error = self.T.copy(), self.column_error.copy()
+        T[doubtful] = 0.0
+        if self.J.size**2 + self.J.size * touched.size <= EXACT_ENTRIES:
+            zero = exact.zeros(self.matrix, columns[:, touched])
+            if zero is not None and not zero[doubtful[:, touched]].all():
+                values = exact.values(self.matrix, columns[:, touched], zero)
+                if values is not None:
+                    T[:, touched], error[touched] = values, EPS * np.abs(values).max(axis=0)
+        return replace(self, T=T, column_error=error)
+
+
+def warm_columns(system: LinearSystem, log_x: Vector, depth: float = COLD, share: int = 1) -> Index:
+    """The columns not negligible beside the lightest of as many as there are rows; ``share`` times as many at least."""
+    weight = log_x + np.log(system.column_sizes)
+    falling = -np.sort(-weight)
+    count = min(weight.size, share * system.shape[0])
+    lightest = falling[min(weight.size, system.shape[0]) - 1] - depth
+    return np.flatnonzero(weight >= min(lightest, falling[count - 1]))
+
+
+def exchange(T: Matrix, K: Matrix, J: Index, R: Index, log_x: Vector) -> tuple[Index, Index]:
+    """Pivot T in place, the largest K = log |T_ij| sqrt(x_j / x_i) first, until none is large; return J and R.
+
+    The entries that a pivot changes are those of its nonzero rows and columns; of each row only the largest is known.
+    """
+    best, at = K.max(axis=1), K.argmax(axis=1)
+    for _ in range(MOST_PIVOTS):
+        i = int(best.argmax())
+        if not best[i] > BALANCED:
+            break
+        rows, columns = _pivot(T, i, int(at[i]))
+        J[i], R[at[i]] = R[at[i]], J[i]
+        with np.errstate(divide="ignore"):
+            K[np.ix_(rows, columns)] = np.log(np.abs(T[np.ix_(rows, columns)])) + (
+                (log_x[R[columns]] - log_x[J[rows]][:, None]) / 2
+            )
+            K[i] = np.log(np.abs(T[i])) + (log_x[R] - log_x[J[i]]) / 2
+        best[rows], at[rows] = K[rows].max(axis=1), K[rows].argmax(axis=1)
+    return J, R
+
+
+def _pivot(T: Matrix, i: int, j: int) -> tuple[Index, Index]:
+    """Exchange basis column i for column j of T, in place; return the rows and the columns that change."""
+    rows, columns = np.flatnonzero(T[:, j]), np.flatnonzero(T[i])
+    pivot, column = T[i, j], T[rows, j].copy()
+    row = T[i, columns] / pivot
+    block, update = T[np.ix_(rows, columns)], np.multiply.outer(column, row)
+    rest = block - update
+    rest[np.abs(rest) <= 16 * EPS * (np.abs(block) + np.abs(update))] = 0.0
+    T[np.ix_(rows, columns)] = rest
+    T[i, columns], T[rows, j] = row, -column / pivot
+    T[i, j] = 1.0 / pivot
+    return rows, columns
+
+
+def choose_basis(system: LinearSystem, log_x: Vector) -> Index:
+    """Columns J of near-maximal volume weighted by sqrt(x).
+
+    Partial pivoting on the heaviest columns, where these span the rows; else greedily, by pivoted orthogonalisation
+    of one range of weights after the other.
+
+    Raises
+    ------
+    SingularBasisError
+        If the columns with log_x > -inf do not span the rows.
+    """
+    weight = 0.5 * log_x + np.log(system.column_sizes)
+    order = np.argsort(-weight, kind="stable")[: int(np.count_nonzero(weight > -np.inf))]
+    J = _by_partial_pivoting(system, weight, order[: int(1.6 * system.shape[0]) + 20])
+    return _greedy(system, weight, order) if J is None else J
+
+
+def _by_partial_pivoting(system: LinearSystem, weight: Vector, index: Index) -> Index | None:
+    """A basis among a few columns, heaviest first; None if a pivot is poor.
+
+    Gaussian elimination scales with its rows, so that columns of any weight are pivoted in one factorisation.
+    """
+    n_rows = system.shape[0]
+    if index.size < n_rows or weight[index[0]] - weight[index[-1]] > WIDEST_ELIMINATION:
+        return None
+    scale = np.exp(weight[index] - weight[index[0]])
+    columns = system.columns(index).T / system.row_units / system.column_sizes[index][:, None]
+    factor, swaps, _ = dgetrf(columns * scale[:, None])
+    order = np.arange(index.size)
+    for k, other in enumerate(swaps):
+        order[[k, other]] = order[[other, k]]
+    good = np.abs(factor.diagonal()) > POOR * scale[order[:n_rows]]
+    return np.asarray(index[order[:n_rows]]) if good.all() else None
+
+
+def _greedy(system: LinearSystem, weight: Vector, waiting: Index) -> Index:
+    """A basis from columns of any weights, those within a few decades of the heaviest left at a time."""
+    n_rows = system.shape[0]
+    chosen, span = waiting[:0], np.zeros((n_rows, 0))
+    effective = weight.copy()
+    while chosen.size < n_rows and waiting.size:
+        top = effective[waiting].max()
+        near = waiting[effective[waiting] >= top - RANGE_OF_WEIGHTS]
+        unit = system.columns(near) / system.row_units[:, None] / system.column_sizes[near]
+        for _ in range(2):
+            unit -= span @ (span.T @ unit)
+        rest = np.sqrt(np.einsum("ij,ij->j", unit, unit))
+        alive = rest > DEPENDENT
+        waiting = np.setdiff1d(waiting, near[~alive], assume_unique=True)
+        near, unit = near[alive], unit[:, alive]
+        effective[near] = weight[near] + np.log(rest[alive])
+        if not near.size or effective[near].max() < top - RANGE_OF_WEIGHTS / 2:
+            continue
+        scale = np.exp(weight[near] - top)
+        Q, upper, pivots = qr(unit * scale, mode="economic", pivoting=True, check_finite=False)
+        diagonal = np.abs(upper.diagonal())
+        good = (diagonal > DEPENDENT * scale[pivots[: diagonal.size]]) & (diagonal > np.exp(-RANGE_OF_WEIGHTS / 2))
+        count = max(1, int(diagonal.size if good.all() else good.argmin()))
+        fresh = Q[:, :count] - span @ (span.T @ Q[:, :count])
+        span = np.hstack([span, np.linalg.qr(fresh)[0]])
+        taken = near[pivots[:count]]
+        chosen, waiting = np.concatenate([chosen, taken]), np.setdiff1d(waiting, taken, assume_unique=True)
+    if chosen.size < n_rows:
+        raise SingularBasisError
+    return np.asarray(chosen)

@@ -1,0 +1,268 @@
+"""CERTIFIED means right: to ``tol`` in every log x, for this A and some y' within 64 roundings of the terms of A x.
+
+The judge is tests/exact/oracle.py, in rationals and balls; benchmarks/soundness.py asks it about thousands.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from exact.campaign import FAILURES, campaign, distance, run
+from exact.families import E30, FAMILIES, KNOWN, Case, draw
+from exact.oracle import Ruling, judge, judge_infeasible
+from exact.truth import as_floats, exact_projection
+
+from bregman_l1 import (
+    BregmanProjection,
+    InfeasibleError,
+    InvalidProblemError,
+    LinearSystem,
+    analyze,
+    certify,
+    gradient_flow,
+    solve,
+)
+
+# Dyadic systems have an exact y, which no margin needs to move: their answers must be those for y itself.
+DYADIC = 24
+
+
+def assert_certified_and_right(case):
+    record = run(case)
+    assert record.outcome == "certified", record.detail
+    assert record.verdict.ruling is Ruling.RIGHT, record.verdict
+    return record
+
+
+def assert_refused_as_infeasible(case):
+    with pytest.raises(InfeasibleError) as refusal:
+        solve(BregmanProjection(LinearSystem(case.A, case.y), log_alpha=case.log_alpha))
+    assert judge_infeasible(case.A, case.y, refusal.value.farkas).ruling is Ruling.RIGHT
+
+
+# Rank and consistency are decided at rounding level.
+
+
+@pytest.mark.parametrize("log_alpha", [0.0, -10.0, -1000.0])
+def test_a_row_that_nearly_equals_another_counts(log_alpha):
+    case = replace(KNOWN["nearly equal rows"], log_alpha=log_alpha)
+    record = assert_certified_and_right(case)
+    # The only point is (1/2, 3/2); 64 roundings of y over 2^-30 are 6e-5.
+    np.testing.assert_allclose(np.exp(record.log_x), [0.5, 1.5], atol=1e-4)
+
+
+def test_the_only_point_is_certified_and_no_other():
+    case = KNOWN["nearly equal rows"]
+    problem = BregmanProjection(LinearSystem(case.A, case.y), log_alpha=-1.0)
+    assert certify(problem, x=[0.5, 1.5]).ok
+    assert not certify(problem, x=[1.0, 1.0]).ok
+
+
+def test_a_row_that_nearly_equals_another_can_make_it_infeasible():
+    assert_refused_as_infeasible(KNOWN["nearly equal rows, infeasible"])
+
+
+def test_equal_rows_with_different_right_hand_sides_are_infeasible():
+    assert_refused_as_infeasible(KNOWN["equal rows, inconsistent"])
+
+
+@pytest.mark.parametrize("exponent", range(20, 46, 5))
+def test_rows_that_differ_by_a_power_of_two_are_no_excuse(exponent):
+    e = 2.0**-exponent
+    case = replace(KNOWN["nearly equal rows"], A=np.array([[1, 1], [1, 1 + e]]), y=np.array([2, 2 + 1.5 * e]))
+    record = run(case)
+    assert record.column in ("right", "inaccurate", "lost"), record
+
+
+@pytest.mark.parametrize("exponent", range(20, 41, 5))
+def test_equal_rows_that_are_inconsistent_by_a_power_of_two_are_infeasible(exponent):
+    case = replace(KNOWN["equal rows, inconsistent"], y=np.array([1, 1 + 2.0**-exponent]))
+    assert_refused_as_infeasible(case)
+
+
+# What a certificate computes with has a rounding error of its own.
+
+
+def test_the_rounding_of_the_tableau_is_accounted_for():
+    assert_certified_and_right(KNOWN["rounding of the tableau"])
+
+
+@pytest.mark.parametrize("log_alpha", [-100.0, -690.8, -2302.6, -1e5])
+def test_the_rounding_of_the_tableau_is_accounted_for_at_any_depth(log_alpha):
+    record = run(replace(KNOWN["rounding of the tableau"], log_alpha=log_alpha))
+    assert record.column in ("right", "inaccurate", "lost"), record
+
+
+def test_an_answer_off_by_the_rounding_of_a_tableau_is_not_certified():
+    case = KNOWN["rounding of the tableau"]
+    truth = as_floats(exact_projection(case.A, case.y, case.log_alpha))
+    problem = BregmanProjection(LinearSystem(case.A, case.y), log_alpha=case.log_alpha)
+    off = truth + 3.6e-4 * np.array([1.0, 0.0, 0.0, 0.0, 0.0])
+    assert judge(case.A, case.y, case.log_alpha, off).ruling is Ruling.WRONG
+    assert not certify(problem, log_x=off).ok
+
+
+# Zeros of the basis matrix are zeros of the tableau, and feasible systems are feasible.
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_dyadic_systems_once_certified_wrongly(number):
+    case = KNOWN[f"dyadic {number}"]
+    truth = as_floats(exact_projection(case.A, case.y, case.log_alpha))
+    record = run(case)
+    assert record.outcome in ("certified", "inaccurate"), record
+    if record.outcome == "certified":
+        assert distance(record.log_x, truth, case.log_alpha) <= 1e-9
+
+
+@pytest.mark.parametrize("index", range(DYADIC))
+def test_dyadic_systems_are_solved_for_the_y_that_is_given(index):
+    case = replace(draw("dyadic", 1, index), log_alpha=(-690.8, -2302.6)[index % 2])
+    record = assert_certified_and_right(case)
+    truth = exact_projection(case.A, case.y, case.log_alpha)
+    assert distance(record.log_x, as_floats(truth), case.log_alpha) <= 1e-9
+
+
+@pytest.mark.parametrize("log_alpha", [-1.0, -30.0, -690.8, -1e4])
+def test_a_feasible_system_is_not_refused(log_alpha):
+    assert_certified_and_right(replace(KNOWN["feasible, once refused"], log_alpha=log_alpha))
+
+
+# Ties are ties only if they are exact.
+
+
+def test_the_minimiser_of_a_near_tie_is_the_cheaper_column():
+    analysis = analyze(LinearSystem([[1.0, 1.0 - E30]], [1.0]))
+    np.testing.assert_allclose(analysis.x_star, [1.0, 0.0], atol=1e-12)
+    assert analysis.unique
+
+
+@pytest.mark.parametrize("log_alpha", [-10.0, -1e4, -1e10])
+def test_the_enclosure_of_a_near_tie_holds_the_truth(log_alpha):
+    analysis = analyze(LinearSystem([[1.0, 1.0 - E30]], [1.0]))
+    log_x2 = as_floats(exact_projection(np.array([[1.0, 1.0 - E30]]), np.array([1.0]), log_alpha))[1]
+    enclosure = analysis.enclosure(log_alpha=log_alpha)
+    rounding = 1e-9 * max(1.0, abs(log_alpha) / 1000)
+    assert enclosure.log_lower - rounding <= log_x2 <= enclosure.log_upper + rounding
+
+
+def test_a_constant_called_exact_is_exact_with_columns_of_any_size():
+    # The vertices of P are those of {1, 3} and {2, 3}: rho_tilde = (2^-20 + 2^-20) / (1 + 2^-50), twice the other.
+    A = np.array([[1.0, 0.0, -(2.0**-20), -(2.0**30)], [0.0, 2.0**-20, 2.0**-20, -(2.0**30)]])
+    constant = analyze(LinearSystem(A, A[:, 0])).rho_tilde
+    exact = 2.0**-19 / (1 + 2.0**-50)
+    assert constant.lower * (1 - 1e-9) <= exact <= constant.upper * (1 + 1e-9)
+    assert not constant.exact or constant.value == pytest.approx(exact, rel=1e-9)
+
+
+# A candidate is one vector, nonnegative, and any vector can be asked about.
+
+HALF = LinearSystem([[1.0, 0.5]], [1.0])
+SHALLOW, DEEP = -1.0, -2302.6
+
+
+def right(log_alpha: float) -> np.ndarray:
+    return as_floats(exact_projection(HALF.matrix, HALF.y, log_alpha))
+
+
+def is_accepted(log_alpha: float, **candidate) -> bool:
+    try:
+        return certify(BregmanProjection(HALF, log_alpha=log_alpha), **candidate).ok
+    except InvalidProblemError:
+        return False
+
+
+@pytest.mark.parametrize("log_alpha", [SHALLOW, DEEP])
+def test_the_right_vector_is_accepted(log_alpha):
+    log_x = right(log_alpha)
+    assert is_accepted(log_alpha, log_x=log_x)
+    assert is_accepted(log_alpha, x=np.exp(log_x), log_x=log_x)
+    assert log_alpha == DEEP or is_accepted(log_alpha, x=np.exp(log_x))
+
+
+@pytest.mark.parametrize("log_alpha", [SHALLOW, DEEP])
+@pytest.mark.parametrize("negative", [-1.0, -1e-10, -1e-300, -5e-324])
+def test_a_negative_entry_is_not_excused_by_a_right_logarithm(negative, log_alpha):
+    log_x = right(log_alpha)
+    assert not is_accepted(log_alpha, x=[np.exp(log_x[0]), negative], log_x=log_x)
+
+
+@pytest.mark.parametrize("wrong", [1e-12, 1e-300, 1e-310])
+def test_a_small_entry_is_not_excused_by_the_logarithm_of_a_smaller_one(wrong):
+    log_x = right(DEEP)
+    assert not is_accepted(DEEP, x=[np.exp(log_x[0]), wrong], log_x=log_x)
+
+
+@pytest.mark.parametrize("tol", [1e-9, 1e-10, 1e-12])
+def test_two_vectors_that_differ_by_more_than_the_tolerance_are_not_one(tol):
+    log_x = right(SHALLOW)
+    assert not is_accepted(SHALLOW, x=np.exp(log_x) * [1, 1 + 5 * tol], log_x=log_x, tol=tol)
+
+
+@pytest.mark.parametrize(
+    "log_x", [[-1000.0, -1000.0], [-1e5, -1e5], [-np.inf, -np.inf], [-1000.0, -np.inf], [800.0, 0.0]]
+)
+def test_any_logarithms_can_be_asked_about(log_x):
+    assert not certify(BregmanProjection(HALF, log_alpha=SHALLOW), log_x=log_x).ok
+
+
+# Whatever is asked, the exceptions are this package's own.
+
+
+@pytest.mark.parametrize("errors", ["default", "raise"])
+@pytest.mark.parametrize("name", KNOWN)
+def test_known_cases_raise_nothing_untyped_and_certify_nothing_false(name, errors):
+    record = run(KNOWN[name], errors=errors)
+    assert record.column not in FAILURES, record
+    assert not record.stray
+
+
+@pytest.mark.parametrize("size", [1e308, 1e-300, 1e-308, 5e-324])
+@pytest.mark.parametrize("shape", ["row", "square", "opposite"])
+def test_entries_of_any_size_raise_nothing_untyped(size, shape):
+    A, y = {
+        "row": ([[size, size]], [size]),
+        "square": ([[size, 1.0], [1.0, size]], [1.0, size]),
+        "opposite": ([[size, -size]], [1.0]),
+    }[shape]
+    record = run(Case(name="any size", A=np.array(A), y=np.array(y), log_alpha=-10.0))
+    assert record.column not in FAILURES, record
+    assert not record.stray
+
+
+@pytest.mark.parametrize("name", ["integers", "gaussian", "transport", "two_scales"])
+def test_the_callers_error_state_makes_no_difference(name):
+    for index in range(3):
+        case = draw(name, 4, index)
+        assert run(case, errors="raise").column == run(case).column
+
+
+@pytest.mark.parametrize("name", ["integers", "gaussian", "forced_zeros", "transport"])
+def test_an_answer_does_not_depend_on_what_was_asked_before(name):
+    case = draw(name, 9, 0)
+    fresh, used = LinearSystem(case.A, case.y), LinearSystem(case.A, case.y)
+    for log_alpha in (-3.0, -300.0):
+        solve(BregmanProjection(used, log_alpha=log_alpha))
+    analyze(used)
+    certify(BregmanProjection(used, log_alpha=-3.0), x=np.ones(case.A.shape[1]))
+    first, later = (solve(BregmanProjection(system, log_alpha=-20.0, cost=case.cost)) for system in (fresh, used))
+    np.testing.assert_array_equal(first.log_x, later.log_x)
+    for check, value in first.certificate.checks.items():
+        assert later.certificate.checks[check].value == value.value
+
+
+def test_what_is_returned_cannot_be_written():
+    analysis = analyze(HALF)
+    for array in (analysis.support, analysis.x_star, gradient_flow(HALF, 0.1).log_x):
+        assert not array.flags.writeable
+
+
+# Random systems that rounding decides.
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_nothing_false_is_certified_and_nothing_untyped_raised(name):
+    for record in campaign([name], count=6, seed=2024):
+        assert record.column not in FAILURES, record
