@@ -191,6 +191,12 @@ class _Program:
             on_J = on_J + sla.solve_triangular(R, Q.T @ missing)
             missing = np.asarray(self.y - exact @ on_J.astype(np.longdouble), dtype=np.float64)
         rounding = _ROUNDINGS * EPS * (np.abs(A) @ np.abs(on_J) + np.abs(self.y))
+        hidden = (np.abs(A) * on_J <= rounding[:, None]).all(axis=0)
+        if hidden.any() and not hidden.all():
+            # What rounding hides is no entry, if the others solve the system by themselves.
+            fewer = self._vertex(J[~hidden], on_J[~hidden])
+            if fewer is not None:
+                return fewer
         if not (on_J > 0).all() or (np.abs(missing) > rounding).any():
             return None
         x = np.zeros_like(self.cost)

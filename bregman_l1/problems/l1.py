@@ -116,7 +116,7 @@ class L1Minimization(Problem):
         if claim.dual is not None and np.isfinite(claim.dual).all():
             duals = [claim.dual, supporting_dual(self._system, self._cost, x, claim.dual)]
             nearest = min(duals, key=lambda each: self._shortfall(x, each))
-            if self._shortfall(x, nearest) <= tol:
+            if self._shortfall(x, nearest) <= min(tol, _GOOD):
                 return claim.improved(x=x, dual=nearest)
         x, dual = self._optimum(budget) or (x, claim.dual)
         return claim.improved(x=x, dual=dual)
@@ -218,6 +218,8 @@ class L1Minimization(Problem):
         return 0.0 if gap <= 0 else float(gap / (value or terms))
 
 
+# What a claim may fall short by and not be computed anew; the tolerances of linear programs are larger.
+_GOOD = 1e-12
 # Share of the terms of a sum that is rounding.
 _ROUNDING = 64 * EPS
 _TIES = "{} reduced costs that are zero within rounding were taken for zero: too many columns to decide it exactly"
