@@ -278,6 +278,20 @@ def large_entries(system: LinearSystem, x: Vector) -> Mask:
     return np.asarray(weighted > SUPPORT_THRESHOLD * weighted.max())
 
 
+def largest_correction(system: LinearSystem, x: Vector) -> float:
+    """The largest relative change of the entries of x in one step towards A x = y, residuals in long double.
+
+    Entries whose part of A x is small beside the others' may be wrong where A x is right to rounding.
+    """
+    on, rows = x > 0, mean_units(system)[0]
+    if system.shape[0] < np.count_nonzero(on) or system.shape[0] * np.count_nonzero(on) > LARGEST_DENSE:
+        return np.inf
+    A = system.columns(on)
+    missing = remainder(A, x[on], system.y) / rows
+    change = np.linalg.lstsq(A / rows[:, None] * x[on], missing, rcond=_NEARBY_RANK)[0]
+    return float(np.abs(change).max(initial=0.0))
+
+
 def feasible_nearby(system: LinearSystem, x: Vector) -> tuple[Vector, float]:
     """Return the solution of A x' = y nearest to x in the change of its entries relative to themselves.
 

@@ -20,6 +20,7 @@ from bregman_l1.polyhedron.minimiser import (
     feasible_nearby,
     l1_program,
     large_entries,
+    largest_correction,
     optimum,
     supporting_dual,
     unscaled,
@@ -135,7 +136,7 @@ class L1Minimization(Problem):
         x, dual = claim.point, claim.dual
         if dual is None or x.min() < 0 or self._system.residual(x) > _ROUNDING:
             return False
-        return self._shortfall(x, dual) <= _ROUNDING
+        return self._shortfall(x, dual) <= _ROUNDING and largest_correction(self._system, x) <= _GOOD
 
     def objective(self, claim: Claim) -> float:
         return float(self._cost @ claim.point)
