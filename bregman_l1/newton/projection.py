@@ -14,7 +14,7 @@ from bregman_l1.newton.dual_newton import DualPoint, dual_newton
 from bregman_l1.newton.normal_equations import normal_equations
 from bregman_l1.newton.scale_free import Arrival, Start, scale_free, settled
 from bregman_l1.newton.settings import AT_REST, CLOSE, FURTHER, LEAVE_AT, NEAR, NOISE, ROUNDINGS
-from bregman_l1.newton.setup import farkas_of_row, independent_rows
+from bregman_l1.newton.setup import farkas_of_row, independent_part
 from bregman_l1.newton.threads import threads_for
 from bregman_l1.outcome import Outcome
 
@@ -60,8 +60,7 @@ def project(
     """
     budget = Budget(max_iter, time_limit)
     with threads_for(system), np.errstate(all="ignore"):
-        rows = independent_rows(system)
-        reduced = system if rows.size == system.shape[0] else system.of_rows(rows)
+        reduced, rows = independent_part(system)
         start = None if start_dual is None else start_dual[rows]
         if start is not None:
             arrival = settled(reduced, log_prior, log_prior + reduced.rmatvec(start), budget)

@@ -96,7 +96,12 @@ def _on_face(system: LinearSystem, log_prior: Vector, start: Start, arrival: Arr
     columns = np.flatnonzero(face.free)
     if face.farkas is not None or not columns.size:
         return replace(arrival, outcome=Outcome.INFEASIBLE)
-    part = system.restrict(columns)
+    try:
+        part = system.restrict(columns)
+    except InfeasibleError as error:
+        nowhere = Face(free=face.free[columns], farkas=error.farkas)
+        face = narrowed(face, system, columns, np.arange(system.shape[0]), nowhere)
+        return replace(arrival, outcome=Outcome.INFEASIBLE, face=face)
     rows = independent_rows(part)
     way = Start(even=start.even[columns], tau=arrival.tau, log_x=arrival.log_x[columns])
     inner = scale_free(part.of_rows(rows), log_prior[columns], way, budget)

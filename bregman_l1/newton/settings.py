@@ -76,6 +76,9 @@ WELL_CONDITIONED: Final = 0.05
 SUSPECT: Final = 1e-12
 """A pivot of the double-precision scaled Gram matrix below this makes its row a suspect of dependence."""
 
+SPREAD: Final = 1e-12
+"""Contradictions between dependent entries of y up to this share of their terms may be many roundings together."""
+
 ENOUGH_COLUMNS: Final = 2
 """So many columns a row, spread over A, show that its rows are independent, where they are."""
 
@@ -115,6 +118,9 @@ MOST_REFINEMENTS: Final = 8
 
 REFINED: Final = 1e-3
 """A step is measured to three digits."""
+
+LONG: Final = 1000.0
+"""Logarithms beyond this are right relative to their size: their spacing grows with it."""
 
 # --- from prior to prior ---------------------------------------------------------------------------------------------
 
@@ -159,8 +165,14 @@ WORTHLESS: Final = -34.0
 EXACT_ENTRIES: Final = 400_000
 """Tableaus of larger bases take what their rounding cannot tell from zero for zero."""
 
-MOST_EXACT_BITS: Final = 8192
-"""Balls of that precision resolve any product of floats that a basis of some dozen columns can form."""
+ILL_CONDITIONED: Final = 1e4
+"""Inverses that lose so much to rounding are computed exactly, in bases that are not too large."""
+
+EXACT_ELIMINATION: Final = 40_000
+"""Products up to which a basis that floating point does not see is sought exactly."""
+
+EXACT_BITS: Final = (256, 1024, 8192)
+"""Precisions of balls; the last resolves any product of floats that a basis of some dozen columns can form."""
 
 # --- the walk ---------------------------------------------------------------------------------------------------------
 
@@ -175,6 +187,9 @@ MOST_CORRECTIONS: Final = 20
 
 MOST_LAST_STEPS: Final = 8
 """Steps after which rounding must show."""
+
+MOST_EXACT_STEPS: Final = 6
+"""Newton steps in exact arithmetic from a point that is right to rounding of floating point."""
 
 LONGEST_CORRECTION: Final = 100.0
 """The largest change of log x in one correction: unbalanced rows may jump far."""

@@ -14,7 +14,7 @@ import scipy.sparse as sp
 from scipy.linalg.lapack import dpotrf, dpstrf
 
 from bregman_l1._types import Index, Matrix, Vector
-from bregman_l1.newton.settings import ENOUGH_COLUMNS, ROUNDINGS, SUSPECT, WELL_CONDITIONED
+from bregman_l1.newton.settings import ENOUGH_COLUMNS, ROUNDINGS, SPREAD, SUSPECT, WELL_CONDITIONED
 from bregman_l1.system import LinearSystem
 
 
@@ -42,6 +42,27 @@ def independent_rows(system: LinearSystem) -> Index:
     if _is_well_conditioned(gram):
         return everything
     return _independent(system, gram)
+
+
+def independent_part(system: LinearSystem) -> tuple[LinearSystem, Index]:
+    """The system of its independent rows, and which these are; ``system`` itself where all are.
+
+    What y contradicts itself by in the others is spread over all its entries, in proportion to their size: that moves
+    each by a few roundings where rounding is all there is.
+    """
+    rows = independent_rows(system)
+    if rows.size == system.shape[0]:
+        return system, rows
+    others = np.setdiff1d(np.arange(system.shape[0]), rows)
+    weights = _combinations(system.matrix[rows], system.matrix[others])
+    y, size = system.y[rows], np.abs(system.y)
+    wrong = system.y[others] - weights @ y
+    terms = size[others] + abs(weights) @ size[rows]
+    if wrong.any() and (np.abs(wrong) <= SPREAD * terms).all():
+        spread = weights.multiply(size[rows] ** 2).tocsr()
+        share = (spread @ weights.T).toarray() + np.diag(size[others] ** 2)
+        y = y + spread.T @ np.linalg.lstsq(share, wrong)[0]
+    return system.of_rows(rows, y), rows
 
 
 def farkas_of_row(system: LinearSystem, kept: Index, row: int) -> Vector:

@@ -17,20 +17,23 @@ import numpy as np
 
 from bregman_l1._types import EPS, Index, Vector, Wide
 from bregman_l1.errors import InfeasibleError
+from bregman_l1.newton import exact
 from bregman_l1.newton.dual_newton import rounding_noise
 from bregman_l1.newton.equations import Equations
 from bregman_l1.newton.normal_equations import normal_equations
 from bregman_l1.newton.settings import (
     COLD,
+    EXACT_ELIMINATION,
     FITS,
     LARGEST_TABLEAU,
+    LONG,
     MOST_REFINEMENTS,
     NEGLIGIBLE,
     PLAIN_RANGE,
     REFINED,
     ROUNDINGS,
 )
-from bregman_l1.newton.setup import independent_rows
+from bregman_l1.newton.setup import independent_part
 from bregman_l1.newton.tableau import SingularBasisError, Tableau, choose_basis
 from bregman_l1.newton.threads import threads_for
 
@@ -98,22 +101,15 @@ def newton_step(system: LinearSystem, log_prior: Vector, log_x: Vector, dual: Ve
 
 def _step(system: LinearSystem, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step:
     """The step at a positive candidate, by the cheaper of the two ways if its rounding does not show."""
-    rows = independent_rows(system)
-    if np.abs(log_x).max() <= PLAIN_RANGE:
-        plain = _plain_step(system, rows, log_prior, log_x, dual)
-        if plain is not None:
-            return plain
-    return _basis_step(system, rows, log_prior, log_x, dual)
-
-
-def _plain_step(
-    system: LinearSystem, rows: Index, log_prior: Vector, log_x: Vector, dual: Vector | None
-) -> Step | None:
-    """The step by the normal equations of independent rows, held against the others."""
-    if rows.size == system.shape[0]:
-        return _refined(system, log_prior, log_x, dual)
-    step = _refined(system.of_rows(rows), log_prior, log_x, None if dual is None else dual[rows])
-    return None if step is None else _held_against_dropped_rows(system, rows, log_x, step)
+    part, rows = independent_part(system)
+    lam = None if dual is None else dual[rows]
+    step = _refined(part, log_prior, log_x, lam) if np.abs(log_x).max() <= PLAIN_RANGE else None
+    if step is None or np.abs(step.change).max() > NEGLIGIBLE:
+        # For another y within the margin the candidate may be right where it is not for y itself.
+        on_basis = _basis_step(part, log_prior, log_x, lam)
+        if step is None or np.abs(on_basis.change).max() < np.abs(step.change).max():
+            step = on_basis
+    return _held_against_dropped_rows(system, rows, log_x, step)
 
 
 def _held_against_dropped_rows(system: LinearSystem, rows: Index, log_x: Vector, step: Step) -> Step:
@@ -123,18 +119,16 @@ def _held_against_dropped_rows(system: LinearSystem, rows: Index, log_x: Vector,
     remark = f"{system.shape[0] - rows.size} rows are combinations of the others to the rounding of their terms"
     unit = float(log_x.max())
     missed = system.backward_errors(np.exp(log_x - unit) * (1.0 + step.change), np.exp(-unit))
-    missed[rows] = 0.0
     if np.abs(step.change).max() > REFINED or missed.max() <= ROUNDINGS:
         return replace(step, remarks=(*step.remarks, remark))
     return replace(step, change=np.full(log_x.size, np.inf), remarks=(*step.remarks, f"{remark}; y is not"))
 
 
-def _basis_step(system: LinearSystem, rows: Index, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step:
+def _basis_step(part: LinearSystem, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step:
     """The step on a basis chosen for the candidate, with the rounding of its tableau.
 
     It is taken from the point of a dual: the one given, or the one that fits the candidate on the basis.
     """
-    part = system if rows.size == system.shape[0] else system.of_rows(rows)
     try:
         J = choose_basis(part, log_x)
         R = np.setdiff1d(_warm_columns(part, J, log_x), J)
@@ -143,19 +137,46 @@ def _basis_step(system: LinearSystem, rows: Index, log_prior: Vector, log_x: Vec
         tableau = Tableau.of(part, J, R, log_x).exchanged(part, log_x)
     except SingularBasisError:
         return Step(change=np.full(log_x.size, np.inf))
+    step = _rounded_step(part, tableau, log_prior, log_x, dual)
+    if not (np.abs(step.change) + step.noise <= NEGLIGIBLE * np.maximum(1.0, np.abs(log_x) / LONG)).all():
+        step = _exact_step(part, tableau, log_prior, log_x) or step
+    remarks = () if not tableau.snapped else (f"{tableau.snapped} entries of u are zero within the rounding of y",)
+    return replace(step, remarks=remarks)
+
+
+def _rounded_step(
+    system: LinearSystem, tableau: Tableau, log_prior: Vector, log_x: Vector, dual: Vector | None
+) -> Step:
+    """The step in floating point, with its rounding."""
     J, R = tableau.J, tableau.R
-    point, noise = _dual_point(part, tableau, log_prior, log_x, None if dual is None else dual[rows])
+    point, noise = _dual_point(system, tableau, log_prior, log_x, dual)
     equations = Equations(tableau, point[J], point[R])
     if equations.singular:
-        return Step(change=np.full(log_x.size, np.inf))
+        return Step(change=np.full(log_x.size, np.inf), noise=np.full(log_x.size, np.inf))
     d_om = equations.newton()
-    change = part.rmatvec(tableau.inverse.T @ d_om)
+    change = system.rmatvec(tableau.inverse.T @ d_om)
     change[J], change[R] = d_om, tableau.T.T @ d_om
     change += np.asarray(point - log_x, dtype=np.float64)
-    for draw in equations.noise(part):
-        noise = np.maximum(noise, np.abs(part.rmatvec(tableau.inverse.T @ draw)))
-    remarks = () if not tableau.snapped else (f"{tableau.snapped} entries of u are zero within the rounding of y",)
-    return _held_against_dropped_rows(system, rows, log_x, Step(change=change, noise=noise, remarks=remarks))
+    for draw in equations.noise(system):
+        noise = np.maximum(noise, np.abs(system.rmatvec(tableau.inverse.T @ draw)))
+    return Step(change=change, noise=noise)
+
+
+def _exact_step(system: LinearSystem, tableau: Tableau, log_prior: Vector, log_x: Vector) -> Step | None:
+    """The step in ball arithmetic, if the system is small."""
+    if log_x.size * system.shape[0] > EXACT_ELIMINATION:
+        return None
+    J = tableau.J
+    R = np.setdiff1d(np.arange(log_x.size), J)
+    exactly = exact.Projection(
+        tableau.matrix, system.columns(R), system.y, tableau.u == 0.0, log_prior[J], log_prior[R]
+    )
+    found = exactly.newton(log_x[J], log_x[R])
+    if found is None:
+        return None
+    change = np.empty(log_x.size)
+    change[J], change[R] = found
+    return Step(change=change, noise=np.zeros(log_x.size))
 
 
 def _warm_columns(system: LinearSystem, J: Index, log_x: Vector) -> Index:

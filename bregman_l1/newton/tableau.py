@@ -25,7 +25,9 @@ from bregman_l1.newton.settings import (
     BALANCED,
     COLD,
     DEPENDENT,
+    EXACT_ELIMINATION,
     EXACT_ENTRIES,
+    ILL_CONDITIONED,
     MOST_PIVOTS,
     POOR,
     RANGE_OF_WEIGHTS,
@@ -60,6 +62,8 @@ class Tableau:
         A_J.
     snapped : int
         How many entries of u were decided to be zero by the margin of y.
+    is_exact : bool
+        Whether T, u and the inverse are right to the rounding of each entry.
     """
 
     J: Index
@@ -70,7 +74,8 @@ class Tableau:
     u: Vector
     inverse: Matrix
     matrix: Matrix
-    snapped: int
+    snapped: int = 0
+    is_exact: bool = False
 
     @classmethod
     def of(cls, system: LinearSystem, J: Index, R: Index, log_x: Vector) -> Tableau:
@@ -79,26 +84,58 @@ class Tableau:
         size = system.row_units[:, None]
         lu, pivots, info = dgetrf(matrix / size)
         inverse, singular = dgetri(lu, pivots)
-        if info != 0 or singular != 0 or not np.isfinite(inverse).all():
-            raise SingularBasisError
         inverse = inverse / size[:, 0]
+        peaks, row_error = (np.abs(matrix) / size).max(axis=0), np.abs(inverse) @ size[:, 0]
+        sound = info == 0 and singular == 0 and np.isfinite(inverse).all()
+        if not sound or (row_error * peaks).max() > ILL_CONDITIONED:
+            exactly = cls._exactly(system.y, J, R, matrix, columns)
+            if exactly is not None:
+                return exactly
+            if not sound:
+                raise SingularBasisError
         T = dgetrs(lu, pivots, columns / size)[0]
         missed = columns - matrix @ T
         T += inverse @ missed
-        terms = (np.abs(matrix) / size).max(axis=0) @ np.abs(T) + (np.abs(columns) / size).max(axis=0)
-        row_error = np.abs(inverse) @ size[:, 0]
+        terms = peaks @ np.abs(T) + (np.abs(columns) / size).max(axis=0)
+        wide, u = matrix.astype(np.longdouble), inverse @ system.y
+        for _ in range(3):
+            u = u + inverse @ np.asarray(system.y - wide @ u.astype(np.longdouble), dtype=np.float64)
         tableau = cls(
             J=J,
             R=R,
             T=T,
             row_error=row_error,
             column_error=4 * EPS * terms,
-            u=np.zeros(J.size),
+            u=u,
             inverse=inverse,
             matrix=matrix,
-            snapped=0,
         )
-        return tableau._with_target(system.y)._decided(columns, log_x)
+        return tableau._with_zeros(system.y)._decided(columns, log_x)
+
+    @classmethod
+    def _exactly(cls, y: Vector, J: Index, R: Index, matrix: Matrix, columns: Matrix) -> Tableau | None:
+        """The tableau with every number right to rounding; None where it is too large, or singular."""
+        right = np.hstack([columns, y[:, None], np.eye(J.size)])
+        if right.size > EXACT_ENTRIES:
+            return None
+        zero = exact.zeros(matrix, right)
+        values = None if zero is None else exact.values(matrix, right, zero)
+        if values is None or not np.isfinite(values).all():
+            return None
+        T = np.ascontiguousarray(values[:, : R.size])
+        row_error = np.abs(T).max(axis=1, initial=np.finfo(np.float64).tiny)
+        tableau = cls(
+            J=J,
+            R=R,
+            T=T,
+            row_error=row_error,
+            column_error=EPS * (np.abs(T) / row_error[:, None]).max(axis=0),
+            u=values[:, R.size],
+            inverse=values[:, R.size + 1 :],
+            matrix=matrix,
+            is_exact=True,
+        )
+        return tableau._with_zeros(y)
 
     @cached_property
     def log_T(self) -> Matrix:
@@ -122,6 +159,10 @@ class Tableau:
 
     def dual(self, values: Vector) -> Vector:
         """The lam of shape (k,) with A_J'lam = values, refined in extended precision."""
+        if self.is_exact:
+            lam = exact.values(self.matrix.T, values[:, None], np.zeros((values.size, 1), dtype=bool))
+            if lam is not None:
+                return lam[:, 0]
         lam = self.inverse.T @ values
         wide = self.matrix.T.astype(np.longdouble)
         for _ in range(2):
@@ -140,11 +181,9 @@ class Tableau:
         J, R = exchange(self.T.copy(), K, self.J.copy(), self.R.copy(), log_x)
         return Tableau.of(system, J, np.sort(R), log_x)
 
-    def _with_target(self, y: Vector) -> Tableau:
-        """U = A_J^{-1} y; an entry is zero where the margin of y allows it, if all of them are allowed at once."""
-        wide, u = self.matrix.astype(np.longdouble), self.inverse @ y
-        for _ in range(3):
-            u = u + self.inverse @ np.asarray(y - wide @ u.astype(np.longdouble), dtype=np.float64)
+    def _with_zeros(self, y: Vector) -> Tableau:
+        """An entry of u is zero where the margin of y allows it, if all of them are allowed at once."""
+        wide, u = self.matrix.astype(np.longdouble), self.u
         terms = np.abs(self.matrix) @ np.abs(u) + np.abs(y)
         small = (np.abs(u) <= np.abs(self.inverse) @ (ROUNDINGS * terms)) & (u != 0.0)
         while small.any():
@@ -153,7 +192,7 @@ class Tableau:
             if (missed <= ROUNDINGS * (np.abs(self.matrix) @ np.abs(moved) + np.abs(y))).all():
                 return replace(self, u=moved, snapped=int(small.sum()))
             small[np.argmax(np.where(small, np.abs(u), -1.0))] = False
-        return replace(self, u=u)
+        return self
 
     def _decided(self, columns: Matrix, log_x: Vector) -> Tableau:
         """Compute exactly the columns with undecided entries that could matter at log_x."""
@@ -237,7 +276,13 @@ def choose_basis(system: LinearSystem, log_x: Vector) -> Index:
     weight = 0.5 * log_x + np.log(system.column_sizes)
     order = np.argsort(-weight, kind="stable")[: int(np.count_nonzero(weight > -np.inf))]
     J = _by_partial_pivoting(system, weight, order[: int(1.6 * system.shape[0]) + 20])
-    return _greedy(system, weight, order) if J is None else J
+    J = _greedy(system, weight, order) if J is None else J
+    if J is None and order.size * system.shape[0] ** 2 <= EXACT_ELIMINATION:
+        found = exact.heavy_columns(system.columns(order) / system.row_units[:, None], 0.5 * log_x[order])
+        J = None if found is None else order[found]
+    if J is None:
+        raise SingularBasisError
+    return J
 
 
 def _by_partial_pivoting(system: LinearSystem, weight: Vector, index: Index) -> Index | None:
@@ -258,7 +303,7 @@ def _by_partial_pivoting(system: LinearSystem, weight: Vector, index: Index) -> 
     return np.asarray(index[order[:n_rows]]) if good.all() else None
 
 
-def _greedy(system: LinearSystem, weight: Vector, waiting: Index) -> Index:
+def _greedy(system: LinearSystem, weight: Vector, waiting: Index) -> Index | None:
     """A basis from columns of any weights, those within a few decades of the heaviest left at a time."""
     n_rows = system.shape[0]
     chosen, span = waiting[:0], np.zeros((n_rows, 0))
@@ -285,6 +330,4 @@ def _greedy(system: LinearSystem, weight: Vector, waiting: Index) -> Index:
         span = np.hstack([span, np.linalg.qr(fresh)[0]])
         taken = near[pivots[:count]]
         chosen, waiting = np.concatenate([chosen, taken]), np.setdiff1d(waiting, taken, assume_unique=True)
-    if chosen.size < n_rows:
-        raise SingularBasisError
-    return np.asarray(chosen)
+    return np.asarray(chosen) if chosen.size == n_rows else None

@@ -14,16 +14,22 @@ import numpy as np
 
 from bregman_l1._types import EPS, Index, Vector, Wide
 from bregman_l1.caching import cached_property
+from bregman_l1.newton import exact
 from bregman_l1.newton.equations import Equations
 from bregman_l1.newton.facial_reduction import Face, shown_by
 from bregman_l1.newton.settings import (
+    AT_REST,
     CENTRED,
     CONVERGED,
+    EXACT_ELIMINATION,
     GROWTH,
+    LONG,
     LONGEST_CORRECTION,
     LONGEST_PREDICTION,
     MOST_CORRECTIONS,
+    MOST_EXACT_STEPS,
     MOST_LAST_STEPS,
+    NEGLIGIBLE,
     SHARE_OF_CORRECTION,
     SHORTEST_STEP,
     SHRINK,
@@ -57,6 +63,13 @@ class Point:
         log_x = np.empty(self.om.size + self.log_rest.size)
         log_x[self.tableau.J], log_x[self.tableau.R] = self.om, self.log_rest
         return log_x
+
+    @property
+    def rounding(self) -> float:
+        """What the rounding of T and of om does to log x_R, a unit of it being a thousandth of itself where long."""
+        lost = np.abs(self.tableau.T).T @ np.abs(self.om) * EPS
+        lost += self.tableau.column_error * float(self.tableau.row_error @ np.abs(self.om))
+        return float((lost / np.maximum(1.0, np.abs(self.log_rest) / LONG)).max(initial=0.0))
 
     def change(self, d_om: Vector) -> float:
         """The largest change of log x that goes with a change of om."""
@@ -176,7 +189,31 @@ class Walk:
         self.log_x[columns] = log_x
         self.point = replace(point, om=self.log_x[tableau.J])
         self.error = before + EPS * float(np.abs(self.log_x).max(initial=1.0))
+        if self.point.rounding > NEGLIGIBLE or before > CONVERGED / 100:
+            self._refine()
         return Outcome.OPTIMAL
+
+    def _refine(self) -> None:
+        """The last steps in exact arithmetic, if the system is small."""
+        tableau, system, log_x = self.point.tableau, self._system, self.log_x.copy()
+        J, R = tableau.J, tableau.R
+        if log_x.size * system.shape[0] > EXACT_ELIMINATION:
+            return
+        prior = self._base + self.point.tau * self._direction
+        exactly = exact.Projection(tableau.matrix, system.columns(R), system.y, tableau.u == 0.0, prior[J], prior[R])
+        for _ in range(MOST_EXACT_STEPS):
+            step = exactly.newton(log_x[J], log_x[R])
+            if step is None:
+                return
+            log_x[J], log_x[R] = log_x[J] + step[0], log_x[R] + step[1]
+            size = max(
+                float(np.abs(part / np.maximum(1.0, np.abs(log_x[at]))).max(initial=0.0))
+                for part, at in zip(step, (J, R), strict=True)
+            )
+            if size <= AT_REST:
+                self.point, self.log_x = self.point.moved(log_x[J] - self.point.om), log_x
+                self.error = EPS * float(np.abs(log_x).max(initial=1.0))
+                return
 
     def _exchanged(self, point: Point) -> Point:
         log_x = point.log_x

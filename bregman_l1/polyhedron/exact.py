@@ -98,6 +98,34 @@ def residual(b: Vector, A: Matrix, x: fmpq_mat) -> list[fmpq]:
     return [products[i, 0] * fmpq(2) ** int(exponents[i]) for i in range(products.nrows())]
 
 
+def orthogonal(A: Matrix, z: Vector) -> Vector | None:
+    """The z', rounded, with A'z' = 0 exactly that agrees with z in as many of its largest entries as determine it.
+
+    None where A has independent rows. Entries are compared in units of the rows of A.
+
+    Examples
+    --------
+    >>> orthogonal(np.array([[1.0, 3.0], [3.0, 9.0]]), np.array([3.0, -1.0 + 1e-9]))
+    array([ 3., -1.])
+    >>> orthogonal(np.array([[1.0, 3.0], [3.0, 9.0 + 2.0**-49]]), np.array([3.0, -1.0])) is None
+    True
+    """
+    order = np.argsort(np.abs(z) * np.abs(A).max(axis=1, initial=0.0), kind="stable")
+    reduced, denominator, rank = _integers(A[order].T)[0].rref()
+    if rank == z.size:
+        return None
+    rows = [[int(entry) for entry in row] for row in reduced.tolist()[:rank]]
+    pivots = [next(j for j, entry in enumerate(row) if entry) for row in rows]
+    free = np.setdiff1d(np.arange(z.size), pivots)
+    exact = np.zeros(z.size)
+    exact[order[free]] = z[order[free]]
+    given = exactly(exact[order[free]])
+    for pivot, row in zip(pivots, rows, strict=True):
+        total = sum((given[k, 0] * row[j] for k, j in enumerate(free)), fmpq(0)) / -int(denominator)
+        exact[order[pivot]] = int(total.p) / int(total.q)
+    return exact
+
+
 def exactly(x: Vector) -> fmpq_mat:
     """The floats as rationals.
 

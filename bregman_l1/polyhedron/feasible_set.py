@@ -12,18 +12,21 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from bregman_l1._types import Mask, Matrix, Vector
+from bregman_l1._types import EPS, Mask, Matrix, Vector
 from bregman_l1.budget import Budget
 from bregman_l1.errors import WHAT_TO_TRY, BackendError, InfeasibleError
 from bregman_l1.frozen import FrozenArrays
 from bregman_l1.outcome import Outcome
+from bregman_l1.polyhedron.exact import orthogonal
 from bregman_l1.polyhedron.linear_program import LinearProgram, solve_verified_later
 from bregman_l1.system import LinearSystem
 
-# Sums are compared with the sum of their terms' magnitudes: at most ROUNDING of it is zero, SEPARATION of it
-# is not.
-ROUNDING = 1e-13
-SEPARATION = 1e-12
+# Sums are compared with the sum of their terms' magnitudes: at most ROUNDING of it is zero, SEPARATION of it is not.
+ROUNDING, SEPARATION = 1e-13, 1e-12
+# The margin inside which y is free, of the terms |A|x + |y|; and how much larger than y these may be in all rows.
+ROUNDINGS, _MODERATE = 64 * EPS, 1024.0
+# Matrices of so many entries are reduced to echelon form in a few milliseconds.
+_EXACT_ENTRIES = 10_000
 _STRICT = 1e-7
 _NOISE = 1e-14
 _RANK_TOLERANCE = 1e-10
@@ -92,9 +95,36 @@ def farkas_vector(system: LinearSystem, budget: Budget | None = None) -> Vector 
 
 
 def separates(system: LinearSystem, z: Vector) -> bool:
-    """Whether z is a Farkas vector: A'z <= 0 < y'z, each compared with the magnitude of its terms."""
-    nowhere_positive = system.rmatvec(z) <= ROUNDING * system.abs_rmatvec(np.abs(z))
-    return bool(nowhere_positive.all() and system.y @ z > SEPARATION * (np.abs(system.y) @ np.abs(z)))
+    """Whether z is a Farkas vector: A'z <= 0 < y'z for every y' within the margin of y.
+
+    That is ROUNDINGS of the terms |A|x + |y| of the equations at any x >= 0 of moderate size that solves them but for
+    rounding: the largest z'(y - y') there is found by a linear program where a simple bound does not tell.
+    """
+    slack, size = system.extended_rmatvec(z), system.abs_rmatvec(np.abs(z))
+    if not (np.isfinite(size).all() and (slack <= ROUNDINGS * size).all()):
+        return False
+    value = float(system.y.astype(np.longdouble) @ z.astype(np.longdouble))
+    spare = value - ROUNDINGS * float(np.abs(system.y) @ np.abs(z))
+    gain = np.maximum(np.asarray(slack, dtype=np.float64) + ROUNDINGS * size, 0.0)
+    if spare <= 0.0 or not gain.any():
+        return spare > 0.0
+    scaled, y, rows, columns = equilibrated(system)
+    unit = float(np.abs(system.y / rows).max())
+    peak, most = float((gain / columns).max()) * unit, _MODERATE * y.size
+    if spare > peak * most:
+        return True
+    answer = solve_verified_later(
+        LinearProgram(
+            cost=-gain / columns * (unit / peak),
+            rows=(sp.vstack if sp.issparse(scaled) else np.vstack)([scaled, np.ones((1, columns.size))]),
+            row_lower=np.append(y - _STRICT, -np.inf),
+            row_upper=np.append(y + _STRICT, most),
+            lower=0.0,
+        )
+    )
+    if answer.outcome is Outcome.INFEASIBLE:
+        return True
+    return answer.outcome is Outcome.OPTIMAL and spare > -answer.value * peak
 
 
 def _orthogonal(scaled: Matrix | sp.csc_array, columns: Mask, z: Vector) -> Vector:
@@ -166,9 +196,18 @@ def _maximal_support(system: LinearSystem, budget: Budget | None) -> MaximalSupp
 
 
 def exposes(system: LinearSystem, z: Vector, mask: Mask) -> bool:
-    """Whether z proves that every feasible x vanishes off the mask (see `MaximalSupport`)."""
+    """Whether z proves that every feasible x vanishes off the mask (see `MaximalSupport`).
+
+    That A'z = 0 on the mask is seen exactly where A is small: zeros that hold to rounding only are none.
+    """
     if mask.all():
         return True
+    on_mask = system.columns(np.flatnonzero(mask))
+    if 0 < on_mask.size <= _EXACT_ENTRIES:
+        exactly = orthogonal(on_mask, z) if np.isfinite(z).all() else None
+        if exactly is None:
+            return False
+        z = exactly
     slack, size = system.rmatvec(z), system.abs_rmatvec(np.abs(z))
     on_face = (np.abs(slack) <= ROUNDING * size)[mask].all()
     strict = (slack < -_STRICT * size)[~mask].all()

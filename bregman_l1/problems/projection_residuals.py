@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _ROUNDINGS = 64 * EPS
 # Far beyond the logarithms of any projection; larger ones would overflow on the way.
 _LARGEST_LOGARITHM = 1e100
+# Entries of A up to which a linear program is asked where a candidate that is wrong anyway is positive.
+_LARGEST_PROGRAM = 1_000_000
 # Misfits of a dual below this need no excuse.
 _SMALL_MISFIT = 1e-10
 
@@ -137,6 +139,8 @@ class ProjectionResiduals:
         proof = self._claim.proof
         if isinstance(proof, ExposingVector) and self.deviation < 1.0 and exposes(self._system, proof.z, self.positive):
             return self.positive
+        if self.positive.all() and self._log_x.size * self._terms.size > _LARGEST_PROGRAM:
+            return None
         try:
             support = maximal_support(self._system)
         except BackendError:
