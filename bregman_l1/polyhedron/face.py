@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy.linalg as sla
 
 from bregman_l1._types import EPS, Index, Mask, Vector
 from bregman_l1.budget import Budget
+from bregman_l1.errors import BackendError
 from bregman_l1.frozen import FrozenArrays
 from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron import exact
@@ -24,10 +26,12 @@ from bregman_l1.polyhedron.units import mean_units
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
 
+# Entries of a dense matrix of basic columns beyond which its factorisation takes minutes.
+LARGEST_DENSE = 25_000_000
 # Changes of the set of columns in doubt before they are given up.
 _ROUNDS = 10
 # Columns of this many times the cost that is being decided need not be told apart.
-_LARGEST_RATIO = 1e6
+_LARGEST_RATIO = 1e12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -65,42 +69,54 @@ def optimal_face(system: LinearSystem, cost: Vector, x: Vector, dual: Vector, bu
         mu with A'mu <= c, and equality where x is not zero.
     budget : Budget, optional
         Its seconds limit what is decided in rationals.
+
+    Raises
+    ------
+    BackendError
+        If the support is too large for dense linear algebra.
     """
-    slack, error = reduced_costs(system, cost, dual, x != 0)
-    doubtful = (slack <= error) | (x != 0)
-    while True:
-        shift = _largest_shift(system, doubtful, np.maximum(np.abs(slack), error))
-        more = ~doubtful & (slack - error <= shift) if np.isfinite(shift).all() else np.zeros_like(doubtful)
-        if not more.any():
-            break
-        doubtful |= more
-    if np.isfinite(shift).all():
-        return Face(columns=np.flatnonzero(doubtful), dual=dual, assumed=0)
-    decided = exact_face(system, cost, x, dual, doubtful, np.zeros_like(doubtful), budget)
-    if decided is not None:
-        return decided
-    assumed = int(np.count_nonzero(doubtful & (x == 0)))
-    return Face(columns=np.flatnonzero(doubtful), dual=dual, assumed=assumed)
-
-
-def reduced_costs(system: LinearSystem, cost: Vector, dual: Vector, support: Mask) -> tuple[Vector, Vector]:
-    """The reduced costs c - A'mu of the mu nearest to a dual vector with A_S'mu = c_S exactly, with an error bound."""
+    if system.shape[0] * np.count_nonzero(x) > LARGEST_DENSE:
+        raise BackendError(
+            "the support of the minimiser is too large to decide whether it is the only one", "too large"
+        )
     slack = cost - system.rmatvec(dual)
     rounding = (system.shape[0] + 2) * EPS * (np.abs(cost) + system.abs_rmatvec(np.abs(dual)))
-    shift = _largest_shift(system, support, np.abs(slack) + rounding)
-    return slack, rounding + np.where(np.isfinite(shift), shift, np.abs(slack[support]).max(initial=0.0))
+    units = mean_units(system)
+    error = rounding + _shifts(system, x != 0, np.abs(slack) + rounding, slack - rounding, units)
+    first = doubtful = (slack <= error) | (x != 0)
+    while True:
+        shifts = _shifts(system, doubtful, np.abs(slack) + error, slack - error, units)
+        if not np.isfinite(shifts).all():
+            break
+        more = ~doubtful & (slack - error <= shifts)
+        if not more.any():
+            return Face(columns=np.flatnonzero(doubtful), dual=dual, assumed=0)
+        doubtful = doubtful | more
+    decided = exact_face(system, cost, x, dual, first, np.zeros_like(first), budget)
+    if decided is not None:
+        return decided
+    return Face(columns=np.flatnonzero(first), dual=dual, assumed=int(np.count_nonzero(first & (x == 0))))
 
 
-def _largest_shift(system: LinearSystem, chosen: Mask, change: Vector) -> Vector:
-    """By how much a_j'mu can change, for every j, where mu changes no more than it takes to change A_J'mu this much.
+def _shifts(system: LinearSystem, chosen: Mask, change: Vector, enough: Vector, units: tuple[Vector, Vector]) -> Vector:
+    """By how much a_j'mu can change where mu changes no more than it takes to change A_J'mu by ``change`` at most.
 
-    Infinite where the columns J may be dependent.
+    Infinite where the columns J may be dependent. The bound is crude where ``enough`` is larger.
     """
-    rows, columns = mean_units(system)
+    rows, columns = units
     A = system.columns(chosen) / rows[:, None] / columns[chosen]
-    bound = exact.inverse_bound(A) * np.linalg.norm(change[chosen] / columns[chosen])
+    inverse, change = exact.inverse_bound(A), change[chosen] / columns[chosen]
+    if not np.isfinite(inverse):
+        return np.full(columns.size, np.inf)
     # The entries of a column in its unit sum to at most sqrt(2) times the root of their number: a bound of its length.
-    return bound * np.sqrt(2 * rows.size) * columns if np.isfinite(bound) else np.full(columns.size, np.inf)
+    shifts = inverse * float(np.linalg.norm(change)) * np.sqrt(2 * rows.size) * columns
+    close = np.flatnonzero(~chosen & (enough <= shifts))
+    if close.size:
+        Q, R = np.linalg.qr(A)
+        response = sla.solve_triangular(R, Q.T @ (system.columns(close) / rows[:, None]))
+        # Twice, because the response has its own rounding errors, and they are smaller.
+        shifts[close] = 2 * (np.abs(response).T @ change)
+    return np.asarray(shifts)
 
 
 def exact_face(

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 
 from bregman_l1._types import EPS, Index, Mask, Matrix, Vector
 from bregman_l1.budget import Budget
-from bregman_l1.caching import cached_property
+from bregman_l1.caching import cached_property, computed_once
 from bregman_l1.errors import BackendError, InvalidProblemError, UndefinedConstantError
 from bregman_l1.frozen import FrozenArrays, frozen, read_only
 from bregman_l1.outcome import Outcome
@@ -243,7 +243,7 @@ class KernelCone(FrozenArrays):
 
     @property
     def _least_size(self) -> float:
-        return float(self._column_sizes.min())
+        return float(self._column_sizes.min(initial=np.inf))
 
     @cached_property
     def _size(self) -> float:
@@ -342,7 +342,7 @@ class KernelCone(FrozenArrays):
     @cached_property
     def is_well_scaled(self) -> bool:
         """Whether one absolute tolerance suits all columns of C."""
-        return bool(self._column_sizes.max() <= _WELL_SCALED * self._column_sizes.min())
+        return bool(self._column_sizes.max(initial=0.0) <= _WELL_SCALED * self._least_size)
 
     @cached_property
     def _base(self) -> LinearSystem:
@@ -400,11 +400,12 @@ class KernelCone(FrozenArrays):
         BackendError
             If these are spent.
         """
-        if "ranges" not in self.__dict__:
+
+        def find() -> tuple[Vector, Vector]:
             high = np.array([self.maximise(row, budget).bound for row in self.B])
-            low = np.array([-self.maximise(-row, budget).bound for row in self.B])
-            self.__dict__["ranges"] = low, high
-        return self.ranges
+            return read_only((np.array([-self.maximise(-row, budget).bound for row in self.B]), high))
+
+        return computed_once(vars(self), "ranges", find)
 
     @cached_property
     def reachable(self) -> Mask:

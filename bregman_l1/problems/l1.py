@@ -20,6 +20,7 @@ from bregman_l1.polyhedron.minimiser import (
     feasible_nearby,
     l1_program,
     large_entries,
+    largest_correction,
     optimum,
     supporting_dual,
     unscaled,
@@ -115,16 +116,16 @@ class L1Minimization(Problem):
         x = completed_vertex(self._system, self._cost, claim.x, budget)
         if claim.dual is not None and np.isfinite(claim.dual).all():
             duals = [claim.dual, supporting_dual(self._system, self._cost, x, claim.dual)]
-            dual = min(duals, key=lambda each: self._shortfall(x, each))
-            if self._shortfall(x, dual) <= tol:
-                return claim.improved(x=x, dual=dual)
-        best = self._best_dual(budget)
-        return claim.improved(x=x, dual=claim.dual if best is None else best)
+            nearest = min(duals, key=lambda each: self._shortfall(x, each))
+            if self._shortfall(x, nearest) <= min(tol, _GOOD):
+                return claim.improved(x=x, dual=nearest)
+        x, dual = self._optimum(budget) or (x, claim.dual)
+        return claim.improved(x=x, dual=dual)
 
-    def _best_dual(self, budget: Budget) -> Vector | None:
-        """An optimal dual vector, None where the time to find it is up."""
+    def _optimum(self, budget: Budget) -> tuple[Vector, Vector | None] | None:
+        """A minimiser and an optimal dual vector, None where the time to find them is up."""
         try:
-            return optimum(self._system, self._cost, budget)[1]
+            return optimum(self._system, self._cost, budget)
         except BackendError:
             if budget.spent_out is None:
                 raise
@@ -135,7 +136,7 @@ class L1Minimization(Problem):
         x, dual = claim.point, claim.dual
         if dual is None or x.min() < 0 or self._system.residual(x) > _ROUNDING:
             return False
-        return self._shortfall(x, dual) <= _ROUNDING
+        return self._shortfall(x, dual) <= _ROUNDING and largest_correction(self._system, x) <= _GOOD
 
     def objective(self, claim: Claim) -> float:
         return float(self._cost @ claim.point)
@@ -146,13 +147,13 @@ class L1Minimization(Problem):
             return Certificate(subject=self.title, checks={"finiteness": _NOT_FINITE})
         budget, missed, dual = Budget(seconds=claim.time_left), infeasibility(self._system, x), claim.dual
         if dual is None and missed <= tol:
-            dual = self._best_dual(budget)
+            _, dual = self._optimum(budget) or (x, None)
         if dual is None:
             dual = np.full(self._system.shape[0], np.nan)
         checks = {
             "primal feasibility": Check(value=missed, tolerance=tol, meaning=INFEASIBILITY),
             "solvability": Check(
-                value=feasible_nearby(self._system, np.maximum(x, 0.0))[1],
+                value=0.0 if missed <= _ROUNDING else feasible_nearby(self._system, np.maximum(x, 0.0))[1],
                 tolerance=tol,
                 meaning="relative change of the entries of x that solves A x = y up to rounding",
             ),
@@ -218,6 +219,8 @@ class L1Minimization(Problem):
         return 0.0 if gap <= 0 else float(gap / (value or terms))
 
 
+# What a claim may fall short by and not be computed anew; the tolerances of linear programs are larger.
+_GOOD = 1e-12
 # Share of the terms of a sum that is rounding.
 _ROUNDING = 64 * EPS
 _TIES = "{} reduced costs that are zero within rounding were taken for zero: too many columns to decide it exactly"
