@@ -108,7 +108,7 @@ class Projection:
         before = ctx.prec
         try:
             for ctx.prec in EXACT_BITS:
-                step = None if self._zero is None else self._step(om, log_rest)
+                step = self._step(om, log_rest)
                 if step is not None:
                     middle, radius = _floats(step, (om.size + log_rest.size,))
                     if (radius <= _RESOLVED + np.abs(middle) * 1e-6).all():
@@ -121,7 +121,7 @@ class Projection:
         k, m = self._columns.shape
         assert self._zero is not None
         solved = _solved(self._matrix, np.column_stack([self._columns, self._y]))
-        if solved is None:
+        if solved is None or self._zero is None:
             return None
         entries = [arb(0) if zero else entry for zero, entry in zip(self._zero.ravel(), solved.entries(), strict=True)]
         T = arb_mat(k, m, [entries[i * (m + 1) + j] for i in range(k) for j in range(m)])

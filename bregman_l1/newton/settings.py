@@ -162,6 +162,9 @@ LARGEST_EXPONENT: Final = 300.0
 WORTHLESS: Final = -34.0
 """An error of T_ij x_j / x_i below exp of this changes nothing."""
 
+AHEAD: Final = 30.0
+"""Entries that would matter if x changed by so many e-folds are decided at once."""
+
 EXACT_ENTRIES: Final = 400_000
 """Tableaus of larger bases take what their rounding cannot tell from zero for zero."""
 

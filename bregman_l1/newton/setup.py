@@ -85,7 +85,7 @@ def contradiction(system: LinearSystem, kept: Index, x: Vector, unit: float = 1.
     z = np.zeros(system.shape[0])
     z[kept] = -weights.toarray()[worst]
     z[rows[worst]] = 1.0
-    return np.asarray(np.copysign(1.0, excess[worst]) * z)
+    return z if excess[worst] > 0 else -z
 
 
 def _is_well_conditioned(gram: Matrix) -> bool:

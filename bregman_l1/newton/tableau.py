@@ -22,6 +22,7 @@ from bregman_l1._types import EPS, Index, Matrix, Vector
 from bregman_l1.caching import cached_property
 from bregman_l1.newton import exact
 from bregman_l1.newton.settings import (
+    AHEAD,
     BALANCED,
     COLD,
     DEPENDENT,
@@ -68,6 +69,8 @@ class Tableau:
         How many entries of u were decided to be zero by the margin of y.
     is_exact : bool
         Whether T, u and the inverse are right to the rounding of each entry.
+    log_doubt : ndarray of shape (k, m) or None
+        The logarithm of the bound where an entry is undecided, -inf elsewhere.
     """
 
     J: Index
@@ -81,6 +84,7 @@ class Tableau:
     matrix: Matrix
     snapped: int = 0
     is_exact: bool = False
+    log_doubt: Matrix | None = None
 
     @classmethod
     def of(cls, system: LinearSystem, J: Index, R: Index, log_x: Vector) -> Tableau:
@@ -181,10 +185,18 @@ class Tableau:
         return np.asarray(self.log_T + (log_x[self.R] - log_x[self.J][:, None]) / 2)
 
     def exchanged(self, system: LinearSystem, log_x: Vector) -> Tableau:
-        """The tableau of a locally maximal basis at log_x: pivots while some |T_ij| sqrt(x_j / x_i) is large."""
+        """The tableau of a locally maximal basis at log_x: pivots while some |T_ij| sqrt(x_j / x_i) is large.
+
+        Made anew, too, where an entry has come to matter that was left undecided.
+        """
         K = self.balance(log_x)
-        if not K.size or K.max() <= UNBALANCED:
+        if not K.size:
             return self
+        if K.max() <= UNBALANCED:
+            is_decided = self.log_doubt is None or (
+                (self.log_doubt + (log_x[self.R] - log_x[self.J][:, None])).max() <= WORTHLESS
+            )
+            return self if is_decided else Tableau.of(system, self.J, self.R, log_x)
         J, R = exchange(self.T.copy(), K, self.J.copy(), self.R.copy(), log_x)
         return Tableau.of(system, J, np.sort(R), log_x)
 
@@ -207,22 +219,23 @@ class Tableau:
             return self
         if not (np.abs(self.T) <= np.multiply.outer(self.row_error, self.column_error)).any():
             return self
-        gap = log_x[self.R] - log_x[self.J][:, None]
         with np.errstate(divide="ignore"):
             log_error = np.log(self.row_error)[:, None] + np.log(self.column_error)
-        doubtful = (self.log_T <= log_error) & (log_error + gap > WORTHLESS)
-        if not doubtful.any():
-            return self
+        log_error[self.log_T > log_error] = -np.inf
+        doubtful = log_error + (log_x[self.R] - log_x[self.J][:, None]) > WORTHLESS - AHEAD
         touched = np.flatnonzero(doubtful.any(axis=0))
-        T, error = self.T.copy(), self.column_error.copy()
-        T[doubtful] = 0.0
-        if self.J.size**2 + self.J.size * touched.size <= EXACT_ENTRIES:
-            zero = exact.zeros(self.matrix, columns[:, touched])
+        is_small = self.J.size**2 + self.T.size <= EXACT_ENTRIES
+        if touched.size:
+            T, error = self.T.copy(), self.column_error.copy()
+            T[doubtful], log_error[doubtful] = 0.0, -np.inf
+            zero = exact.zeros(self.matrix, columns[:, touched]) if is_small else None
             if zero is not None and not zero[doubtful[:, touched]].all():
                 values = exact.values(self.matrix, columns[:, touched], zero)
                 if values is not None:
                     T[:, touched], error[touched] = values, EPS * np.abs(values).max(axis=0)
-        return replace(self, T=T, column_error=error)
+                    log_error[:, touched] = -np.inf
+            self = replace(self, T=T, column_error=error)
+        return replace(self, log_doubt=log_error) if is_small and (log_error > -np.inf).any() else self
 
 
 def warm_columns(system: LinearSystem, log_x: Vector, depth: float = COLD, share: int = 1) -> Index:

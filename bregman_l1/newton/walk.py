@@ -211,10 +211,8 @@ class Walk:
             if step is None:
                 return
             log_x[J], log_x[R] = log_x[J] + step[0], log_x[R] + step[1]
-            size = max(
-                float(np.abs(part / np.maximum(1.0, np.abs(log_x[at]))).max(initial=0.0))
-                for part, at in zip(step, (J, R), strict=True)
-            )
+            change = np.concatenate(step) / np.maximum(1.0, np.abs(log_x[np.concatenate([J, R])]))
+            size = float(np.abs(change).max())
             if size <= AT_REST:
                 self.point, self.log_x = self.point.moved(log_x[J] - self.point.om), log_x
                 self.error = EPS * float(np.abs(log_x).max(initial=1.0))

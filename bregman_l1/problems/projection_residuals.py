@@ -28,6 +28,8 @@ _ROUNDINGS = 64 * EPS
 _LARGEST_LOGARITHM = 1e100
 # Entries of A up to which a linear program is asked where a candidate that is wrong anyway is positive.
 _LARGEST_PROGRAM = 1_000_000
+# Rows of smaller terms, in the unit of x, are seen in logarithms alone: their products underflow.
+_SMALLEST_TERMS = 1e-290
 # Misfits of a dual below this need no excuse.
 _SMALL_MISFIT = 1e-10
 
@@ -86,7 +88,7 @@ class ProjectionResiduals:
         """The larger of the backward error of A x = y and max(-x) / max |x|; NaN if x holds one."""
         if not self.is_candidate:
             return infeasibility(self._system, self._claim.point)
-        relative = np.abs(self._missed) / np.where(self._terms > 0, self._terms, 1.0)
+        relative = np.abs(self._missed) / np.where(self._terms > _SMALLEST_TERMS, self._terms, 1.0)
         return float(np.nan_to_num(relative, nan=np.inf).max())
 
     @cached_property
