@@ -232,9 +232,9 @@ class LinearSystem:
         chosen = self._A[np.asarray(index)]
         return np.asarray(chosen if isinstance(chosen, np.ndarray) else chosen.toarray(), dtype=np.float64)
 
-    def of_rows(self, index: ArrayLike) -> LinearSystem:
-        """The system of the equations ``index`` alone."""
-        return LinearSystem(self._A[np.asarray(index)], self._y[np.asarray(index)])
+    def of_rows(self, index: ArrayLike, y: Vector | None = None) -> LinearSystem:
+        """The system of the equations ``index`` alone, with other right-hand sides if they are given."""
+        return LinearSystem(self._A[np.asarray(index)], self._y[np.asarray(index)] if y is None else y)
 
     def scaled(self, row_factors: Vector, column_factors: Vector) -> Matrix | sp.csc_array:
         """diag(row_factors) A diag(column_factors), stored as A is."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from itertools import combinations
+from time import perf_counter
 
 import numpy as np
 import pytest
@@ -12,11 +13,13 @@ from scipy.optimize import linprog
 
 from bregman_l1 import L1Minimization, LinearSystem, certify, solve
 from bregman_l1.budget import Budget
-from bregman_l1.errors import InfeasibleError, InvalidProblemError
+from bregman_l1.claim import Claim
+from bregman_l1.errors import BackendError, InfeasibleError, InvalidProblemError
 from bregman_l1.polyhedron import exact
 from bregman_l1.polyhedron.face import optimal_face
 from bregman_l1.polyhedron.minimiser import all_minimisers, minimisers, optimum
 from bregman_l1.polyhedron.proximal import proximal_minimiser
+from bregman_l1.theory.constants import null_space_constant
 
 
 def rational_vertices(A, y):
@@ -205,3 +208,53 @@ def test_rank_and_solutions_are_exact():
     assert exact.rank(np.array([[1.0, 1.0], [1.0, 1.0 + 2.0**-52]])) == 2
     assert exact.is_independent(np.array([[1.0, 1.0], [1.0, 1.0 + 2.0**-52]]))
     assert not exact.is_independent(np.array([[1.0, 2.0], [1.0, 2.0]]))
+
+
+@pytest.fixture
+def only_the_simplex_method(monkeypatch):
+    monkeypatch.setattr("bregman_l1.polyhedron.minimiser.proximal_minimiser", lambda *arguments: None)
+
+
+def large_noisy_system():
+    rng = np.random.default_rng(0)
+    A = rng.standard_normal((200, 2000))
+    return LinearSystem(A, A[:, :20].sum(axis=1) + 0.1 * rng.standard_normal(200))
+
+
+def test_linear_programs_end_when_the_time_is_up(only_the_simplex_method):
+    system = large_noisy_system()
+    started = perf_counter()
+    with pytest.raises(BackendError, match="was not solved"):
+        optimum(system, np.ones(2000), Budget(seconds=0.1))
+    assert perf_counter() - started < 1.5
+
+
+def test_polish_and_certificate_keep_to_the_time_that_is_left(only_the_simplex_method):
+    system = large_noisy_system()
+    problem = L1Minimization(system)
+    x = np.linalg.lstsq(system.matrix, system.y, rcond=None)[0].clip(0)
+    started = perf_counter()
+    claim = problem.polish(Claim(x=x, time_left=0.1))
+    assert not problem.certify(claim).ok
+    assert perf_counter() - started < 2.5
+
+
+def test_certificate_says_that_uniqueness_is_undecided_when_the_time_is_up(monkeypatch):
+    monkeypatch.setattr(exact, "LARGEST", 0)
+    rng = np.random.default_rng(0)
+    A = rng.integers(0, 2, (20, 60)).astype(float)
+    system = LinearSystem(np.hstack([A, A]), A[:, :5].sum(axis=1))
+    x, dual = optimum(system, np.ones(120))
+    certificate = L1Minimization(system).certify(Claim(x=x, dual=dual, time_left=0.0))
+    assert certificate.ok
+    assert "undecided" in str(certificate)
+    assert not certificate.checks["uniqueness"].passed
+
+
+def test_constants_keep_to_their_time_limit():
+    system, x0 = gaussian_system(100, 400, 15)
+    started = perf_counter()
+    constant = null_space_constant(system, np.flatnonzero(x0), "rho_tilde", time_limit=0.3)
+    assert perf_counter() - started < 2.0
+    assert not constant.exact
+    assert constant.lower < constant.upper

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import product
+from fractions import Fraction
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -267,3 +268,68 @@ def test_a_wrong_dual_is_refused_with_the_right_kernel_vector():
     assert certify(problem, x=[-5.0, 4.5, 1.0], dual=solve(problem).dual).ok
     for wrong in ([5.0, 5.0], [0.0, 0.0], [np.nan, 1.0]):
         assert not certify(problem, x=[-5.0, 4.5, 1.0], dual=wrong).ok
+
+
+def rational_kernel(A):
+    """A basis of the kernel of a matrix of fractions, by Gauss-Jordan elimination."""
+    rows, pivots = [list(row) for row in A], []
+    for column in range(len(A[0])):
+        k = len(pivots)
+        pivot = next((i for i in range(k, len(rows)) if rows[i][column] != 0), None)
+        if pivot is None:
+            continue
+        rows[k], rows[pivot] = rows[pivot], rows[k]
+        rows[k] = [value / rows[k][column] for value in rows[k]]
+        for i in range(len(rows)):
+            if i != k:
+                rows[i] = [a - rows[i][column] * b for a, b in zip(rows[i], rows[k], strict=True)]
+        pivots.append(column)
+    free = [column for column in range(len(A[0])) if column not in pivots]
+    return [
+        [-rows[pivots.index(j)][column] if j in pivots else Fraction(int(j == column)) for j in range(len(A[0]))]
+        for column in free
+    ]
+
+
+def rational_constants(A, s):
+    """The three constants of the support {0, ..., s-1} over all vertices of the kernel cone's base, in rationals."""
+    exact = [[Fraction(entry) for entry in row] for row in A]
+    outside = range(s, A.shape[1])
+    values = {kind: [] for kind in KINDS}
+    for size in range(1, A.shape[0] - s + 2):
+        for chosen in combinations(outside, size):
+            kernel = rational_kernel([[*row[:s], *(row[j] for j in chosen)] for row in exact])
+            if len(kernel) == 1 and (min(kernel[0][s:]) > 0 or max(kernel[0][s:]) < 0):
+                n = [value / sum(kernel[0][s:]) for value in kernel[0][:s]]
+                values["rho"].append(-sum(n))
+                values["rho_tilde"].append(sum(map(abs, n)))
+                values["rho_minus"].append(sum(max(-value, 0) for value in n))
+    return {kind: max(found, default=None) for kind, found in values.items()}
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_constants_of_columns_over_twenty_decades_are_right_or_bracketed(seed):
+    rng = np.random.default_rng(seed)
+    n_rows = int(rng.integers(3, 6))
+    n_columns, s = n_rows + int(rng.integers(3, 5)), int(rng.integers(1, n_rows))
+    A = rng.standard_normal((n_rows, n_columns)) * 10.0 ** rng.uniform(-9, 11, n_columns)
+    truth = rational_constants(A, s)
+    for kind in KINDS:
+        if truth[kind] is None:
+            continue
+        constant = null_space_constant(LinearSystem(A, A[:, :s].sum(axis=1)), range(s), kind)
+        value, terms = float(truth[kind]), float(truth["rho_tilde"])
+        rounding = 1e-9 * abs(value) + 1e-13 * terms
+        assert constant.lower - rounding <= value <= constant.upper + rounding
+        if constant.exact:
+            assert constant.value == pytest.approx(value, rel=1e-8, abs=1e-13 * terms)
+
+
+def test_a_tiny_constant_is_not_exact_by_being_tiny():
+    """B = 1e-12 (1, -1/2): nothing is large here, and the relative error counts."""
+    system = LinearSystem([[1.0, 1e-12, -5e-13]], [1.0])
+    for kind, value in (("rho", 1e-12), ("rho_tilde", 1e-12), ("rho_minus", 1e-12)):
+        constant = null_space_constant(system, [0], kind)
+        assert constant.exact
+        assert constant.value == pytest.approx(value, rel=1e-12)
+    assert not certify(NullSpaceConstant(system, [0], "rho_tilde"), x=[5e-13, 0.0, 1.0]).ok

@@ -7,6 +7,7 @@ import pytest
 
 from bregman_l1 import solve
 from bregman_l1.errors import InvalidProblemError
+from bregman_l1.polyhedron import exact
 from bregman_l1.polyhedron.kernel_cone import KernelCone
 from bregman_l1.polyhedron.maximum_entropy import entropy, maximise_entropy
 from bregman_l1.problems import BregmanProjection
@@ -71,7 +72,7 @@ def test_costs_and_priors_enter_as_the_closed_form_says():
     factors = np.array([3.0, 1.0, 2.0])
     S, R = limit.support, limit.cone.outside
     tilt = np.log(factors[R]) + limit.B.T @ np.log(limit.x_S / factors[S])
-    layer = leading_layer(limit.cone, limit.gamma, tilt, limit.steepest)
+    layer = leading_layer(limit.cone, limit.gamma, tilt, limit.steepest, limit.leading.ties)
     assert layer.rate == pytest.approx(1 / 2, abs=1e-15)
     assert np.exp(layer.log_constant) == pytest.approx((2 / 3) ** 1.5 + 4 / 3, rel=1e-14)
 
@@ -155,3 +156,51 @@ def test_entropy_maximum_survives_any_tilt_that_is_shifted_by_its_linear_optimum
 def test_wrong_costs_are_named():
     with pytest.raises(InvalidProblemError, match="cost"):
         analyze(TWO_RATES, cost=[1.0, 2.0])
+
+
+def test_a_minimiser_that_is_unique_by_one_rounding_has_its_own_rate():
+    """A = [1, 1 - e], e = 2**-30: the deviation r solves log r = -t e + (1 - e) log(1 - (1 - e) r)."""
+    e = 2.0**-30
+    analysis = analyze(LinearSystem([[1, 1 - e]], [1]))
+    assert analysis.unique
+    assert analysis.x_star.tolist() == [1.0, 0.0]
+    assert analysis.rate == e
+    assert analysis.assumed_ties == 0
+    for log_alpha in (-10.0, -1e10):
+        enclosure = analysis.enclosure(log_alpha=log_alpha)
+        log_r = solve(BregmanProjection(analysis.system, log_alpha=log_alpha)).log_x[1]
+        assert log_r == pytest.approx(log_alpha * e + (1 - e) * np.log1p(-(1 - e) * np.exp(log_r)), abs=1e-6)
+        assert enclosure.log_lower - 1e-6 <= log_r <= enclosure.log_upper + 1e-6
+        assert enclosure.log_width < 1e-3
+
+
+@pytest.mark.parametrize("exponent", [20, 32, 45, 52])
+def test_rates_that_differ_by_one_rounding_are_two_layers(exponent):
+    later = 2.0**-exponent
+    analysis = analyze(LinearSystem([[1, 1 / 2, 1 / 2 - later]], [4]))
+    assert analysis.exponents == pytest.approx([0.0, 0.5, 0.5 + later], abs=5e-16)
+    assert analysis.exponents[1] < analysis.exponents[2]
+    assert np.exp(analysis.log_leading_constant) == pytest.approx(2.0, rel=1e-13)
+    tied = analyze(LinearSystem([[1, 1 / 2, 1 / 2]], [4]))
+    assert tied.exponents.tolist() == [0.0, 0.5, 0.5]
+    assert np.exp(tied.log_leading_constant) == pytest.approx(4.0, rel=1e-13)
+
+
+def test_rates_of_a_kernel_with_constraints_are_told_apart():
+    """Every pair of columns (a, 1), (a', -1) is a vertex, of rate 1 - (a + a') / 2."""
+    for shift, size in ((0.0, 4), (2.0**-50, 3)):
+        A = [[1, 0.5, 0.25, 0.5, 0.25 - shift], [0, 1, -1, 1, -1]]
+        analysis = analyze(LinearSystem(A, [1.0, 0.0]))
+        assert analysis.rate == pytest.approx(0.625, abs=1e-15)
+        assert np.count_nonzero(analysis.exponents == analysis.exponents[1]) == size
+        assert analysis.assumed_ties == 0
+
+
+def test_ties_that_are_assumed_are_said(monkeypatch):
+    monkeypatch.setattr(exact, "LARGEST", 0)
+    monkeypatch.setattr(exact, "LARGEST_MATRIX", 0)
+    analysis = analyze(LinearSystem([[1, 1 / 2, 1 / 2]], [4]))
+    assert analysis.assumed_ties == 1
+    assert "ASSUMED TIES" in str(analysis)
+    assert analysis.to_dict()["assumed_ties"] == 1
+    assert analyze(LinearSystem([[1, 1, 1 / 2]], [4])).assumed_ties == 1

@@ -22,6 +22,7 @@ from bregman_l1.newton.settings import (
     FAR,
     KEEP_FACTOR,
     MOST_CONVEX_STEPS,
+    MOST_SORTED,
     MOST_TRIALS,
     SEARCHED,
     SETTLED,
@@ -73,14 +74,14 @@ def dual_newton(
         if budget.spent_out:
             return DualPoint(dual=lam, log_x=log_x, error=step)
         budget.count()
-        residual = equations.at(log_x, renew=step > KEEP_FACTOR)
+        residual = equations.at(log_x, near=step <= KEEP_FACTOR)
         if residual is None:
             return DualPoint(dual=lam, log_x=log_x, error=np.inf)
         before = step
         accuracy = next(value for above, value in ACCURACY if before > above)
         change = equations.solve(residual, accuracy)
         along = system.rmatvec(change)
-        step = float(np.abs(along).max())
+        step = _peak(along)
         if not np.isfinite(step):
             return DualPoint(dual=lam, log_x=log_x, error=np.inf)
         length = line_search(log_x, along, float(system.y @ change)) if step > FAR else 1.0
@@ -139,6 +140,12 @@ def _balance(log_x: Vector, along: Vector, slope: float, length: float) -> tuple
 
 
 def rounding_noise(system: LinearSystem, equations: NormalEquations) -> float:
-    """What the rounding of y - A x does to log x, by two random vectors of its size."""
-    probes = np.random.default_rng(0).standard_normal((2, system.shape[0])) * equations.rounding()
-    return max(float(np.abs(system.rmatvec(equations.solve(probe, 0.1))).max()) for probe in probes)
+    """What the rounding of y - A x does to log x, by two random vectors of its size; one where the columns are many."""
+    count = 2 if system.shape[1] <= MOST_SORTED else 1
+    probes = np.random.default_rng(0).standard_normal((count, system.shape[0])) * equations.rounding()
+    return max(_peak(system.rmatvec(equations.solve(probe, 0.1))) for probe in probes)
+
+
+def _peak(values: Vector) -> float:
+    """The largest magnitude; NaN if there is one."""
+    return float(max(values.max(), -values.min()))

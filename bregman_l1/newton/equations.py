@@ -43,13 +43,13 @@ class Equations:
         T = tableau.T[:, self._hot]
         # Everything is measured in x_i, row by row: differences of logarithms lose nothing where these are long.
         top = log_rest[self._hot].max(initial=-np.inf)
-        above, log_u = (np.asarray(log - om, dtype=np.float64) for log in (top, tableau.log_u))
+        above = np.asarray(top - om, dtype=np.float64)
+        log_u = np.asarray(tableau.log_u - om, dtype=np.float64)
         if max(above.max(initial=0.0), log_u.max(initial=0.0)) < LARGEST_EXPONENT:
             x = np.exp(np.asarray(log_rest[self._hot] - top, dtype=np.float64))
             W = T * x
             W *= np.exp(above)[:, None]
-            u = np.where(tableau.u == 0.0, 0.0, tableau.u * np.exp(-om))
-            log_up, log_down, self.weights = _balanced(W, np.asarray(u, dtype=np.float64))
+            log_up, log_down, self.weights = _balanced(W, np.sign(tableau.u) * np.exp(log_u))
         else:
             ratios = np.asarray(log_rest[self._hot] - om[:, None], dtype=np.float64)
             log_up, log_down, self.weights = _balanced_in_logarithms(tableau, self._hot, ratios, log_u)

@@ -26,6 +26,7 @@ from bregman_l1.newton.settings import (
     ITERATIVE_FROM,
     MOST_GRADIENTS,
     MOST_SCALES,
+    MOST_SORTED,
     RIDGE,
     SETTLED,
 )
@@ -40,10 +41,10 @@ class NormalEquations(Protocol):
     accuracy: float
     """The relative error that its solutions have at most, whatever is asked."""
 
-    def at(self, log_x: Vector, *, renew: bool = True) -> Vector | None:
+    def at(self, log_x: Vector, *, near: bool = True) -> Vector | None:
         """Take x = exp(log_x) and return y - A x; None where A X A' is singular to rounding.
 
-        Without ``renew`` a factor made at a nearby x may serve again.
+        ``near`` the solution a factor made before may serve again, and y - A x is taken with care.
         """
 
     def solve(self, right: Vector, residual: float) -> Vector:
@@ -66,12 +67,13 @@ class Factored:
     accuracy = SETTLED
 
     def __init__(self, system: LinearSystem) -> None:
-        self._system, self._cut = system, np.inf
+        self._system = system
 
-    def at(self, log_x: Vector, *, renew: bool = True) -> Vector | None:  # noqa: ARG002 - a new factor is cheap
+    def at(self, log_x: Vector, *, near: bool = True) -> Vector | None:
         """Make and factorise the matrix, scaled to a unit diagonal."""
-        self._moments = moments = self._system.moments(log_x, self._cut)
-        self._cut = DOMINANT * moments.total / log_x.size
+        # Far from the solution the rounding of y - A x is no matter.
+        cut = dominant_cut(np.exp(log_x), self._system.shape[0]) if near else np.inf
+        self._moments = moments = self._system.moments(log_x, cut)
         gram, self._diagonal = moments.gram, moments.gram.diagonal().copy()
         if not (self._diagonal > 0).all():
             return None
@@ -102,16 +104,17 @@ class Preconditioned:
     def __init__(self, system: LinearSystem) -> None:
         self._system = system
         self._columns = system.columns_in_single_precision()
+        self._factor: Single | None = None
         self._width = max(64, BLOCK_BYTES // (4 * system.shape[0]))
 
-    def at(self, log_x: Vector, *, renew: bool = True) -> Vector | None:
+    def at(self, log_x: Vector, *, near: bool = True) -> Vector | None:
         """Take x, and make a preconditioner of it unless an older one serves."""
         x = np.exp(log_x)
         self._unit = float(x.max())
         self._x: Single = (x / self._unit).astype(np.float32)
-        if renew and not self._precondition():
+        if not (near and self._factor is not None) and not self._precondition():
             return None
-        return self._system.remainder(x, dominant_entries(x, self._system.shape[0]))
+        return self._system.remainder(x, np.flatnonzero(x > dominant_cut(x, self._system.shape[0])))
 
     def solve(self, right: Vector, residual: float) -> Vector:
         """Preconditioned conjugate gradients, the residual measured in the preconditioner's norm."""
@@ -188,10 +191,15 @@ class Preconditioned:
         return np.asarray(strtrs(self._factor, half, lower=1, trans=1)[0] * self._scale)
 
 
-def dominant_entries(x: Vector, n_rows: int) -> Index:
-    """Entries far above the mean; none where they are as many as would determine x alone."""
-    large = np.flatnonzero(x > DOMINANT * x.mean())
-    return large if large.size <= n_rows // 2 else large[:0]
+def dominant_cut(x: Vector, n_rows: int) -> float:
+    """The size above which entries are dominant: far above the mean of the rest, and fewer than determine x alone."""
+    if x.size > MOST_SORTED:
+        return DOMINANT * float(x.mean())
+    most = min(n_rows // 2, x.size - 1)
+    falling = -np.sort(np.partition(-x, most)[: most + 1])[::-1]
+    before = np.concatenate([[0.0], np.cumsum(falling)[:-1]])
+    apart = falling <= DOMINANT * (float(x.sum()) - before) / (x.size - np.arange(most + 1))
+    return float(falling[apart.argmax()]) if apart.any() else np.inf
 
 
 def _rounding(diagonal: Vector, total: float) -> Vector:

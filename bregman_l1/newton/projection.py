@@ -14,7 +14,7 @@ from bregman_l1.newton.dual_newton import DualPoint, dual_newton
 from bregman_l1.newton.normal_equations import normal_equations
 from bregman_l1.newton.scale_free import Arrival, Start, scale_free, settled
 from bregman_l1.newton.settings import AT_REST, CLOSE, FURTHER, LEAVE_AT, NEAR, NOISE
-from bregman_l1.newton.setup import contradiction, independent_rows
+from bregman_l1.newton.setup import contradiction, independent_part
 from bregman_l1.newton.threads import threads_for
 from bregman_l1.outcome import Outcome
 
@@ -60,8 +60,7 @@ def project(
     """
     budget = Budget(max_iter, time_limit)
     with threads_for(system), np.errstate(all="ignore"):
-        rows = independent_rows(system)
-        reduced = system if rows.size == system.shape[0] else system.of_rows(rows)
+        reduced, rows = independent_part(system)
         start = None if start_dual is None else start_dual[rows]
         if start is not None:
             arrival = settled(reduced, log_prior, log_prior + reduced.rmatvec(start), budget)
@@ -99,13 +98,15 @@ def _in_double_precision(system: LinearSystem, log_prior: Vector, tol: float, bu
     On the way down x stays within double precision where the prior's depth lies in the row space of A, as with
     transport. For dense A the first stage alone is run: from there the jump is cheaper.
     """
-    even = np.full(log_prior.size, _log_size(system))
-    depth = float(np.abs(log_prior - even).max())
+    size = _log_size(system)
+    even = np.broadcast_to(np.float64(size), log_prior.shape)
+    depth = float(max(log_prior.max() - size, size - log_prior.min()))
     share = 1.0 if depth <= NEAR else LEAVE_AT / depth
     equations, start, dual = normal_equations(system), Start(even=even, tau=0.0, log_x=even), None
     while True:
         until = AT_REST if share == 1.0 else CLOSE
-        point = dual_newton(system, equations, even + share * (log_prior - even), budget, dual=dual, until=until)
+        prior = log_prior if share == 1.0 else size + share * (log_prior - size)
+        point = dual_newton(system, equations, prior, budget, dual=dual, until=until)
         if share == 1.0:
             solved = point.error <= tol / 10 and point.noise <= NOISE * tol
             return Descent(point=point, is_solved=solved, start=start)

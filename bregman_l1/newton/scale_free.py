@@ -15,7 +15,15 @@ from bregman_l1._types import Vector
 from bregman_l1.errors import BackendError, InfeasibleError
 from bregman_l1.newton.barrier import jump
 from bregman_l1.newton.facial_reduction import Face, by_linear_program, narrowed
-from bregman_l1.newton.settings import COLD, JUMP_FROM, JUMP_KEEPS, LEAVE_AT, LOWEST_OF_CENTRE
+from bregman_l1.newton.settings import (
+    COLD,
+    JUMP_FROM,
+    JUMP_KEEPS,
+    JUMP_WIDENS,
+    LARGEST_TABLEAU,
+    LEAVE_AT,
+    LOWEST_OF_CENTRE,
+)
 from bregman_l1.newton.setup import independent_rows
 from bregman_l1.newton.tableau import SingularBasisError, Tableau, choose_basis, warm_columns
 from bregman_l1.newton.walk import Walk
@@ -107,10 +115,13 @@ def _on_face(system: LinearSystem, log_prior: Vector, start: Start, arrival: Arr
 def _from_start(system: LinearSystem, log_prior: Vector, start: Start, budget: Budget) -> Arrival:
     """A jump to the end where the scales have begun to part; the walk where that fails, or is not worth its while."""
     n_rows, n_columns = system.shape
-    if start.tau > 0.0 and not system.is_sparse and n_rows * n_columns >= JUMP_FROM:
-        arrival = _jumped(system, log_prior, start, budget)
-        if arrival is not None or budget.spent_out:
-            return arrival or _nowhere(system, start, budget.spent_out)
+    if n_rows * n_columns > LARGEST_TABLEAU:
+        return _nowhere(system, start, Outcome.INACCURATE)
+    if start.tau > 0.0 and n_rows * n_columns >= JUMP_FROM:
+        for keeps in JUMP_KEEPS:
+            arrival = _jumped(system, log_prior, start, keeps, budget)
+            if arrival is not None or budget.spent_out:
+                return arrival or _nowhere(system, start, budget.spent_out)
     return _walked(system, start.even, log_prior, start.log_x, start.tau, budget)
 
 
@@ -126,10 +137,9 @@ def _walked(
 
 
 def _arrival(walk: Walk, outcome: Outcome) -> Arrival:
-    face = walk.face or Face(free=np.ones(walk.log_x.size, dtype=bool))
-    return Arrival(
-        log_x=walk.log_x, dual=walk.dual, outcome=outcome, error=walk.error, face=face, tau=walk.point.tau
-    )
+    log_x = walk.log_x if outcome is Outcome.OPTIMAL else walk.point.log_x
+    face = walk.face or Face(free=np.ones(log_x.size, dtype=bool))
+    return Arrival(log_x=log_x, dual=walk.dual, outcome=outcome, error=walk.error, face=face, tau=walk.point.tau)
 
 
 def _nowhere(system: LinearSystem, start: Start, outcome: Outcome | None) -> Arrival:
@@ -143,7 +153,7 @@ def _nowhere(system: LinearSystem, start: Start, outcome: Outcome | None) -> Arr
     )
 
 
-def _jumped(system: LinearSystem, log_prior: Vector, start: Start, budget: Budget) -> Arrival | None:
+def _jumped(system: LinearSystem, log_prior: Vector, start: Start, keeps: float, budget: Budget) -> Arrival | None:
     """Jump to the end, and let Newton's method converge there on the columns that are not negligible."""
     log_x = start.log_x
     try:
@@ -152,7 +162,7 @@ def _jumped(system: LinearSystem, log_prior: Vector, start: Start, budget: Budge
     except SingularBasisError:
         return None
     weight = log_x + np.log(system.column_sizes)
-    kept = weight > weight.max() - max(JUMP_KEEPS, 6 * JUMP_KEEPS * start.tau)
+    kept = weight > weight.max() - keeps * max(1.0, JUMP_WIDENS * start.tau)
     kept[J] = False
     R = np.flatnonzero(kept)
     T = basis.inverse @ system.columns(R)
@@ -176,7 +186,7 @@ def settled(system: LinearSystem, log_prior: Vector, log_x: Vector, budget: Budg
         log_x = log_prior + A'lam for some lam.
     budget : Budget
     """
-    warm = warm_columns(system, log_x)
+    warm = warm_columns(system, log_x, share=2)
     part = system.restrict(warm)
     try:
         walk = Walk(part, log_prior[warm], np.zeros(warm.size), log_x[warm], 0.0, budget)

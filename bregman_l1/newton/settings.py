@@ -55,6 +55,9 @@ BLOCK_BYTES: Final = 2**20
 DOMINANT: Final = 100.0
 """Entries of x above this multiple of the mean of the rest enter the preconditioner by a low-rank correction."""
 
+MOST_SORTED: Final = 100_000
+"""Longer vectors are compared with their mean instead of being sorted."""
+
 DROPPED: Final = 0.05
 """The share of the mass of x (dominant entries aside) that the preconditioner leaves out: a third of the columns hold
 the rest, and two iterations make up for it."""
@@ -72,6 +75,9 @@ WELL_CONDITIONED: Final = 0.05
 
 SUSPECT: Final = 1e-12
 """A pivot of the double-precision scaled Gram matrix below this makes its row a suspect of dependence."""
+
+SPREAD: Final = 1e-12
+"""Contradictions between dependent entries of y up to this share of their terms may be many roundings together."""
 
 ENOUGH_COLUMNS: Final = 2
 """So many columns a row, spread over A, show that its rows are independent, where they are."""
@@ -211,8 +217,14 @@ SHORTEST_STEP: Final = 1e-12
 JUMP_FROM: Final = 30_000
 """Smaller matrices walk as fast as they jump."""
 
-JUMP_KEEPS: Final = 14.0
-"""Columns that many e-folds below the heaviest where the jump begins take no part in it."""
+LARGEST_TABLEAU: Final = 50_000_000
+"""Entries of a tableau that still fits the memory of a small machine."""
+
+JUMP_KEEPS: Final = (14.0, 30.0)
+"""Columns that many e-folds below the heaviest where the jump begins take no part in it; more do in a second try."""
+
+JUMP_WIDENS: Final = 6.0
+"""Jumps that are not long keep more columns: this times the share of the way that is behind."""
 
 COLD: Final = 40.0
 """Columns that many e-folds below the lightest of as many as there are rows change nothing."""

@@ -14,7 +14,7 @@ import scipy.sparse as sp
 from scipy.linalg.lapack import dpotrf, dpstrf
 
 from bregman_l1._types import Index, Matrix, Vector
-from bregman_l1.newton.settings import ENOUGH_COLUMNS, ROUNDINGS, SUSPECT, WELL_CONDITIONED
+from bregman_l1.newton.settings import ENOUGH_COLUMNS, ROUNDINGS, SPREAD, SUSPECT, WELL_CONDITIONED
 from bregman_l1.system import LinearSystem
 
 
@@ -44,10 +44,31 @@ def independent_rows(system: LinearSystem) -> Index:
     return _independent(system, gram)
 
 
+def independent_part(system: LinearSystem) -> tuple[LinearSystem, Index]:
+    """The system of its independent rows, and which these are; ``system`` itself where all are.
+
+    What y contradicts itself by in the others is spread over all its entries, in proportion to their size: that moves
+    each by a few roundings where rounding is all there is.
+    """
+    rows = independent_rows(system)
+    if rows.size == system.shape[0]:
+        return system, rows
+    others = np.setdiff1d(np.arange(system.shape[0]), rows)
+    weights = _combinations(system.matrix[rows], system.matrix[others])
+    y, size = system.y[rows], np.abs(system.y)
+    wrong = system.y[others] - weights @ y
+    terms = size[others] + abs(weights) @ size[rows]
+    if wrong.any() and (np.abs(wrong) <= SPREAD * terms).all():
+        spread = weights.multiply(size[rows] ** 2).tocsr()
+        share = (spread @ weights.T).toarray() + np.diag(size[others] ** 2)
+        y = y + spread.T @ np.linalg.lstsq(share, wrong)[0]
+    return system.of_rows(rows, y), rows
+
+
 def contradiction(system: LinearSystem, kept: Index, x: Vector, unit: float = 1.0) -> Vector | None:
     """Return z with A'z = 0 up to rounding and y'z > 0, from a dropped row whose y_i contradicts the rows kept.
 
-    None where every y_i is that combination of theirs to the rounding of the terms |A|x + |y| unit of its row.
+    None where some y within the margin of all rows, ROUNDINGS of their terms |A|x + |y| unit, does not.
     """
     missed = system.backward_errors(x, unit)
     missed[kept] = 0.0
@@ -56,7 +77,8 @@ def contradiction(system: LinearSystem, kept: Index, x: Vector, unit: float = 1.
         return None
     weights = _combinations(system.matrix[kept], system.matrix[rows])
     excess = system.y[rows] - weights @ system.y[kept]
-    terms = np.ravel(abs(system.matrix[rows]) @ x) / unit + np.abs(system.y[rows])
+    size = system.abs_matvec(x) / unit + np.abs(system.y)
+    terms = size[rows] + abs(weights) @ size[kept]
     worst = int(np.argmax(np.abs(excess) / terms))
     if not abs(excess[worst]) > ROUNDINGS * terms[worst]:
         return None

@@ -25,13 +25,14 @@ from bregman_l1.newton.settings import (
     COLD,
     EXACT_ELIMINATION,
     FITS,
+    LARGEST_TABLEAU,
     LONG,
     MOST_REFINEMENTS,
     NEGLIGIBLE,
     PLAIN_RANGE,
     REFINED,
 )
-from bregman_l1.newton.setup import contradiction, independent_rows
+from bregman_l1.newton.setup import contradiction, independent_part
 from bregman_l1.newton.tableau import SingularBasisError, Tableau, choose_basis
 from bregman_l1.newton.threads import threads_for
 
@@ -99,22 +100,15 @@ def newton_step(system: LinearSystem, log_prior: Vector, log_x: Vector, dual: Ve
 
 def _step(system: LinearSystem, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step:
     """The step at a positive candidate, by the cheaper of the two ways if its rounding does not show."""
-    rows = independent_rows(system)
-    if np.abs(log_x).max() <= PLAIN_RANGE:
-        plain = _plain_step(system, rows, log_prior, log_x, dual)
-        if plain is not None:
-            return plain
-    return _basis_step(system, rows, log_prior, log_x, dual)
-
-
-def _plain_step(
-    system: LinearSystem, rows: Index, log_prior: Vector, log_x: Vector, dual: Vector | None
-) -> Step | None:
-    """The step by the normal equations of independent rows, held against the others."""
-    if rows.size == system.shape[0]:
-        return _refined(system, log_prior, log_x, dual)
-    step = _refined(system.of_rows(rows), log_prior, log_x, None)
-    return None if step is None else _held_against_dropped_rows(system, rows, log_x, step)
+    part, rows = independent_part(system)
+    lam = None if dual is None else dual[rows]
+    step = _refined(part, log_prior, log_x, lam) if np.abs(log_x).max() <= PLAIN_RANGE else None
+    if step is None or np.abs(step.change).max() > NEGLIGIBLE:
+        # For another y within the margin the candidate may be right where it is not for y itself.
+        on_basis = _basis_step(part, log_prior, log_x, lam)
+        if step is None or np.abs(on_basis.change).max() < np.abs(step.change).max():
+            step = on_basis
+    return _held_against_dropped_rows(system, rows, log_x, step)
 
 
 def _held_against_dropped_rows(system: LinearSystem, rows: Index, log_x: Vector, step: Step) -> Step:
@@ -129,27 +123,28 @@ def _held_against_dropped_rows(system: LinearSystem, rows: Index, log_x: Vector,
     return replace(step, change=np.full(log_x.size, np.inf), remarks=(*step.remarks, f"{remark}; y is not"))
 
 
-def _basis_step(system: LinearSystem, rows: Index, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step:
+def _basis_step(part: LinearSystem, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step:
     """The step on a basis chosen for the candidate, with the rounding of its tableau.
 
     It is taken from the point of a dual: the one given, or the one that fits the candidate on the basis.
     """
-    part = system if rows.size == system.shape[0] else system.of_rows(rows)
     try:
         J = choose_basis(part, log_x)
         R = np.setdiff1d(_warm_columns(part, J, log_x), J)
+        if J.size * R.size > LARGEST_TABLEAU:
+            return Step(change=np.full(log_x.size, np.inf), remarks=("the tableau of a basis would be too large",))
         tableau = Tableau.of(part, J, R, log_x).exchanged(part, log_x)
     except SingularBasisError:
         return Step(change=np.full(log_x.size, np.inf))
-    step = _rounded_step(part, tableau, log_prior, log_x, None if dual is None else dual[rows])
+    step = _rounded_step(part, tableau, log_prior, log_x, dual)
     remarks = () if not tableau.snapped else (f"{tableau.snapped} entries of u are zero within the rounding of y",)
-    if not _is_negligible(step, log_x) and log_x.size * rows.size <= EXACT_ELIMINATION:
+    if not _is_negligible(step, log_x) and log_x.size * J.size <= EXACT_ELIMINATION:
         step = _exact_step(part, tableau, tableau.u == 0.0, log_prior, log_x) or step
         if tableau.snapped and not _is_negligible(step, log_x):
             as_given = _exact_step(part, tableau, np.zeros(J.size, dtype=bool), log_prior, log_x)
             if as_given is not None and _is_negligible(as_given, log_x):
                 step, remarks = as_given, ()
-    return _held_against_dropped_rows(system, rows, log_x, replace(step, remarks=remarks))
+    return replace(step, remarks=remarks)
 
 
 def _is_negligible(step: Step, log_x: Vector) -> bool:

@@ -238,11 +238,13 @@ class Tableau:
         return replace(self, log_doubt=log_error) if is_small and (log_error > -np.inf).any() else self
 
 
-def warm_columns(system: LinearSystem, log_x: Vector) -> Index:
-    """The columns that are not negligible beside the lightest of as many as there are rows."""
+def warm_columns(system: LinearSystem, log_x: Vector, depth: float = COLD, share: int = 1) -> Index:
+    """The columns not negligible beside the lightest of as many as there are rows; ``share`` times as many at least."""
     weight = log_x + np.log(system.column_sizes)
-    least = float(np.sort(weight)[max(0, weight.size - system.shape[0])])
-    return np.flatnonzero(weight > least - COLD)
+    falling = -np.sort(-weight)
+    count = min(weight.size, share * system.shape[0])
+    lightest = falling[min(weight.size, system.shape[0]) - 1] - depth
+    return np.flatnonzero(weight >= min(lightest, falling[count - 1]))
 
 
 def exchange(T: Matrix, K: Matrix, J: Index, R: Index, log_x: Vector) -> tuple[Index, Index]:

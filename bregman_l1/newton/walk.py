@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bregman_l1._types import EPS, Index, Vector
+from bregman_l1._types import EPS, Index, Vector, Wide
 from bregman_l1.caching import cached_property
 from bregman_l1.newton import exact
 from bregman_l1.newton.equations import Equations
@@ -101,6 +101,10 @@ class Walk:
     ----------
     face : Face or None
         Coordinates that vanish, once a tableau shows some: the walk ends there.
+    log_x, dual : ndarray of shape (d,) and (N,)
+        Where it last converged, of use once it has.
+    error : float
+        Of that log x.
     """
 
     def __init__(
@@ -110,24 +114,11 @@ class Walk:
         self.face: Face | None = None
         self.error = np.inf
         self._length = np.inf
-        self._refined: Vector | None = None
+        self.log_x, self.dual = log_x, np.zeros(system.shape[0])
         self.point = self._on(self._tabulated(choose_basis(system, log_x), log_x), log_x, tau)
-
-    @property
-    def log_x(self) -> Vector:
-        """Log x, shape (d,)."""
-        return self.point.log_x if self._refined is None else self._refined
-
-    @property
-    def dual(self) -> Vector:
-        """The lam with log x = b + A'lam."""
-        at = self.point
-        prior = self._base[at.tableau.J] + at.tau * self._direction[at.tableau.J]
-        return at.tableau.dual(at.om - prior)
 
     def advance(self, target: float) -> Outcome:
         """Move the solution to tau = target and converge there; OPTIMAL if it does."""
-        self._refined = None
         settled = self._correct(self.point, CENTRED)
         if settled is None:
             return self._given_up
@@ -175,30 +166,41 @@ class Walk:
         return None
 
     def _converge(self) -> Outcome:
-        """The last steps, until rounding shows."""
+        """The last steps, on the multiplier in extended precision, until rounding shows."""
         settled = self._correct(self.point, CONVERGED)
         if settled is None:
             return self._given_up
-        point, before = self._exchanged(settled[0]), np.inf
+        self.point = point = self._exchanged(settled[0])
+        tableau, columns = point.tableau, np.concatenate([point.tableau.J, point.tableau.R])
+        prior = (self._base + point.tau * self._direction)[columns]
+        wide = self._system.columns(columns).T.astype(np.longdouble)
+        n_basic, before = point.om.size, np.inf
+        lam: Wide = tableau.dual(point.om - prior[:n_basic]).astype(np.longdouble)
+        log_x = prior + wide @ lam
         for _ in range(MOST_LAST_STEPS):
             self._budget.count()
-            equations = Equations(point.tableau, point.om, point.log_rest)
+            equations = Equations(tableau, log_x[:n_basic], log_x[n_basic:])
             if equations.singular:
                 return Outcome.INACCURATE
             step = equations.newton()
             size = point.change(step)
             if not size < before / 2:
                 break
-            point, before = point.moved(step), size
-        self.point = point
-        self.error = before + EPS * float(np.abs(point.log_x).max(initial=1.0))
-        if max(point.rounding, equations.rounding) > NEGLIGIBLE:
+            before, lam = size, lam + tableau.inverse.T @ step
+            log_x = prior + wide @ lam
+            if size <= EPS * float(np.abs(log_x).max()):
+                break
+        self.dual, self.log_x = np.asarray(lam, dtype=np.float64), np.empty(columns.size)
+        self.log_x[columns] = log_x
+        self.point = replace(point, om=self.log_x[tableau.J])
+        self.error = before + EPS * float(np.abs(self.log_x).max(initial=1.0))
+        if max(self.point.rounding, equations.rounding) > NEGLIGIBLE:
             self._refine()
         return Outcome.OPTIMAL
 
     def _refine(self) -> None:
         """The last steps in exact arithmetic, if the system is small."""
-        tableau, system, log_x = self.point.tableau, self._system, self.point.log_x
+        tableau, system, log_x = self.point.tableau, self._system, self.log_x.copy()
         J, R = tableau.J, tableau.R
         if log_x.size * system.shape[0] > EXACT_ELIMINATION:
             return
@@ -212,7 +214,7 @@ class Walk:
             change = np.concatenate(step) / np.maximum(1.0, np.abs(log_x[np.concatenate([J, R])]))
             size = float(np.abs(change).max())
             if size <= AT_REST:
-                self.point, self._refined = self.point.moved(log_x[J] - self.point.om), log_x
+                self.point, self.log_x = self.point.moved(log_x[J] - self.point.om), log_x
                 self.error = EPS * float(np.abs(log_x).max(initial=1.0))
                 return
 

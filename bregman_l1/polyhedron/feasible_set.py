@@ -13,6 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from bregman_l1._types import EPS, Mask, Matrix, Vector
+from bregman_l1.budget import Budget
 from bregman_l1.errors import WHAT_TO_TRY, BackendError, InfeasibleError
 from bregman_l1.frozen import FrozenArrays
 from bregman_l1.outcome import Outcome
@@ -75,15 +76,16 @@ def infeasibility(system: LinearSystem, x: Vector) -> float:
     return max(system.residual(x), system.residual(np.maximum(x, 0.0)), negative)
 
 
-def farkas_vector(system: LinearSystem) -> Vector | None:
+def farkas_vector(system: LinearSystem, budget: Budget | None = None) -> Vector | None:
     """Return z with A'z <= 0 < y'z, up to the rounding of these products, or None where there is none.
 
     The z of the linear program is a proof up to its tolerance only; it is made one by solving the
     inequalities that hold with equality.
     """
     scaled, y, rows, _ = equilibrated(system)
-    answer = solve_verified_later(LinearProgram(cost=-y, rows=scaled.T, row_upper=0.0, lower=-1.0, upper=1.0))
-    if answer.x is None:
+    program = LinearProgram(cost=-y, rows=scaled.T, row_upper=0.0, lower=-1.0, upper=1.0)
+    answer = solve_verified_later(program, budget)
+    if answer.x is None or answer.outcome is Outcome.TIME_LIMIT:
         raise BackendError("the linear program for a Farkas vector was not solved", answer.raw_status)
     active = scaled.T @ answer.x > -_STRICT
     for z in (answer.x / rows, _orthogonal(scaled, active, answer.x) / rows):
@@ -137,9 +139,9 @@ def _orthogonal(scaled: Matrix | sp.csc_array, columns: Mask, z: Vector) -> Vect
     return np.where(np.abs(z) > _NOISE * np.abs(z).max(initial=0.0), z, 0.0)
 
 
-def require_feasible(system: LinearSystem) -> None:
+def require_feasible(system: LinearSystem, budget: Budget | None = None) -> None:
     """Raise `InfeasibleError` with its Farkas vector if no x >= 0 solves A x = y."""
-    z = system.remember("farkas", lambda: farkas_vector(system))
+    z = system.remember("farkas", lambda: farkas_vector(system, budget))
     if z is not None:
         raise infeasible(z)
 
@@ -153,7 +155,7 @@ def infeasible(farkas: Vector) -> InfeasibleError:
     )
 
 
-def maximal_support(system: LinearSystem) -> MaximalSupport:
+def maximal_support(system: LinearSystem, budget: Budget | None = None) -> MaximalSupport:
     """Find the maximal support of the feasible set by one linear program.
 
     Maximises sum v over A (v + w) = tau y, 0 <= v <= 1, w >= 0, tau >= 1; then v is the indicator of the
@@ -164,12 +166,12 @@ def maximal_support(system: LinearSystem) -> MaximalSupport:
     InfeasibleError
         If the feasible set is empty.
     BackendError
-        If the program is not solved, or its answer not proved by its multipliers.
+        If the program is not solved, in the seconds of the budget, or its answer not proved by its multipliers.
     """
-    return system.remember("maximal support", lambda: _maximal_support(system))
+    return system.remember("maximal support", lambda: _maximal_support(system, budget))
 
 
-def _maximal_support(system: LinearSystem) -> MaximalSupport:
+def _maximal_support(system: LinearSystem, budget: Budget | None) -> MaximalSupport:
     scaled, y, rows, columns = equilibrated(system)
     n_columns = columns.size
     stack = sp.hstack if sp.issparse(scaled) else np.hstack
@@ -181,10 +183,11 @@ def _maximal_support(system: LinearSystem) -> MaximalSupport:
             row_upper=0.0,
             lower=np.concatenate([np.zeros(2 * n_columns), [1.0]]),
             upper=np.concatenate([np.ones(n_columns), np.full(n_columns + 1, np.inf)]),
-        )
+        ),
+        budget,
     )
     if answer.outcome is Outcome.INFEASIBLE:
-        require_feasible(system)
+        require_feasible(system, budget)
     if answer.outcome is not Outcome.OPTIMAL or answer.x is None or answer.dual is None:
         raise BackendError("the linear program for the maximal support was not solved", answer.raw_status)
     v, w, tau = answer.x[:n_columns], answer.x[n_columns:-1], answer.x[-1]

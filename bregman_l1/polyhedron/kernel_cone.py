@@ -18,12 +18,14 @@ import scipy.linalg as sla
 from numpy.typing import ArrayLike
 
 from bregman_l1._types import EPS, Index, Mask, Matrix, Vector
-from bregman_l1.caching import cached_property
+from bregman_l1.budget import Budget
+from bregman_l1.caching import cached_property, computed_once
 from bregman_l1.errors import BackendError, InvalidProblemError, UndefinedConstantError
 from bregman_l1.frozen import FrozenArrays, frozen, read_only
 from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron import exact
-from bregman_l1.polyhedron.linear_program import LinearProgram, LinearProgramAnswer, solve_verified_later
+from bregman_l1.polyhedron.face import exact_face
+from bregman_l1.polyhedron.linear_program import LinearProgram, solve_verified_later
 from bregman_l1.polyhedron.maximum_entropy import maximise_entropy
 from bregman_l1.polyhedron.proximal import proximal_minimiser
 from bregman_l1.polyhedron.units import power_of_two, row_units
@@ -33,6 +35,7 @@ from bregman_l1.system import LinearSystem
 # exactly in a given span. What least squares over columns of C cannot resolve is left out of corrections.
 ROUNDING = 32 * EPS
 _UNRESOLVED = 1e-10
+_WELL_SCALED = 1e6
 _VERTEX_SUPPORT = 1e-9
 _STEPS_TO_INTERIOR = 12
 _SAFELY = 1e-4
@@ -58,6 +61,29 @@ class BasePoint(FrozenArrays):
     b: Vector
     value: float
     bound: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ExactPoint:
+    """A minimum over kernel vectors n with ||n_R||_1 = 1, the nearest floats to exact rationals.
+
+    Attributes
+    ----------
+    n_S, p : ndarray of shape (|S|,) and (|R|,)
+        The minimiser, p = n_R.
+    mu : ndarray of shape (N,)
+        The dual vector that proves it.
+    value : float
+        The minimum.
+    ties : ndarray of bool, shape (|R|,)
+        Columns whose reduced cost at mu is exactly the minimum.
+    """
+
+    n_S: Vector
+    p: Vector
+    mu: Vector
+    value: float
+    ties: Mask
 
 
 class KernelCone(FrozenArrays):
@@ -193,15 +219,31 @@ class KernelCone(FrozenArrays):
         return n
 
     def program(self, objective: Vector) -> LinearProgram:
-        """State the linear program max objective'p over P, stated as a minimum with rows (C, 1)."""
-        rows = np.vstack([self.C / self._size, np.ones(self.outside.size)])
-        right = np.zeros(rows.shape[0])
-        right[-1] = 1.0
-        return LinearProgram(cost=-objective, rows=rows, row_lower=right, row_upper=right, lower=0.0)
+        """State the linear program max objective'p over P as a minimum with rows (C, 1), in units of its own.
 
-    def program_multiplier(self, row_duals: Vector) -> Vector:
+        Every column of C has unit length then, so that one tolerance suits columns of any size.
+        """
+        price = objective * self.program_units
+        right = np.append(np.zeros(self.C.shape[0]), 1.0)
+        rows = np.vstack([self.C * self.program_units / self._least_size, self.program_units])
+        cost = -price / self._price(objective)
+        return LinearProgram(cost=cost, rows=rows, row_lower=right, row_upper=right, lower=0.0)
+
+    @cached_property
+    def program_units(self) -> Vector:
+        """Units of p, at most one: p is units times the variables of `program`, shape (|R|,)."""
+        return np.asarray(self._least_size / self._column_sizes)
+
+    def program_multiplier(self, objective: Vector, row_duals: Vector) -> Vector:
         """Read the multiplier b of C p = 0 off the row multipliers of `program`."""
-        return np.asarray(row_duals[:-1] / self._size, dtype=np.float64)
+        return np.asarray(row_duals[:-1] * self._price(objective) / self._least_size, dtype=np.float64)
+
+    def _price(self, objective: Vector) -> float:
+        return float(np.abs(objective * self.program_units).max()) or 1.0
+
+    @property
+    def _least_size(self) -> float:
+        return float(self._column_sizes.min(initial=np.inf))
 
     @cached_property
     def _size(self) -> float:
@@ -211,15 +253,18 @@ class KernelCone(FrozenArrays):
     def _column_sizes(self) -> Vector:
         """Norms of the columns of C, the smallest of them where a column is zero."""
         sizes = np.linalg.norm(self.C, axis=0)
-        return np.asarray(np.where(sizes > 0, sizes, sizes[sizes > 0].min(initial=np.inf)))
+        least = float(sizes[sizes > 0].min(initial=np.inf))
+        return np.where(sizes > 0, sizes, least if np.isfinite(least) else 1.0)
 
-    def maximise(self, objective: Vector) -> BasePoint:
+    def maximise(self, objective: Vector, budget: Budget | None = None) -> BasePoint:
         """Maximise a linear function over P.
 
         Raises
         ------
         UndefinedConstantError
             If P is empty.
+        BackendError
+            If no maximum was found, in the seconds of the budget.
         """
         if not self.outside.size:
             raise UndefinedConstantError(EMPTY_BASE)
@@ -228,47 +273,82 @@ class KernelCone(FrozenArrays):
             p = np.zeros(objective.size)
             p[j] = 1.0
             return BasePoint(p=p, b=np.zeros(0), value=float(objective[j]), bound=float(objective[j]))
-        found = proximal_minimiser(self._base, -objective)
+        found = proximal_minimiser(self._base, -objective, budget)
         if found is not None:
             b = found.dual[:-1]
             bound = float((objective + self.C.T @ b).max())
             return BasePoint(p=found.x, b=b, value=float(objective @ found.x), bound=bound)
-        answer, unit, multiplier_unit = self._solved_in_column_units(objective)
+        answer = solve_verified_later(self.program(objective), budget)
         if answer.outcome is Outcome.INFEASIBLE:
             raise UndefinedConstantError(EMPTY_BASE)
-        if answer.x is None or answer.dual is None:
+        if answer.x is None or answer.dual is None or answer.outcome is Outcome.TIME_LIMIT:
             raise BackendError("a linear program over the base of the kernel cone was not solved", answer.raw_status)
-        best = self.refined(objective, answer.x * unit, answer.dual[:-1] * multiplier_unit)
+        multiplier = self.program_multiplier(objective, answer.dual)
+        best = self.refined(objective, answer.x * self.program_units, multiplier)
         if (np.abs(self.C @ best.p) > _FEASIBLE * (np.abs(self.C) @ best.p).max()).any():
             raise BackendError("a linear program over the base of the kernel cone was not solved", answer.raw_status)
         return best
+
+    @cached_property
+    def _bordered(self) -> LinearSystem:
+        """The kernel vectors n = (n_S, n_R) with ||n_R||_1 = 1 as a system: A n = 0, sum n_R = 1."""
+        columns = np.concatenate([self.support, self.outside])
+        border = np.concatenate([np.zeros(self.support.size), np.ones(self.outside.size)])
+        rows = np.vstack([self.system.columns(columns), border])
+        return LinearSystem(rows, np.append(np.zeros(self.system.shape[0]), 1.0))
+
+    def exactly(
+        self, weights: Vector, prices: Vector, p: Vector, mu: Vector, value: float, budget: Budget | None = None
+    ) -> ExactPoint | None:
+        """Minimise weights'n_S + prices'n_R over the kernel vectors with ||n_R||_1 = 1 in rationals.
+
+        Parameters
+        ----------
+        weights, prices : ndarray of shape (|S|,) and (|R|,)
+        p, mu, value
+            Estimates of the minimiser n_R, of a dual vector of A n = 0 and of the minimum.
+
+        Returns
+        -------
+        ExactPoint or None
+            None where the system is too large for rationals, or no optimal vertex was found in time.
+        """
+        size = self.support.size
+        if (self.system.shape[0] + 1) * (size + self.outside.size) > exact.LARGEST_MATRIX:
+            return None
+        system, cost = self._bordered, np.concatenate([weights, prices])
+        free = np.arange(cost.size) < size
+        n = np.concatenate([-self.B @ p, p])
+        face = exact_face(system, cost, n, np.append(mu, value), np.ones_like(free), free, budget)
+        if face is None or face.basis is None:
+            return None
+        J, rows = face.basis
+        columns = system.columns(J)
+        solution = exact.solve(columns[rows], system.y[rows])
+        if solution is None or any(entry != 0 for entry in exact.residual(system.y, columns, solution)):
+            return None
+        if any(solution[i, 0] < 0 and not free[j] for i, j in enumerate(J)):
+            return None
+        n = np.zeros(cost.size)
+        n[J] = exact.nearest(solution)
+        ties = np.isin(np.arange(size, cost.size), face.columns)
+        return ExactPoint(n_S=n[:size], p=n[size:], mu=face.dual[:-1], value=float(face.dual[-1]), ties=ties)
+
+    def upper_bound(self, objective: Vector, b: Vector) -> float:
+        """max_j (g_j + C_j'b), moved outward by the rounding of its terms: no g'p on P is larger, whatever b."""
+        terms = np.abs(objective) + np.abs(self.C).T @ np.abs(b)
+        return float((objective + self.C.T @ b + (b.size + 2) * EPS * terms).max())
+
+    @cached_property
+    def is_well_scaled(self) -> bool:
+        """Whether one absolute tolerance suits all columns of C."""
+        return bool(self._column_sizes.max(initial=0.0) <= _WELL_SCALED * self._least_size)
 
     @cached_property
     def _base(self) -> LinearSystem:
         """P as a system: C p = 0, sum p = 1."""
         right = np.append(np.zeros(self.C.shape[0]), 1.0)
         return LinearSystem(np.vstack([self.C, np.ones(self.outside.size)]), right)
-
-    def _solved_in_column_units(self, objective: Vector) -> tuple[LinearProgramAnswer, Vector, float]:
-        """Maximise with every column of C at unit length, so that one tolerance suits columns of any size.
-
-        Returns
-        -------
-        answer : LinearProgramAnswer
-        unit : ndarray of shape (|R|,)
-            p = unit times the program's variables.
-        multiplier_unit : float
-            b = multiplier_unit times the program's multipliers of C p = 0.
-        """
-        sizes = self._column_sizes
-        smallest = float(sizes.min())
-        unit = smallest / sizes
-        price = objective * unit
-        scale = float(np.abs(price).max()) or 1.0
-        right = np.append(np.zeros(self.C.shape[0]), 1.0)
-        rows = np.vstack([self.C / sizes, unit])
-        program = LinearProgram(cost=-price / scale, rows=rows, row_lower=right, row_upper=right, lower=0.0)
-        return solve_verified_later(program), unit, scale / smallest
 
     def refined(self, objective: Vector, p: Vector, b: Vector) -> BasePoint:
         """Solve for the vertex p and its multiplier b anew on the support of p; keep what is better."""
@@ -288,7 +368,7 @@ class KernelCone(FrozenArrays):
         """Solve C_J p_J = 0, sum p_J = 1 on the support J of a near-vertex; keep p where that fails."""
         p = np.maximum(p, 0.0)
         p = p / p.sum()
-        unit = np.ones(p.size) if self.is_orthant else self._column_sizes.min() / self._column_sizes
+        unit = self.program_units
         active = p / unit > _VERTEX_SUPPORT * (p / unit).max()
         rows = np.vstack([self.C[:, active] / self._size, np.ones(np.count_nonzero(active))]) * unit[active]
         scales = np.abs(rows).max(axis=1)
@@ -310,9 +390,22 @@ class KernelCone(FrozenArrays):
         """(low, high) of each (B p)_i over P, from 2|S| linear programs, rounded outward by duality."""
         if self.is_orthant and self.outside.size:
             return self.B.min(axis=1), self.B.max(axis=1)
-        high = np.array([self.maximise(row).bound for row in self.B])
-        low = np.array([-self.maximise(-row).bound for row in self.B])
-        return low, high
+        return self.find_ranges()
+
+    def find_ranges(self, budget: Budget | None = None) -> tuple[Vector, Vector]:
+        """Find `ranges` within a budget of seconds, and keep them.
+
+        Raises
+        ------
+        BackendError
+            If these are spent.
+        """
+
+        def find() -> tuple[Vector, Vector]:
+            high = np.array([self.maximise(row, budget).bound for row in self.B])
+            return read_only((np.array([-self.maximise(-row, budget).bound for row in self.B]), high))
+
+        return computed_once(vars(self), "ranges", find)
 
     @cached_property
     def reachable(self) -> Mask:

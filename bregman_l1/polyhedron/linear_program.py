@@ -7,8 +7,9 @@ statuses and sign conventions are known in one place.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
+from math import inf
 from time import perf_counter
 from typing import Any
 
@@ -18,6 +19,7 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike
 
 from bregman_l1._types import Index, Mask, Matrix, Vector
+from bregman_l1.budget import Budget
 from bregman_l1.errors import InvalidOptionError
 from bregman_l1.outcome import Outcome
 
@@ -111,7 +113,7 @@ class LinearProgramSettings:
         if self.max_iter is not None:
             names = ("simplex_iteration_limit", "ipm_iteration_limit", "mip_max_nodes")
             options |= dict.fromkeys(names, self.max_iter)
-        if self.time_limit is not None:
+        if self.time_limit is not None and self.time_limit < inf:
             options["time_limit"] = float(self.time_limit)
         return options | self.native
 
@@ -196,14 +198,16 @@ _RETRIES = (
 _DECIDED = (Outcome.OPTIMAL, Outcome.INFEASIBLE, Outcome.UNBOUNDED)
 
 
-def solve_verified_later(program: LinearProgram) -> LinearProgramAnswer:
+def solve_verified_later(program: LinearProgram, budget: Budget | None = None) -> LinearProgramAnswer:
     """Solve a linear program whose answer the caller proves for himself: tightly, or else as HiGHS can.
 
-    The simplex method at the tightest tolerance sometimes ends undecided on small degenerate programs.
+    The simplex method at the tightest tolerance sometimes ends undecided on small degenerate programs. Of the budget
+    the seconds count: what is not decided when they are spent ends with outcome TIME_LIMIT.
     """
     for settings in _RETRIES:
-        answer = solve_linear_program(program, settings)
-        if answer.outcome in _DECIDED:
+        limited = settings if budget is None else replace(settings, time_limit=budget.seconds_left)
+        answer = solve_linear_program(program, limited)
+        if answer.outcome in _DECIDED or answer.outcome is Outcome.TIME_LIMIT:
             break
     return answer
 

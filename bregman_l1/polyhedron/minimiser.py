@@ -8,14 +8,20 @@ import numpy as np
 import scipy.linalg as sla
 
 from bregman_l1._types import EPS, Index, Mask, Matrix, Vector
+from bregman_l1.budget import Budget
 from bregman_l1.errors import BackendError, InvalidProblemError
 from bregman_l1.frozen import FrozenArrays
 from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron import exact
-from bregman_l1.polyhedron.face import optimal_face
+from bregman_l1.polyhedron.face import LARGEST_DENSE, optimal_face
 from bregman_l1.polyhedron.feasible_set import SEPARATION, equilibrated, maximal_support, require_feasible
-from bregman_l1.polyhedron.linear_program import LinearProgram, solve_linear_program, solve_verified_later
-from bregman_l1.polyhedron.proximal import proximal_minimiser
+from bregman_l1.polyhedron.linear_program import (
+    LinearProgram,
+    LinearProgramSettings,
+    solve_linear_program,
+    solve_verified_later,
+)
+from bregman_l1.polyhedron.proximal import proximal_minimiser, without_noise
 from bregman_l1.polyhedron.units import mean_units
 from bregman_l1.system import LinearSystem
 
@@ -25,6 +31,8 @@ _REFINED_RESIDUAL = 1e-11
 # What a linear program misses in y beyond this many roundings comes from entries too small for its tolerance.
 _ROUNDINGS = 64.0
 _NEARBY_RANK = 1e-13
+# Pivots after a linear program whose tolerance hides a reduced cost, and what an entry must fall by to leave the basis.
+_PIVOTS, _FALLING = 30, 1e-9
 _REFINEMENTS = 3
 
 
@@ -79,7 +87,7 @@ class Minimisers(FrozenArrays):
     assumed_ties: int
 
 
-def minimisers(system: LinearSystem, cost: Vector | None = None) -> Minimisers:
+def minimisers(system: LinearSystem, cost: Vector | None = None, budget: Budget | None = None) -> Minimisers:
     """Find all x that minimise c'x (sum x by default) over the feasible set, once for each system and cost.
 
     Raises
@@ -91,19 +99,22 @@ def minimisers(system: LinearSystem, cost: Vector | None = None) -> Minimisers:
     """
     weights = np.ones(system.shape[1]) if cost is None else cost
     key = ("minimisers", weights.tobytes())
-    return system.remember(key, lambda: all_minimisers(system, weights, *optimum(system, weights)))
+    return system.remember(key, lambda: all_minimisers(system, weights, *optimum(system, weights, budget), budget))
 
 
-def all_minimisers(system: LinearSystem, cost: Vector, x: Vector, dual: Vector) -> Minimisers:
+def all_minimisers(
+    system: LinearSystem, cost: Vector, x: Vector, dual: Vector, budget: Budget | None = None
+) -> Minimisers:
     """Find all minimisers from one of them and a dual vector."""
-    face = optimal_face(system, cost, x, dual)
+    face = optimal_face(system, cost, x, dual, budget=budget)
     if not np.isin(np.flatnonzero(x), face.columns).all():
-        x = _spread(optimum(system.restrict(face.columns), cost[face.columns])[0], face.columns, cost.size)
+        found, _ = optimum(system.restrict(face.columns), cost[face.columns], budget)
+        x = _spread(found, face.columns, cost.size)
     support = np.flatnonzero(x)
     if exact.is_independent(system.columns(face.columns)):
         return Minimisers(x=x, inner=x, dual=face.dual, support=support, unique=True, assumed_ties=0)
     inside = system.restrict(face.columns)
-    largest = maximal_support(inside)
+    largest = maximal_support(inside, budget)
     union = face.columns[largest.mask]
     if np.array_equal(union, support) and exact.is_independent(system.columns(support)):
         return Minimisers(x=x, inner=x, dual=face.dual, support=support, unique=True, assumed_ties=0)
@@ -111,36 +122,115 @@ def all_minimisers(system: LinearSystem, cost: Vector, x: Vector, dual: Vector) 
     return Minimisers(x=x, inner=inner, dual=face.dual, support=union, unique=False, assumed_ties=face.assumed)
 
 
-def optimum(system: LinearSystem, cost: Vector) -> tuple[Vector, Vector]:
+def optimum(system: LinearSystem, cost: Vector, budget: Budget | None = None) -> tuple[Vector, Vector]:
     """Find a minimiser of c'x and a dual vector, both to rounding.
 
     Raises
     ------
     InfeasibleError, InvalidProblemError
         As `minimisers` does.
+    BackendError
+        If none was found, in the seconds of the budget.
     """
-    found = proximal_minimiser(system, cost)
+    found = proximal_minimiser(system, cost, budget)
     if found is not None:
         return found.x, found.dual
-    answer = solve_verified_later(l1_program(system, cost))
+    answer = solve_verified_later(l1_program(system, cost), budget)
     if answer.outcome is Outcome.INFEASIBLE:
-        require_feasible(system)
+        require_feasible(system, budget)
     if answer.outcome is Outcome.UNBOUNDED:
         raise InvalidProblemError("the cost is unbounded below on {x >= 0 : A x = y}: there is no minimiser")
     if answer.outcome is not Outcome.OPTIMAL or answer.x is None or answer.dual is None:
         raise BackendError("the linear program for the l1 minimiser was not solved", answer.raw_status)
-    x = completed_vertex(system, cost, unscaled(system, answer.x))
+    x = completed_vertex(system, cost, unscaled(system, answer.x), budget)
+    if system.shape[0] * np.count_nonzero(x) > LARGEST_DENSE:
+        return x, unscaled_dual(system, answer.dual, cost)
+    if answer.basis is not None and np.isin(np.flatnonzero(x), answer.basis[0]).all():
+        pivoted = _pivoted(system, cost, *answer.basis)
+        if pivoted is not None:
+            start, dual = pivoted
+            return (x if start is None else completed_vertex(system, cost, start, budget)), dual
     return x, supporting_dual(system, cost, x, unscaled_dual(system, answer.dual, cost))
 
 
+def _pivoted(system: LinearSystem, cost: Vector, columns: Index, rows: Index) -> tuple[Vector | None, Vector] | None:
+    """Carry on with the simplex method from a basis that is optimal within the tolerance of a linear program.
+
+    Returns
+    -------
+    x : ndarray of shape (d,), optional
+        The vertex of the last basis, None if it is the first.
+    dual : ndarray of shape (N,)
+        Its dual vector, zero off the rows of the basis, with a_j'mu = c_j on its columns and a_j'mu <= c_j elsewhere
+        up to rounding.
+
+    None where a basis is singular, or pivots do not end soon.
+    """
+    row_units, column_units = mean_units(system)
+    x = None
+    for _ in range(_PIVOTS if columns.size == rows.size else 0):
+        A = system.columns(columns)[rows] / row_units[rows, None] / column_units[columns]
+        factor, order, info = sla.lapack.dgetrf(A)
+        if info:
+            return None
+        mu, target = np.zeros(rows.size), cost[columns] / column_units[columns]
+        for _ in range(_REFINEMENTS):
+            mu = mu + sla.lu_solve((factor, order), target - A.T @ mu, trans=1)
+        dual = np.zeros(system.shape[0])
+        dual[rows] = without_noise(mu) / row_units[rows]
+        violation = _violation(system, cost, dual) / column_units
+        violation[columns] = 0.0
+        if not violation.any():
+            return x, dual
+        entering = int(violation.argmax())
+        change = sla.lu_solve((factor, order), system.columns([entering])[rows, 0] / row_units[rows])
+        values = np.maximum(sla.lu_solve((factor, order), system.y[rows] / row_units[rows]), 0.0)
+        falling = change > _FALLING * np.abs(change).max()
+        if not falling.any():
+            return None
+        steps = np.where(falling, values / np.where(falling, change, 1.0), np.inf)
+        leaving = int(steps.argmin())
+        values = values - steps[leaving] * change
+        values[leaving] = steps[leaving]
+        columns = columns.copy()
+        columns[leaving] = entering
+        x = _spread(np.maximum(values, 0.0) / column_units[columns], columns, cost.size)
+    return None
+
+
+def _violation(system: LinearSystem, cost: Vector, dual: Vector) -> Vector:
+    """By how much a_j'mu exceeds c_j beyond the rounding of its terms, for every j."""
+    terms = system.abs_rmatvec(np.abs(dual)) + np.abs(cost)
+    return np.asarray(np.maximum(system.rmatvec(dual) - cost - _ROUNDINGS * EPS * terms, 0.0))
+
+
+def basic_dual(system: LinearSystem, cost: Vector, columns: Index, rows: Index) -> Vector | None:
+    """The dual vector of a basis, zero off its rows, with a_j'mu = c_j on its columns; None where it is singular."""
+    if columns.size != rows.size:
+        return None
+    row_units, column_units = (units[index] for units, index in zip(mean_units(system), (rows, columns), strict=True))
+    A = system.columns(columns)[rows] / row_units[:, None] / column_units
+    factor, pivots, info = sla.lapack.dgetrf(A.T)
+    if info:
+        return None
+    mu, target = np.zeros(rows.size), cost[columns] / column_units
+    for _ in range(_REFINEMENTS):
+        mu = mu + sla.lu_solve((factor, pivots), target - A.T @ mu)
+    dual = np.zeros(system.shape[0])
+    dual[rows] = without_noise(mu) / row_units
+    return dual if np.isfinite(dual).all() else None
+
+
 def supporting_dual(system: LinearSystem, cost: Vector, x: Vector, dual: Vector) -> Vector:
-    """The dual vector nearest to the given one with a_j'mu = c_j wherever x_j is positive."""
+    """The dual vector nearest to the given one with a_j'mu = c_j wherever x_j is positive; itself if these are many."""
+    if system.shape[0] * np.count_nonzero(x) > LARGEST_DENSE:
+        return dual
     row_units, column_units = mean_units(system)
     on = system.columns(x > 0) / row_units[:, None] / column_units[x > 0]
     target, scaled = (cost / column_units)[x > 0], dual * row_units
     for _ in range(_REFINEMENTS):
         scaled = scaled + np.linalg.lstsq(on.T, target - on.T @ scaled, rcond=_NEARBY_RANK)[0]
-    return np.asarray(scaled / row_units)
+    return np.asarray(without_noise(scaled) / row_units)
 
 
 def _spread(values: Vector, index: Index, size: int) -> Vector:
@@ -158,7 +248,7 @@ def refined_vertex(system: LinearSystem, x: Vector) -> Vector:
     return vertex
 
 
-def completed_vertex(system: LinearSystem, cost: Vector, x: Vector) -> Vector:
+def completed_vertex(system: LinearSystem, cost: Vector, x: Vector, budget: Budget | None = None) -> Vector:
     """Find the entries of a minimiser that the tolerance of its linear program hides, and refine them all.
 
     What the vertex v near x leaves of y is the target of a second program, scaled up: minimise c'w over
@@ -174,7 +264,8 @@ def completed_vertex(system: LinearSystem, cost: Vector, x: Vector) -> Vector:
     noise = _ROUNDINGS * EPS * (np.abs(A) @ vertex[support] + np.abs(system.y))
     if (np.abs(missing) <= noise).all():
         return vertex
-    small = _small_entries(system, cost, support, np.where(np.abs(missing) > noise, missing, 0.0))
+    target = np.where(np.abs(missing) > noise, missing, 0.0)
+    small = _small_entries(system, cost, support, target, budget)
     completed = _solved_on_support(system, vertex + small > 0)
     if completed is not None and system.residual(completed) <= system.residual(np.maximum(x, 0.0)):
         return completed
@@ -185,6 +276,20 @@ def large_entries(system: LinearSystem, x: Vector) -> Mask:
     """Where x is positive beyond the rounding of zero, in equilibrated units."""
     weighted = x * system.equilibration()[1]
     return np.asarray(weighted > SUPPORT_THRESHOLD * weighted.max())
+
+
+def largest_correction(system: LinearSystem, x: Vector) -> float:
+    """The largest relative change of the entries of x in one step towards A x = y, residuals in long double.
+
+    Entries whose part of A x is small beside the others' may be wrong where A x is right to rounding.
+    """
+    on, rows = x > 0, mean_units(system)[0]
+    if system.shape[0] < np.count_nonzero(on) or system.shape[0] * np.count_nonzero(on) > LARGEST_DENSE:
+        return np.inf
+    A = system.columns(on)
+    missing = remainder(A, x[on], system.y) / rows
+    change = np.linalg.lstsq(A / rows[:, None] * x[on], missing, rcond=_NEARBY_RANK)[0]
+    return float(np.abs(change).max(initial=0.0))
 
 
 def feasible_nearby(system: LinearSystem, x: Vector) -> tuple[Vector, float]:
@@ -243,20 +348,20 @@ def _solved_on_support(system: LinearSystem, support: Mask) -> Vector | None:
     return x if (values > 0).all() else None
 
 
-def _small_entries(system: LinearSystem, cost: Vector, support: Mask, target: Vector) -> Vector:
+def _small_entries(system: LinearSystem, cost: Vector, support: Mask, target: Vector, budget: Budget | None) -> Vector:
     """Return w, nonnegative off the support, of least cost'w with A w = target; zero where there is none."""
     scaled, _, rows, columns = equilibrated(system)
     size = float(np.abs(target / rows).max())
-    answer = solve_linear_program(
-        LinearProgram(
-            cost=cost / columns / _price(cost, columns),
-            rows=scaled,
-            row_lower=target / rows / size,
-            row_upper=target / rows / size,
-            lower=np.where(support, -np.inf, 0.0),
-        )
+    program = LinearProgram(
+        cost=cost / columns / _price(cost, columns),
+        rows=scaled,
+        row_lower=target / rows / size,
+        row_upper=target / rows / size,
+        lower=np.where(support, -np.inf, 0.0),
     )
-    if answer.x is None:
+    seconds = None if budget is None else budget.seconds_left
+    answer = solve_linear_program(program, LinearProgramSettings(time_limit=seconds))
+    if answer.x is None or answer.outcome is Outcome.TIME_LIMIT:
         return np.zeros_like(cost)
     large = np.abs(answer.x) > SUPPORT_THRESHOLD * np.abs(answer.x).max()
     return np.where(large, answer.x, 0.0) * size / columns

@@ -36,13 +36,11 @@ _FIRST_TOLERANCE, _LAST_TOLERANCE = 1e-2, 1e-13
 _REGULARISATION = 1e-6
 # Newton steps at most, beyond two for each row: what takes longer is left to the simplex method.
 _STEPS = 100
-# Rows of a sparse system beyond which its dense columns are a burden and the simplex method is better.
-_LARGEST_SPARSE = 1000
 # Entries below these shares of the largest are tried as zeros.
 _SHARES = (1e-3, 1e-7, 0.0)
 # What a pivot of unit columns must exceed for them to be independent. Dependent ones are no vertex.
 _DEPENDENT = 1e-13
-_ROUNDINGS = 64.0
+_ROUNDINGS, _NOISE = 64.0, 8.0
 _REFINEMENTS = 3
 _SEARCH_STEPS, _SEARCH_TOLERANCE, _LONGEST = 60, 1e-6, 1e30
 
@@ -79,7 +77,8 @@ def proximal_minimiser(system: LinearSystem, cost: Vector, budget: Budget | None
     Returns
     -------
     Optimum or None
-        None where it was not found: there may be none, or it is hard to find (degenerate, badly scaled).
+        None where it was not found: there may be none, or it is hard to find (degenerate, badly scaled). Sparse
+        systems are left to the simplex method, which is faster there.
 
     Examples
     --------
@@ -87,7 +86,7 @@ def proximal_minimiser(system: LinearSystem, cost: Vector, budget: Budget | None
     >>> proximal_minimiser(LinearSystem([[1.0, 0.5]], [1.0]), np.ones(2)).x.tolist()
     [1.0, 0.0]
     """
-    if system.is_sparse and system.shape[0] > _LARGEST_SPARSE:
+    if system.is_sparse:
         return None
     budget = budget or Budget()
     program = _Program.of(system, cost)
@@ -136,7 +135,7 @@ class _Vertex:
         """The vector nearest to mu with A_J'mu = c_J."""
         for _ in range(_REFINEMENTS):
             mu = mu + self.Q @ sla.solve_triangular(self.R, cost[self.J] - self.A.T @ mu, trans=1)
-        return mu
+        return without_noise(mu)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -192,6 +191,12 @@ class _Program:
             on_J = on_J + sla.solve_triangular(R, Q.T @ missing)
             missing = np.asarray(self.y - exact @ on_J.astype(np.longdouble), dtype=np.float64)
         rounding = _ROUNDINGS * EPS * (np.abs(A) @ np.abs(on_J) + np.abs(self.y))
+        hidden = (np.abs(A) * on_J <= rounding[:, None]).all(axis=0)
+        if hidden.any() and not hidden.all():
+            # What rounding hides is no entry, if the others solve the system by themselves.
+            fewer = self._vertex(J[~hidden], on_J[~hidden])
+            if fewer is not None:
+                return fewer
         if not (on_J > 0).all() or (np.abs(missing) > rounding).any():
             return None
         x = np.zeros_like(self.cost)
@@ -205,6 +210,11 @@ class _Program:
         above = np.flatnonzero(excess > 0)
         terms = np.abs(self.chosen(above)).T @ np.abs(mu) + np.abs(self.cost[above])
         return bool((excess[above] <= _ROUNDINGS * EPS * terms).all())
+
+
+def without_noise(mu: Vector) -> Vector:
+    """The vector with zeros where its entries are rounding of the largest: some columns see these entries alone."""
+    return np.where(np.abs(mu) > _NOISE * EPS * np.abs(mu).max(initial=0.0), mu, 0.0)
 
 
 def _proximal(program: _Program, point: _Point, tolerance: float, budget: Budget, last: int) -> _Point | None:

@@ -8,17 +8,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bregman_l1._types import EPS, Vector
+from bregman_l1.budget import Budget
 from bregman_l1.certificate import Certificate, Check
 from bregman_l1.claim import Claim
+from bregman_l1.errors import BackendError
 from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron.feasible_set import INFEASIBILITY, infeasibility
 from bregman_l1.polyhedron.minimiser import (
-    Minimisers,
     all_minimisers,
     completed_vertex,
     feasible_nearby,
     l1_program,
     large_entries,
+    largest_correction,
     optimum,
     supporting_dual,
     unscaled,
@@ -110,20 +112,31 @@ class L1Minimization(Problem):
     def polish(self, claim: Claim, tol: float = 1e-9) -> Claim:
         if claim.x is None or not np.isfinite(claim.x).all() or self._is_exact(claim):
             return claim
-        x = completed_vertex(self._system, self._cost, claim.x)
+        budget = Budget(seconds=claim.time_left)
+        x = completed_vertex(self._system, self._cost, claim.x, budget)
         if claim.dual is not None and np.isfinite(claim.dual).all():
             duals = [claim.dual, supporting_dual(self._system, self._cost, x, claim.dual)]
-            dual = min(duals, key=lambda each: self._shortfall(x, each))
-            if self._shortfall(x, dual) <= tol:
-                return claim.improved(x=x, dual=dual)
-        return claim.improved(x=x, dual=optimum(self._system, self._cost)[1])
+            nearest = min(duals, key=lambda each: self._shortfall(x, each))
+            if self._shortfall(x, nearest) <= min(tol, _GOOD):
+                return claim.improved(x=x, dual=nearest)
+        x, dual = self._optimum(budget) or (x, claim.dual)
+        return claim.improved(x=x, dual=dual)
+
+    def _optimum(self, budget: Budget) -> tuple[Vector, Vector | None] | None:
+        """A minimiser and an optimal dual vector, None where the time to find them is up."""
+        try:
+            return optimum(self._system, self._cost, budget)
+        except BackendError:
+            if budget.spent_out is None:
+                raise
+            return None
 
     def _is_exact(self, claim: Claim) -> bool:
         """Whether rounding is all that the claim misses."""
         x, dual = claim.point, claim.dual
         if dual is None or x.min() < 0 or self._system.residual(x) > _ROUNDING:
             return False
-        return self._shortfall(x, dual) <= _ROUNDING
+        return self._shortfall(x, dual) <= _ROUNDING and largest_correction(self._system, x) <= _GOOD
 
     def objective(self, claim: Claim) -> float:
         return float(self._cost @ claim.point)
@@ -132,14 +145,15 @@ class L1Minimization(Problem):
         x = claim.point
         if not np.isfinite(x).all():
             return Certificate(subject=self.title, checks={"finiteness": _NOT_FINITE})
-        missed = infeasibility(self._system, x)
-        dual = claim.dual
+        budget, missed, dual = Budget(seconds=claim.time_left), infeasibility(self._system, x), claim.dual
+        if dual is None and missed <= tol:
+            _, dual = self._optimum(budget) or (x, None)
         if dual is None:
-            dual = optimum(self._system, self._cost)[1] if missed <= tol else np.full(self._system.shape[0], np.nan)
+            dual = np.full(self._system.shape[0], np.nan)
         checks = {
             "primal feasibility": Check(value=missed, tolerance=tol, meaning=INFEASIBILITY),
             "solvability": Check(
-                value=feasible_nearby(self._system, np.maximum(x, 0.0))[1],
+                value=0.0 if missed <= _ROUNDING else feasible_nearby(self._system, np.maximum(x, 0.0))[1],
                 tolerance=tol,
                 meaning="relative change of the entries of x that solves A x = y up to rounding",
             ),
@@ -154,29 +168,32 @@ class L1Minimization(Problem):
                 meaning="|c'x - y'mu| beyond rounding of its terms, relative to |c|'|x|",
             ),
         }
-        optimal = all(check.passed for check in checks.values())
-        found = self._minimisers(x, dual) if optimal else None
+        remarks: tuple[str, ...] = ()
+        freedom = np.inf
+        if all(check.passed for check in checks.values()):
+            freedom, remarks = self._freedom(x, dual, budget)
         checks["uniqueness"] = Check(
-            value=self._freedom(found) if found else np.inf,
+            value=freedom,
             tolerance=0.0,
             meaning="dimension of the set of minimisers; zero where x* is the only one",
             decisive=False,
         )
-        assumed = found.assumed_ties if found else 0
-        remarks = (_TIES.format(assumed),) if assumed else ()
         return Certificate(subject=self.title, checks=checks, remarks=remarks)
 
-    def _minimisers(self, x: Vector, dual: Vector) -> Minimisers:
+    def _freedom(self, x: Vector, dual: Vector, budget: Budget) -> tuple[float, tuple[str, ...]]:
+        """The dimension of the set of minimisers, of which x is one, and what must be said of it."""
         vertex = np.maximum(x, 0.0)
         if np.count_nonzero(vertex) > self._system.shape[0]:
             vertex = np.where(large_entries(self._system, vertex), vertex, 0.0)
-        return all_minimisers(self._system, self._cost, vertex, dual)
-
-    def _freedom(self, found: Minimisers) -> float:
+        try:
+            found = all_minimisers(self._system, self._cost, vertex, dual, budget)
+        except BackendError as error:
+            return np.inf, (f"whether x* is the only minimiser is undecided: {error}",)
         if found.unique:
-            return 0.0
+            return 0.0, ()
         columns = self._system.columns(found.support)
-        return float(max(1, found.support.size - np.linalg.matrix_rank(columns)))
+        dimension = float(max(1, found.support.size - np.linalg.matrix_rank(columns)))
+        return dimension, (_TIES.format(found.assumed_ties),) if found.assumed_ties else ()
 
     def _shortfall(self, x: Vector, dual: Vector) -> float:
         return max(float(self._excess(dual).max()), self._relative_gap(x, dual))
@@ -202,6 +219,8 @@ class L1Minimization(Problem):
         return 0.0 if gap <= 0 else float(gap / (value or terms))
 
 
+# What a claim may fall short by and not be computed anew; the tolerances of linear programs are larger.
+_GOOD = 1e-12
 # Share of the terms of a sum that is rounding.
 _ROUNDING = 64 * EPS
 _TIES = "{} reduced costs that are zero within rounding were taken for zero: too many columns to decide it exactly"

@@ -10,11 +10,12 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
 
-from bregman_l1._types import Index, Matrix, Vector
+from bregman_l1._types import EPS, Index, Matrix, Vector
+from bregman_l1.budget import Budget
 from bregman_l1.certificate import Certificate, Check
 from bregman_l1.claim import Claim
-from bregman_l1.errors import InvalidProblemError, UndefinedConstantError
-from bregman_l1.polyhedron.kernel_cone import EMPTY_BASE, KernelCone, kernel_cone
+from bregman_l1.errors import BackendError, InvalidProblemError, UndefinedConstantError
+from bregman_l1.polyhedron.kernel_cone import EMPTY_BASE, BasePoint, KernelCone, kernel_cone
 from bregman_l1.polyhedron.linear_program import (
     LinearProgram,
     LinearProgramAnswer,
@@ -25,6 +26,8 @@ from bregman_l1.problems.base import Problem
 from bregman_l1.system import checked_system
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import cvxpy as cp
 
     from bregman_l1.system import LinearSystem
@@ -36,8 +39,11 @@ _FORMULAS = {
     "rho_tilde": "||n_S||_1",
     "rho_minus": "sum max(-n_S, 0)",
 }
-# A range of (B p)_i that leaves zero by less than this share of the largest entry of B is one-sided.
-_ONE_SIDED = 1e-11
+# A range of (B p)_i that leaves zero on one side by less than this share of the other is one-sided.
+_ONE_SIDED = 1e-12
+_ROUNDINGS = 64
+# A constant whose two ends agree to this share of its size is exact.
+AGREEMENT = 1e-9
 _ENUMERATED_ROWS = 6
 _ASCENT_STEPS = 20
 _PROOF_SECONDS = 60.0
@@ -138,9 +144,11 @@ class NullSpaceConstant(Problem):
 
     def interpret(self, answer: LinearProgramAnswer) -> Claim:
         if answer.x is None:
-            return Claim(bound=-answer.bound)
-        b = None if answer.dual is None else self._cone.program_multiplier(answer.dual)
-        return replace(self._claim(answer.x[: self._cone.outside.size], b), bound=-answer.bound)
+            return Claim(bound=-answer.bound * self._program_unit)
+        linear = self._linear()
+        b = None if answer.dual is None or linear is None else self._cone.program_multiplier(linear, answer.dual)
+        p = answer.x[: self._cone.outside.size] * self._cone.program_units
+        return replace(self._claim(p, b), bound=-answer.bound * self._program_unit)
 
     def polish(self, claim: Claim, tol: float = 1e-9) -> Claim:
         if not np.isfinite(claim.point).all():
@@ -151,12 +159,12 @@ class NullSpaceConstant(Problem):
             b = np.zeros(self._cone.C.shape[0]) if claim.dual is None else self._cone.multiplier(claim.dual)
             best = self._cone.refined(linear, p, b)
             better = self._claim(best.p, best.b)
-            is_best = best.bound - better.value <= tol * max(1.0, abs(better.value))
-            if not (is_best and self._kernel_residual(better.point) <= tol):
-                best = self._cone.maximise(linear)
+            is_best = self.agree(better, best.bound) and self._kernel_residual(better.point) <= tol
+            if not is_best and claim.time_left > 0:
+                best = self._cone.maximise(linear, Budget(seconds=claim.time_left))
                 better = self._claim(best.p, best.b)
         else:
-            better = self._claim(self._ascent(self._cone.refined_vertex(p)), None)
+            better = self.ascended(self._cone.refined_vertex(p), Budget(seconds=claim.time_left))
         return replace(claim, x=better.x, dual=better.dual, value=better.value)
 
     def objective(self, claim: Claim) -> float:
@@ -177,17 +185,22 @@ class NullSpaceConstant(Problem):
                 value=float(abs(off_support.sum() - 1.0)), tolerance=tol, meaning="| ||n off the support||_1 - 1 |"
             ),
             "attained": Check(
-                value=float(abs(self.objective(claim) - value) / max(1.0, abs(value))),
+                value=self._difference(self.objective(claim), value, n),
                 tolerance=tol,
-                meaning=f"|value - {_FORMULAS[self._kind]}|",
+                meaning=f"|value - {_FORMULAS[self._kind]}| / |value|",
             ),
             "upper bound": Check(
-                value=float(abs(bound - value) / max(1.0, abs(value))),
+                value=self._difference(bound, value, n),
                 tolerance=tol,
-                meaning=f"|bound - value|, {proof}",
+                meaning=f"|bound - value| / |value|, {proof}",
             ),
         }
         return Certificate(subject=self.title, checks=checks)
+
+    def _difference(self, one: float, other: float, n: Vector) -> float:
+        """How far two values are apart beyond the rounding of the terms of n_S, relative to the second."""
+        beyond = abs(one - other) - _ROUNDINGS * EPS * float(np.abs(n).sum())
+        return 0.0 if beyond <= 0 else float(beyond / abs(other)) if other else np.inf
 
     def _kernel_residual(self, n: Vector) -> float:
         """The largest |A n|_i relative to (|A| |n|)_i."""
@@ -220,8 +233,13 @@ class NullSpaceConstant(Problem):
     def _limits(self) -> tuple[Vector, Vector]:
         """(M+, M-): the largest (B p)_i and -(B p)_i over P, zero where that sign is not taken."""
         low, high = self._cone.ranges
-        rounding = _ONE_SIDED * float(np.abs(self._cone.B).max(initial=0.0))
-        return np.where(high > rounding, high, 0.0), np.where(-low > rounding, -low, 0.0)
+        return np.where(high > -_ONE_SIDED * low, high, 0.0), np.where(-low > _ONE_SIDED * high, -low, 0.0)
+
+    @property
+    def _neglected(self) -> float:
+        """What the sides of ranges that count as rounding could add to the constant."""
+        (low, high), (most, least), (plus, minus) = self._cone.ranges, self._limits(), self._counts()
+        return float(plus * np.maximum(high - most, 0.0).sum() + minus * np.maximum(-low - least, 0.0).sum())
 
     def _mixed(self) -> Index:
         most, least = self._limits()
@@ -261,16 +279,19 @@ class NullSpaceConstant(Problem):
             raise InvalidProblemError("the kernel vector is zero off the support")
         return np.asarray(p / p.sum(), dtype=np.float64)
 
-    def _ascent(self, p: Vector) -> Vector:
+    def ascended(self, p: Vector, budget: Budget) -> Claim:
         """Maximise the function's linearisation at p, and again from there: it is convex, so it only grows."""
         value = self._function(self._cone.B @ p)
         for _ in range(_ASCENT_STEPS):
+            if budget.spent_out is not None:
+                break
             following = self._cone.maximise(self._cone.total(self._weights(self._cone.B @ p))).p
             improved = self._function(self._cone.B @ following)
             if improved <= value:
                 break
             p, value = following, improved
-        return p
+        n = self._cone.kernel_vector(p)
+        return Claim(x=n, value=self.objective(Claim(x=n)))
 
     def _upper_bound(self, claim: Claim, value: float, tol: float) -> tuple[float, str]:
         """Return the least proven upper bound at hand, and what proves it."""
@@ -282,11 +303,14 @@ class NullSpaceConstant(Problem):
             return float(linear.max()), "the maximum over a simplex sits at a unit vector"
         mixed = self._mixed()
         if mixed.size <= _ENUMERATED_ROWS:
-            return self._enumerated_bound(mixed), f"all {2**mixed.size} sign patterns enumerated by duality"
-        bound = claim.bound
-        if not bound - value <= tol * max(1.0, abs(value)):
-            settings = LinearProgramSettings(time_limit=_PROOF_SECONDS)
-            bound = float(np.fmin(bound, -solve_linear_program(self._mixed_integer_program(), settings).bound))
+            return self.maximum(Budget(seconds=claim.time_left))[
+                1
+            ], f"all {2**mixed.size} sign patterns enumerated by duality"
+        bound = claim.bound if self._cone.is_well_scaled else np.nan
+        if not bound - value <= tol * abs(value):
+            settings = LinearProgramSettings(time_limit=min(_PROOF_SECONDS, claim.time_left))
+            answer = solve_linear_program(self._mixed_integer_program(), settings)
+            bound = float(np.fmin(bound, -answer.bound * self._program_unit))
         ranges = self.range_bound()
         if ranges <= bound:
             return ranges, "the sum of the ranges of the n_i"
@@ -308,14 +332,77 @@ class NullSpaceConstant(Problem):
         size = np.abs(A_S).T @ np.abs(dual) + np.abs(pattern)
         return bool((np.abs(A_S.T @ dual - pattern) <= tol * np.where(size > 0, size, 1.0)).all())
 
-    def _enumerated_bound(self, mixed: Index) -> float:
-        most, least = self._limits()
-        pattern = np.where(least > 0, -1.0, np.where(most > 0, 1.0, 0.0))
-        bounds = []
+    @property
+    def is_large(self) -> bool:
+        """Whether the sign patterns of n_S are too many for a linear program each."""
+        return self._linear() is None and self._mixed().size > _ENUMERATED_ROWS
+
+    def maximum(self, budget: Budget | None = None) -> tuple[Claim, float]:
+        """The attaining kernel vector and a proven upper bound, by a linear program for every sign pattern of n_S.
+
+        In rationals where the two ends do not meet and the system is small.
+        """
+        budget = budget or Budget()
+        if self._cone.is_orthant:
+            linear = self._linear()
+            assert linear is not None
+            best = self._cone.maximise(linear)
+            return self._claim(best.p, best.b), self._cone.upper_bound(linear, best.b)
+        found: list[tuple[Vector, BasePoint]] = []
+        try:
+            for weights in self._patterns():
+                limit = budget if found else None
+                found.append((weights, self._cone.maximise(self._cone.total(weights), limit)))
+        except BackendError:
+            if budget.spent_out is None:
+                raise
+            return self._best(found), self.range_bound()
+        claims = [self._best(found)]
+        bounds = [self._cone.upper_bound(self._cone.total(weights), point.b) for weights, point in found]
+        if not self.agree(claims[0], max(bounds)):
+            for i, (weights, point) in enumerate(found):
+                better = self._exactly(weights, point) if budget.spent_out is None else None
+                if better is not None:
+                    claims.append(better[0])
+                    bounds[i] = better[1]
+        claim = max(claims, key=self.objective)
+        return claim, max(bounds) + (0.0 if self._one_pattern() is not None else self._neglected)
+
+    def _best(self, found: list[tuple[Vector, BasePoint]]) -> Claim:
+        best = max((point for _, point in found), key=lambda point: self._function(self._cone.B @ point.p))
+        return self._claim(best.p, best.b)
+
+    def _exactly(self, weights: Vector, point: BasePoint) -> tuple[Claim, float] | None:
+        """The kernel vector that maximises weights'(B p), and the maximum."""
+        mu = self._cone.dual_vector(weights, point.b)
+        best = self._cone.exactly(weights, np.zeros(point.p.size), point.p, mu, -point.value)
+        if best is None:
+            return None
+        n = np.zeros(self.system.shape[1])
+        n[self._cone.support], n[self._cone.outside] = best.n_S, best.p
+        dual = best.mu if self._one_pattern() is not None else None
+        return Claim(x=n, dual=dual, value=self.objective(Claim(x=n))), -best.value
+
+    def agree(self, claim: Claim, bound: float) -> bool:
+        """Whether a bound is the claim's value, up to a share of its size and the rounding of its terms."""
+        value, terms = self.objective(claim), float(np.abs(claim.point).sum())
+        return bool(bound - value <= AGREEMENT * abs(value) + _ROUNDINGS * EPS * terms)
+
+    def _patterns(self) -> Iterator[Vector]:
+        """Weights w such that the constant is the largest of the maxima of w'(B p); all there are where these are few.
+
+        Which n_i change their signs is decided by linear programs, that a badly scaled matrix leads astray.
+        """
+        one = self._one_pattern()
+        if one is not None and self._kind == "rho":
+            yield one
+            return
+        size = self._cone.support.size
+        mixed = np.arange(size) if size <= _ENUMERATED_ROWS and not self._cone.is_well_scaled else self._mixed()
+        pattern = np.where(self._limits()[1] > 0, -1.0, 1.0)
         for signs in product((1.0, -1.0), repeat=mixed.size):
             pattern[mixed] = signs
-            bounds.append(self._cone.maximise(self._cone.total(self._weights(pattern))).bound)
-        return max(bounds)
+            yield self._weights(pattern)
 
     def column_bound(self, W: Matrix | None = None) -> float:
         """Bound the constant crudely by the largest value at a column of B - W C, which acts on P as B does."""
@@ -326,10 +413,10 @@ class NullSpaceConstant(Problem):
         """Return the least upper bound that the claim and the ranges of the n_i prove."""
         linear = self._linear()
         if linear is None:
-            return float(np.fmin(claim.bound, self.range_bound()))
-        if claim.dual is None:
-            return float(linear.max())
-        return float((linear + self._cone.C.T @ self._cone.multiplier(claim.dual)).max())
+            bound = claim.bound + self._neglected if self._cone.is_well_scaled else np.nan
+            return float(np.fmin(bound, self.range_bound()))
+        b = np.zeros(self._cone.C.shape[0]) if claim.dual is None else self._cone.multiplier(claim.dual)
+        return self._cone.upper_bound(linear, b)
 
     def range_bound(self) -> float:
         """Bound the constant crudely with every (B p)_i at its own extreme."""
@@ -341,17 +428,30 @@ class NullSpaceConstant(Problem):
         """How v+ and v- enter the objective."""
         return 1.0, 1.0 if self._kind == "rho_tilde" else 0.0
 
+    @property
+    def _program_unit(self) -> float:
+        """The unit of the value of `linear_program`."""
+        linear = self._linear()
+        if linear is not None:
+            return float(np.abs(linear * self._cone.program_units).max()) or 1.0
+        return float(np.maximum(*self._limits()).max())
+
     def _mixed_integer_program(self) -> LinearProgram:
-        """Maximise over (p, v+, v-, z): B p = v+ - v-, 0 <= v+ <= M+ z, 0 <= v- <= M- (1 - z)."""
+        """Maximise over (p, v+, v-, z): B p = v+ - v-, 0 <= v+ <= M+ z, 0 <= v- <= M- (1 - z).
+
+        p and every pair of v are in units of their own, the value in that of the largest v.
+        """
         cone = self._cone
         base = cone.program(np.zeros(cone.outside.size))
-        most, least = self._limits()
+        units = np.maximum(*self._limits())
+        units = np.where(units > 0, units, 1.0)
+        most, least = (limit / units for limit in self._limits())
         mixed = self._mixed()
         k, m = mixed.size, most.size
         pick = sp.csr_array(np.eye(m)[mixed])
         blocks: list[list[Any]] = [
             [sp.csr_array(np.asarray(base.rows)), None, None, None],
-            [sp.csr_array(cone.B), -sp.eye_array(m), sp.eye_array(m), None],
+            [sp.csr_array(cone.B * cone.program_units / units[:, None]), -sp.eye_array(m), sp.eye_array(m), None],
             [None, pick, None, -sp.diags_array(most[mixed])],
             [None, None, pick, sp.diags_array(least[mixed])],
         ]
@@ -360,7 +460,7 @@ class NullSpaceConstant(Problem):
         plus, minus = self._counts()
         n = cone.outside.size
         return LinearProgram(
-            cost=np.concatenate([np.zeros(n), np.full(m, -plus), np.full(m, -minus), np.zeros(k)]),
+            cost=np.concatenate([np.zeros(n), -plus * units, -minus * units, np.zeros(k)]) / self._program_unit,
             rows=rows,
             row_lower=np.concatenate([exact, np.zeros(m), np.full(2 * k, -np.inf)]),
             row_upper=np.concatenate([exact, np.zeros(m), np.zeros(k), least[mixed]]),

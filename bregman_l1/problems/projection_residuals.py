@@ -13,6 +13,7 @@ from bregman_l1.claim import ExposingVector
 from bregman_l1.errors import BackendError
 from bregman_l1.newton import newton_step
 from bregman_l1.newton.fit import fit
+from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron.feasible_set import INFEASIBILITY, exposes, infeasibility, maximal_support
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 _ROUNDINGS = 64 * EPS
 # Far beyond the logarithms of any projection; larger ones would overflow on the way.
 _LARGEST_LOGARITHM = 1e100
+# Entries of A up to which a linear program is asked where a candidate that is wrong anyway is positive.
+_LARGEST_PROGRAM = 1_000_000
 # Rows of smaller terms, in the unit of x, are seen in logarithms alone: their products underflow.
 _SMALLEST_TERMS = 1e-290
 # Misfits of a dual below this need no excuse.
@@ -95,10 +98,17 @@ class ProjectionResiduals:
         Off the support x - x* is x itself, and its part on the support is a linear image of that one, so
         this is the relative error of the deviation too. Feasibility alone says nothing about it.
         """
-        if not self.is_candidate:
+        if not self.is_candidate or self._is_cut_short:
             return np.inf
-        change = np.where(self.positive, np.abs(self._step.change) + self._step.noise, 0.0)
-        return float((change / self._spread).max())
+        change = np.abs(self._step.change)
+        change += self._step.noise
+        change /= self._spread
+        return float(change.max(where=self.positive, initial=0.0))
+
+    @property
+    def _is_cut_short(self) -> bool:
+        """Whether time ran out before the solver came to rest: then there is none to measure how far it was."""
+        return self._claim.outcome is Outcome.TIME_LIMIT
 
     @cached_property
     def _step(self) -> Step:
@@ -139,6 +149,9 @@ class ProjectionResiduals:
         proof = self._claim.proof
         if isinstance(proof, ExposingVector) and self.deviation < 1.0 and exposes(self._system, proof.z, self.positive):
             return self.positive
+        is_large = np.prod(self._system.shape) > _LARGEST_PROGRAM
+        if self._is_cut_short or (self.positive.all() and is_large):
+            return None
         try:
             support = maximal_support(self._system)
         except BackendError:
@@ -166,13 +179,18 @@ class ProjectionResiduals:
     @cached_property
     def _spread(self) -> Vector:
         """How much coarser than log alpha, or than 1000, each log x is: no solver can place it better."""
-        size = np.where(self.positive, np.abs(self._log_x), 0.0)
-        return np.maximum(1.0, size / max(1000.0, abs(self._problem.log_alpha)))
+        on = self._log_x if self.positive.all() else self._log_x[self.positive]
+        coarsest = max(1000.0, abs(self._problem.log_alpha))
+        if max(on.max(initial=0.0), -on.min(initial=0.0)) <= coarsest:
+            return np.broadcast_to(np.float64(1.0), self._log_x.shape)
+        return np.maximum(1.0, np.where(self.positive, np.abs(self._log_x), 0.0) / coarsest)
 
     @cached_property
     def _ratio(self) -> Vector:
         """Log(x/p) on the positive entries, zero elsewhere."""
         on = self.positive
+        if on.all():
+            return self._log_x - self._problem.log_prior
         return np.where(on, self._log_x, 0.0) - np.where(on, self._problem.log_prior, 0.0)
 
     @cached_property
@@ -214,6 +232,8 @@ class ProjectionResiduals:
         return float((misfit / self._spread).max())
 
     def _remarks(self) -> tuple[str, ...]:
+        if self._is_cut_short:
+            return ("the time limit was reached: the Newton step was not measured",)
         remarks = list(self._step.remarks) if self.is_candidate else []
         nonpositive = int(np.count_nonzero(~(self._log_x > -np.inf)))
         if nonpositive and self.misplaced > 0:

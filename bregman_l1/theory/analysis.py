@@ -82,6 +82,15 @@ class Analysis(FrozenArrays):
         return self._limit.unique
 
     @property
+    def assumed_ties(self) -> int:
+        """How many reduced costs were taken for equal because rounding hides their difference.
+
+        Zero where none was, or where it was decided in rationals; the support, the rate and the leading constant
+        depend on them. In later layers of ``power_laws`` differences within rounding are ties.
+        """
+        return self._limit.assumed_ties + (0 if self._layer is None else self._limit.leading.assumed)
+
+    @property
     def moves(self) -> bool:
         """Whether x(alpha) depends on alpha at all: some kernel vector is nonnegative and nonzero off S."""
         return self._layer is not None
@@ -110,7 +119,8 @@ class Analysis(FrozenArrays):
             If no kernel vector is nonnegative and nonzero off S.
         """
         if self.unique and self.moves and self._has_unit_cost:
-            return rho_at_vertex(self._limit.cone, self._limit.steepest)
+            found = rho_at_vertex(self._limit.cone, self._limit.steepest)
+            return found if found.exact else self._constant("rho")
         return self._constant("rho")
 
     @cached_property
@@ -295,7 +305,8 @@ class Analysis(FrozenArrays):
         if not limit.cone.outside.size:
             return None
         try:
-            layer = leading_layer(limit.cone, limit.gamma, limit.tilt(limit.steepest.b), limit.steepest)
+            leading = limit.leading
+            layer = leading_layer(limit.cone, limit.gamma, limit.tilt(leading.vertex.b), leading.vertex, leading.ties)
         except UndefinedConstantError:
             return None
         if not layer.rate > 0:
@@ -361,9 +372,10 @@ def analyze(system: LinearSystem, cost: ArrayLike | None = None, *, time_limit: 
 
     Notes
     -----
-    Floating point decides what is zero: a reduced cost below 1e-9 of its terms counts as a tie, a part of a
-    column below 32 roundings as none, and what 64 roundings of A x explain in y is no entry of x. The limit, and
-    what is proved around it, is that of the system read so.
+    A reduced cost is zero where it is so in rationals, floats being rationals; where that is too much work, what
+    rounding hides is taken for zero, and ``assumed_ties`` says so. A part of a column below 32 roundings counts as
+    none, and what 64 roundings of A x explain in y is no entry of x: the limit, and what is proved around it, is that
+    of the system read so.
 
     Examples
     --------

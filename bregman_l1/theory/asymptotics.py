@@ -22,7 +22,7 @@ from bregman_l1.frozen import FrozenArrays
 from bregman_l1.polyhedron import exact
 from bregman_l1.polyhedron.kernel_cone import ROUNDING, BasePoint, KernelCone
 from bregman_l1.polyhedron.maximum_entropy import entropy, maximise_entropy
-from bregman_l1.theory.limit import Limit, negligible
+from bregman_l1.theory.limit import Limit, rounding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -91,7 +91,7 @@ class PowerLaws(FrozenArrays):
     dual: Vector
 
 
-def leading_layer(cone: KernelCone, gamma: Vector, tilt: Vector, vertex: BasePoint) -> Layer:
+def leading_layer(cone: KernelCone, gamma: Vector, tilt: Vector, vertex: BasePoint, face: Mask) -> Layer:
     """Find the face of P where gamma'q is least, and the maximiser of H(q) + tilt'q on it.
 
     Parameters
@@ -100,9 +100,10 @@ def leading_layer(cone: KernelCone, gamma: Vector, tilt: Vector, vertex: BasePoi
     gamma, tilt : ndarray of shape (|R|,)
     vertex : BasePoint
         ``cone.maximise(-gamma)``: one point of the face, and a multiplier that proves it.
+    face : ndarray of bool, shape (|R|,)
+        Columns with the least reduced cost gamma_j - C_j'b.
     """
     slack = vertex.bound + gamma - cone.C.T @ vertex.b
-    face = (slack <= negligible(cone, gamma, vertex.b)) | (vertex.p > 0)
     if (vertex.p[face] > 0).all() and _is_one_point(cone.C[:, face]):
         value = float(tilt @ vertex.p) + entropy(vertex.p)
         return Layer(rate=-vertex.value, log_constant=value, q=vertex.p, active=face, b=vertex.b, vertex=vertex)
@@ -144,7 +145,10 @@ def power_laws(limit: Limit, leading: Layer | None) -> PowerLaws:
         rate, constant = gamma, tilt
         settled = spanned
         if not spanned.any():
-            layer = leading_layer(cone, gamma, tilt, cone.maximise(-gamma))
+            vertex = cone.maximise(-gamma)
+            error = rounding(cone, (limit.cost - exponents)[cone.support], limit.cost[waiting], vertex.b)
+            face = (vertex.bound + gamma - cone.C.T @ vertex.b <= error) | (vertex.p > 0)
+            layer = leading_layer(cone, gamma, tilt, vertex, face)
             settled = layer.active
             rate = np.full(waiting.size, layer.rate)
             constant = layer.log_constant + np.log(layer.q, where=settled, out=np.zeros(waiting.size))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bregman_l1._types import Vector
+from bregman_l1.budget import Budget
 from bregman_l1.claim import Claim
 from bregman_l1.errors import BackendError, InvalidProblemError
 from bregman_l1.frozen import FrozenArrays
@@ -22,10 +23,8 @@ if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
 
 
-# A constant whose two ends agree to this share of its size is exact.
-EXACT = 1e-9
-# Size |S| (rank C) |R| beyond which the 2|S| linear programs of the mixed-integer form are not attempted.
-_LARGEST_MIXED = 5e6
+# Size |S| (rank C) |R| beyond which branch and bound does not get beyond its root, nor stop in time there.
+_LARGEST_MIXED = 2_000_000
 # What the points of linear programs may miss their constraints by.
 _FEASIBLE = 1e-8
 
@@ -94,7 +93,7 @@ def null_space_constant(system: LinearSystem, support: ArrayLike, kind: Kind, *,
         Indices or boolean mask.
     kind : {"rho", "rho_tilde", "rho_minus"}
     time_limit : float, default 60
-        Seconds that branch and bound may take, and again the left-inverse bound.
+        Seconds that branch and bound and the left-inverse bound may take, half of them each.
 
     Returns
     -------
@@ -116,27 +115,33 @@ def null_space_constant(system: LinearSystem, support: ArrayLike, kind: Kind, *,
     """
     problem = NullSpaceConstant(system, support, kind)
     time_limit = checked_time_limit(time_limit)
-    if kind != "rho" and not problem.cone.is_orthant and _work(problem) > _LARGEST_MIXED:
-        return _crude_bracket(problem)
-    answer = solve_linear_program(problem.linear_program(), LinearProgramSettings(time_limit=time_limit))
+    budget = Budget(seconds=time_limit)
+    if not (kind == "rho" or problem.cone.is_orthant or _has_ranges(problem, budget)):
+        return _crude_bracket(problem, budget)
+    if not problem.is_large:
+        claim, upper = problem.maximum(budget)
+        return _constant(problem, claim, upper)
+    if problem.cone.support.size * problem.cone.C.size > _LARGEST_MIXED:
+        crude = _crude_bracket(problem, budget)
+        return replace(crude, upper=min(crude.upper, problem.range_bound()))
+    settings = LinearProgramSettings(time_limit=budget.seconds_left / 2)
+    answer = solve_linear_program(problem.linear_program(), settings)
     start = problem.interpret(answer)
     if not _in_kernel_cone(problem, start):
         start = Claim(x=_some_vector(problem), bound=-answer.bound)
-    claim = problem.polish(start)
-    lower = problem.objective(claim)
+    claim = problem.polish(replace(start, time_left=budget.seconds_left))
     upper = problem.upper_bound(claim)
-    if upper - lower > EXACT * max(1.0, abs(lower)):
-        upper = min(upper, left_inverse_bound(problem, time_limit=time_limit))
-    return _constant(claim, lower, upper)
+    if not problem.agree(claim, upper):
+        upper = min(upper, left_inverse_bound(problem, time_limit=budget.seconds_left))
+    return _constant(problem, claim, upper)
 
 
 def rho_at_vertex(cone: KernelCone, vertex: BasePoint) -> Constant:
     """Return rho from the vertex of the base, with its multiplier, where sum_i (B p)_i is known to be largest."""
     ones = np.ones(cone.support.size)
-    objective = cone.total(ones)
-    lower, upper = float(objective @ vertex.p), float((objective + cone.C.T @ vertex.b).max())
+    problem = NullSpaceConstant(cone.system, cone.support, "rho")
     claim = Claim(x=cone.kernel_vector(vertex.p), dual=cone.dual_vector(ones, vertex.b))
-    return _constant(claim, lower, upper)
+    return _constant(problem, claim, cone.upper_bound(cone.total(ones), vertex.b))
 
 
 def checked_time_limit(time_limit: float) -> float:
@@ -152,14 +157,21 @@ def checked_time_limit(time_limit: float) -> float:
     return float(time_limit)
 
 
-def _work(problem: NullSpaceConstant) -> float:
-    return float(problem.cone.support.size * problem.cone.C.size)
+def _has_ranges(problem: NullSpaceConstant, budget: Budget) -> bool:
+    """Whether the ranges of the n_i, two linear programs for each, are found within the budget."""
+    try:
+        problem.cone.find_ranges(budget)
+    except BackendError:
+        if budget.spent_out is None:
+            raise
+        return False
+    return True
 
 
-def _crude_bracket(problem: NullSpaceConstant) -> Constant:
+def _crude_bracket(problem: NullSpaceConstant, budget: Budget) -> Constant:
     """Bracket by a witness from ascent and the column maximum of the pseudo-inverse from above."""
-    claim = problem.polish(Claim(x=_some_vector(problem)))
-    return _constant(claim, problem.objective(claim), problem.column_bound())
+    claim = problem.ascended(_some_vector(problem)[problem.cone.outside], budget)
+    return _constant(problem, claim, problem.column_bound())
 
 
 def _in_kernel_cone(problem: NullSpaceConstant, claim: Claim) -> bool:
@@ -177,14 +189,15 @@ def _some_vector(problem: NullSpaceConstant) -> Vector:
     return cone.kernel_vector(cone.maximise(cone.total(np.ones(cone.support.size))).p)
 
 
-def _constant(claim: Claim, lower: float, upper: float) -> Constant:
+def _constant(problem: NullSpaceConstant, claim: Claim, upper: float) -> Constant:
     if claim.x is None:
         raise BackendError("no kernel vector was found")
+    lower = problem.objective(claim)
     return Constant(
         value=lower,
         lower=lower,
         upper=max(upper, lower),
-        exact=upper - lower <= EXACT * max(1.0, abs(lower)),
+        exact=problem.agree(claim, upper),
         witness=claim.x,
         dual=claim.dual,
     )

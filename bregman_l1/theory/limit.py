@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bregman_l1._types import EPS, Index, Matrix, Vector
+from bregman_l1._types import EPS, Index, Mask, Matrix, Vector
 from bregman_l1.caching import cached_property
 from bregman_l1.errors import UndefinedConstantError
 from bregman_l1.frozen import FrozenArrays
@@ -22,9 +22,28 @@ if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
 
 
-# A reduced cost below this share of its terms is zero: its column belongs to the optimal face.
-FACE_TOLERANCE = 1e-9
+# Roundings of a slack, beyond one for every column of the support, and the share of the rate they may be.
+_ROUNDINGS, _RESOLVED = 64.0, 1e-6
 _LONG_EPS = float(np.finfo(np.longdouble).eps)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LeadingFace(FrozenArrays):
+    """Where the slowest deviation from the limit lives.
+
+    Attributes
+    ----------
+    vertex : BasePoint
+        A vertex of the face of P, with its multiplier.
+    ties : ndarray of bool, shape (|R|,)
+        Columns whose reduced cost is the rate at that multiplier.
+    assumed : int
+        How many of them are there because rounding hides it, and the system is too large for rationals.
+    """
+
+    vertex: BasePoint
+    ties: Mask
+    assumed: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +136,7 @@ class Limit(FrozenArrays):
         except UndefinedConstantError:
             return np.inf
 
-    @cached_property
+    @property
     def steepest(self) -> BasePoint:
         """The vertex of P where -gamma'p is largest: minus its value is the rate.
 
@@ -126,7 +145,30 @@ class Limit(FrozenArrays):
         UndefinedConstantError
             If P is empty.
         """
-        return self.cone.maximise(-self.gamma)
+        return self.leading.vertex
+
+    @cached_property
+    def leading(self) -> LeadingFace:
+        """The face of P where -gamma'p is largest, in rationals where rounding hides the rate or a tie.
+
+        Raises
+        ------
+        UndefinedConstantError
+            If P is empty.
+        """
+        cone, on, off = self.cone, self.cost[self.support], self.cost[self.cone.outside]
+        vertex = cone.maximise(-self.gamma)
+        error = rounding(cone, on, off, vertex.b)
+        doubtful = vertex.bound + self.gamma - cone.C.T @ vertex.b <= error
+        is_tied = bool((doubtful & (vertex.p == 0)).any())
+        if not is_tied and -vertex.value * _RESOLVED > error.max():
+            return LeadingFace(vertex=vertex, ties=vertex.p > 0, assumed=0)
+        best = cone.exactly(on, off, vertex.p, cone.dual_vector(on, vertex.b), -vertex.value)
+        if best is None:
+            assumed = int(np.count_nonzero(doubtful & (vertex.p == 0)))
+            return LeadingFace(vertex=vertex, ties=doubtful | (vertex.p > 0), assumed=assumed)
+        point = BasePoint(p=best.p, b=cone.multiplier(best.mu), value=-best.value, bound=-best.value)
+        return LeadingFace(vertex=point, ties=best.ties | (best.p > 0), assumed=0)
 
     @cached_property
     def gamma(self) -> Vector:
@@ -158,7 +200,7 @@ def _find_limit(system: LinearSystem, cost: Vector) -> Limit:
     return Limit(system, cost, x, found.unique, kernel_cone(system, found.support), found.assumed_ties)
 
 
-def negligible(cone: KernelCone, gamma: Vector, b: Vector) -> Vector:
-    """Below what a slack gamma_j - C_j'b is zero, shape (|R|,): every column is measured by its own terms."""
-    terms = np.abs(gamma) + np.abs(cone.C).T @ np.abs(b)
-    return np.asarray(FACE_TOLERANCE * np.maximum(1.0, terms), dtype=np.float64)
+def rounding(cone: KernelCone, on: Vector, off: Vector, b: Vector) -> Vector:
+    """Bound the rounding of the slacks c_j - (B'c_S + C'b)_j, shape (|R|,), each by its column's own terms."""
+    terms = np.abs(off) + np.abs(cone.B).T @ np.abs(on) + np.abs(cone.C).T @ np.abs(b)
+    return np.asarray((_ROUNDINGS + cone.support.size) * EPS * cone.condition * terms, dtype=np.float64)

@@ -38,6 +38,7 @@ def as_dict(analysis: Analysis, log_alphas: ArrayLike = ()) -> dict[str, Any]:
         "support": analysis.support.tolist(),
         "x_star": analysis.x_star.tolist(),
         "unique": analysis.unique,
+        "assumed_ties": analysis.assumed_ties,
         "kappa": analysis.kappa,
         "rate": analysis.rate,
         **{name: None if constant is None else constant.to_dict() for name, constant in constants.items()},
@@ -73,6 +74,9 @@ def _limit(analysis: Analysis) -> str:
         lines.append(f"  unique             A_S is injective, and the uniqueness margin is {analysis.rate:.6g} > 0")
     else:
         lines.append("  ONE POINT          x(alpha) is the same for every alpha (Assumption II.1(b) fails)")
+    if analysis.assumed_ties:
+        lines.append(f"  ASSUMED TIES       {analysis.assumed_ties} reduced costs that are equal within rounding count")
+        lines.append("                     as equal: the system is too large to decide it in rationals")
     return "\n".join(lines)
 
 
