@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
 
 
+_WIDE_EPS = float(np.finfo(np.longdouble).eps)
+
+
 class NormalEquations(Protocol):
     """A diag(x) A' at one x, to solve with."""
 
@@ -90,10 +93,14 @@ class Factored:
         return np.asarray(dpotrs(self._factor, right * self._scale, lower=1)[0] * self._scale)
 
     def rounding(self) -> Vector:
-        """At most eps sqrt((A X A')_ii sum x) over the entries that are not dominant, by Cauchy's inequality."""
+        """At most eps sqrt((A X A')_ii sum x) over the entries that are not dominant, by Cauchy's inequality.
+
+        And what extended precision leaves of the dominant ones.
+        """
         at = self._moments
-        of_dominant = self._system.columns(at.dominant) ** 2 @ at.large
-        return _rounding(self._diagonal - of_dominant + EPS * self._diagonal, at.total - float(at.large.sum()))
+        squares = self._system.columns(at.dominant) ** 2
+        rest = self._diagonal - squares @ at.large + EPS * self._diagonal
+        return _rounding(rest, at.total - float(at.large.sum())) + _WIDE_EPS * np.sqrt(squares @ at.large**2)
 
 
 class Preconditioned:
@@ -140,7 +147,8 @@ class Preconditioned:
 
     def rounding(self) -> Vector:
         """As `Factored.rounding`, of the entries as the preconditioner cuts them."""
-        return _rounding(self._diagonal.astype(np.float64) * self._unit, self._tail * self._unit)
+        rest = _rounding(self._diagonal.astype(np.float64) * self._unit, self._tail * self._unit)
+        return rest + _WIDE_EPS * np.abs(self._system.y)
 
     def _product(self, vector: Single) -> Single:
         """A X A' vector, in one pass over A."""

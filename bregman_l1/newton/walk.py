@@ -22,6 +22,7 @@ from bregman_l1.newton.settings import (
     CENTRED,
     CONVERGED,
     EXACT_ELIMINATION,
+    FITS,
     GROWTH,
     LONG,
     LONGEST_CORRECTION,
@@ -171,35 +172,45 @@ class Walk:
         if settled is None:
             return self._given_up
         self.point = point = self._exchanged(settled[0])
-        self.log_x = point.log_x
-        if point.tableau.is_exact and self._refine():
-            return Outcome.OPTIMAL
-        tableau, columns = point.tableau, np.concatenate([point.tableau.J, point.tableau.R])
-        prior = (self._base + point.tau * self._direction)[columns]
+        J = point.tableau.J
+        self.log_x, self.dual = point.log_x, point.tableau.dual(point.om - self._prior[J])
+        if not (point.tableau.is_exact and self._refine()) and not self._converge_on_multiplier():
+            return Outcome.OPTIMAL if self._refine() else Outcome.INACCURATE
+        return Outcome.OPTIMAL
+
+    @property
+    def _prior(self) -> Vector:
+        return self._base + self.point.tau * self._direction
+
+    def _converge_on_multiplier(self) -> bool:
+        """The last steps on the multiplier in extended precision; whether it holds log x."""
+        tableau, columns = self.point.tableau, np.concatenate([self.point.tableau.J, self.point.tableau.R])
+        prior = self._prior[columns]
         wide = self._system.columns(columns).T.astype(np.longdouble)
-        n_basic, before = point.om.size, np.inf
-        lam: Wide = tableau.dual(point.om - prior[:n_basic]).astype(np.longdouble)
+        n_basic, before = tableau.J.size, np.inf
+        lam: Wide = self.dual.astype(np.longdouble)
         log_x = prior + wide @ lam
+        if not np.abs(log_x - self.log_x[columns]).max() <= FITS:
+            return False
         for _ in range(MOST_LAST_STEPS):
             self._budget.count()
             equations = Equations(tableau, log_x[:n_basic], log_x[n_basic:])
             if equations.singular:
-                return Outcome.INACCURATE
+                return False
             step = equations.newton()
-            size = point.change(step)
+            size = self.point.change(step)
             if not size < before / 2:
                 break
             before, lam = size, lam + tableau.inverse.T @ step
             log_x = prior + wide @ lam
             if size <= EPS * float(np.abs(log_x).max()):
                 break
-        self.dual, self.log_x = np.asarray(lam, dtype=np.float64), np.empty(columns.size)
-        self.log_x[columns] = log_x
-        self.point = replace(point, om=self.log_x[tableau.J])
+        self.dual, self.log_x[columns] = np.asarray(lam, dtype=np.float64), log_x
+        self.point = replace(self.point, om=self.log_x[tableau.J])
         self.error = before + EPS * float(np.abs(self.log_x).max(initial=1.0))
         if max(self.point.rounding, equations.rounding) > NEGLIGIBLE:
             self._refine()
-        return Outcome.OPTIMAL
+        return True
 
     def _refine(self) -> bool:
         """The last steps in exact arithmetic, if the system is small; whether they came to rest."""
@@ -207,7 +218,7 @@ class Walk:
         J, R = tableau.J, tableau.R
         if log_x.size * system.shape[0] > EXACT_ELIMINATION:
             return False
-        prior = self._base + self.point.tau * self._direction
+        prior = self._prior
         exactly = exact.Projection(tableau.matrix, system.columns(R), system.y, tableau.u == 0.0, prior[J], prior[R])
         for _ in range(MOST_EXACT_STEPS):
             step = exactly.newton(log_x[J], log_x[R])
