@@ -66,6 +66,14 @@ def independent_part(system: LinearSystem) -> tuple[LinearSystem, Index]:
     return system.of_rows(rows, y), rows
 
 
+def implied(system: LinearSystem, kept: Index, y: Vector) -> Vector:
+    """The right-hand side of all rows that goes with one of the rows kept."""
+    others = np.setdiff1d(np.arange(system.shape[0]), kept)
+    whole, matrix = np.empty(system.shape[0]), _even_columns(system)
+    whole[kept], whole[others] = y, _combinations(matrix[kept], matrix[others]) @ y
+    return whole
+
+
 def contradiction(system: LinearSystem, kept: Index, x: Vector, unit: float = 1.0) -> Vector | None:
     """Return z with A'z = 0 up to rounding and y'z > 0, from a dropped row whose y_i contradicts the rows kept.
 
@@ -133,16 +141,20 @@ def _independent(matrix: Any, gram: Matrix) -> Index:
 
 def _combinations(basis: Any, rest: Any) -> sp.csr_array:
     """Weights W with rest = W basis as nearly as can be; weights that are rounding are zero."""
+    units, others = (1.0 / np.where(peaks > 0, peaks, 1.0) for peaks in (_peaks(basis), _peaks(rest)))
+    basis, rest = sp.diags_array(units) @ basis, sp.diags_array(others) @ rest
     gram = _dense(basis @ basis.T)
-    size = np.sqrt(gram.diagonal())
-    inverse = np.linalg.pinv(gram / size / size[:, None], rcond=EPS, hermitian=True)
+    inverse = np.linalg.pinv(gram, rcond=EPS, hermitian=True)
     weights = sp.csr_array((rest.shape[0], basis.shape[0]))
     for _ in range(3):
-        missing = _dense(basis @ (rest - weights @ basis).T)
-        scaled = weights.toarray() * size + (inverse @ (missing / size[:, None])).T
-        scaled[np.abs(scaled) <= ROUNDINGS * np.abs(scaled).max(axis=1, keepdims=True)] = 0.0
-        weights = sp.csr_array(scaled / size)
-    return weights
+        found = weights.toarray() + (inverse @ _dense(basis @ (rest - weights @ basis).T)).T
+        found[np.abs(found) <= ROUNDINGS * np.abs(found).max(axis=1, keepdims=True)] = 0.0
+        weights = sp.csr_array(found)
+    return sp.csr_array(sp.diags_array(1.0 / others) @ weights @ sp.diags_array(units))
+
+
+def _peaks(rows: Any) -> Vector:
+    return np.asarray(_dense(abs(rows).max(axis=1)), dtype=np.float64).ravel()
 
 
 def _independent_remainders(left: Matrix, noise: Matrix) -> Index:

@@ -31,8 +31,9 @@ from bregman_l1.newton.settings import (
     NEGLIGIBLE,
     PLAIN_RANGE,
     REFINED,
+    ROUNDINGS,
 )
-from bregman_l1.newton.setup import contradiction, independent_part
+from bregman_l1.newton.setup import implied, independent_part
 from bregman_l1.newton.tableau import SingularBasisError, Tableau, choose_basis
 from bregman_l1.newton.threads import threads_for
 
@@ -50,12 +51,15 @@ class Step:
         d log x; 0 where the candidate is zero, infinite where no step leads to A x = y.
     noise : float or ndarray of shape (d,)
         How far the rounding of this measurement may put ``change`` off.
+    y : ndarray of shape (k,) or None
+        The right-hand side of independent rows that the step leads to, within the margin.
     remarks : tuple of str
         What was decided by the margin of the rounding of y.
     """
 
     change: Vector
     noise: float | Vector = 0.0
+    y: Vector | None = None
     remarks: tuple[str, ...] = ()
 
 
@@ -118,7 +122,12 @@ def _held_against_dropped_rows(system: LinearSystem, rows: Index, log_x: Vector,
     remark = f"{system.shape[0] - rows.size} rows are combinations of the others to the rounding of their terms"
     unit = float(log_x.max())
     x = np.exp(log_x - unit) * (1.0 + step.change)
-    if np.abs(step.change).max() > REFINED or contradiction(system, rows, x, np.exp(-unit)) is None:
+    if np.abs(step.change).max() > REFINED or system.backward_errors(x, np.exp(-unit)).max() <= ROUNDINGS:
+        return replace(step, remarks=(*step.remarks, remark))
+    # That is seen in logarithms only so far; the y' of the step itself can be held against y.
+    assert step.y is not None
+    moved = np.abs(implied(system, rows, step.y) - system.y)
+    if (moved <= ROUNDINGS * (system.abs_matvec(x) * np.exp(unit) + np.abs(system.y))).all():
         return replace(step, remarks=(*step.remarks, remark))
     return replace(step, change=np.full(log_x.size, np.inf), remarks=(*step.remarks, f"{remark}; y is not"))
 
@@ -143,8 +152,9 @@ def _basis_step(part: LinearSystem, log_prior: Vector, log_x: Vector, dual: Vect
         if tableau.snapped and not _is_negligible(step, log_x):
             as_given = _exact_step(part, tableau, np.zeros(J.size, dtype=bool), log_prior, log_x)
             if as_given is not None and _is_negligible(as_given, log_x):
-                step, remarks = as_given, ()
-    return replace(step, remarks=remarks)
+                return replace(as_given, y=part.y)
+    y = part.y if not tableau.snapped else tableau.matrix @ tableau.u
+    return replace(step, y=y, remarks=remarks)
 
 
 def _is_negligible(step: Step, log_x: Vector) -> bool:
@@ -230,5 +240,5 @@ def _refined(system: LinearSystem, log_prior: Vector, log_x: Vector, dual: Vecto
         before, lam = size, lam + change
         step = log_prior + system.rmatvec(lam) - log_x
         if size <= REFINED * float(np.abs(step).max()) + 16 * EPS * float(np.abs(log_x).max() + 1.0):
-            return Step(change=step, noise=noise)
+            return Step(change=step, noise=noise, y=system.y)
     return None
