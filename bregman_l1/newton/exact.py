@@ -1,4 +1,4 @@
-"""What floating point cannot tell, decided exactly: zeros and digits of A_J^{-1} A_R, ranks, and Newton steps.
+"""What floating point cannot tell, decided exactly: zeros and digits of A_J^{-1} A_R, bases, and Newton steps.
 
 Floats are dyadic rationals, so that A_J^{-1} A_R is rational. Its zeros are those modulo a large prime: a nonzero
 entry vanishes there with a probability of about 2^-60 for a prime it knows nothing of. What is not zero is
@@ -14,18 +14,6 @@ from bregman_l1._types import Index, Mask, Matrix, Vector
 from bregman_l1.newton.settings import EXACT_BITS
 
 _PRIME = 2**61 - 1
-
-
-def rank(matrix: Matrix) -> int:
-    """The rank.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> rank(np.array([[1.0, 1.0], [1.0, 1.0 + 2.0**-52]]))
-    2
-    """
-    return int(_modular(matrix).rank())
 
 
 def zeros(matrix: Matrix, columns: Matrix) -> Mask | None:

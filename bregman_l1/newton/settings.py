@@ -76,6 +76,9 @@ WELL_CONDITIONED: Final = 0.05
 SUSPECT: Final = 1e-12
 """A pivot of the double-precision scaled Gram matrix below this makes its row a suspect of dependence."""
 
+EVEN: Final = 1024.0
+"""Columns that differ by more are put in units of their own before rows are compared."""
+
 SPREAD: Final = 1e-12
 """Contradictions between dependent entries of y up to this share of their terms may be many roundings together."""
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import scipy.linalg as sla
 import scipy.sparse as sp
 from scipy.linalg.lapack import dpotrf, dpstrf
 
-from bregman_l1._types import Index, Matrix, Vector
-from bregman_l1.newton.settings import ENOUGH_COLUMNS, ROUNDINGS, SPREAD, SUSPECT, WELL_CONDITIONED
+from bregman_l1._types import EPS, Index, Matrix, Vector
+from bregman_l1.newton.settings import ENOUGH_COLUMNS, EVEN, ROUNDINGS, SPREAD, SUSPECT, WELL_CONDITIONED
 from bregman_l1.system import LinearSystem
 
 
@@ -41,7 +40,8 @@ def independent_rows(system: LinearSystem) -> Index:
         return independent_rows(LinearSystem(system.scaled(1 / rows, 1 / columns), system.y / rows))
     if _is_well_conditioned(gram):
         return everything
-    return _independent(system, gram)
+    matrix = _even_columns(system)
+    return _independent(matrix, gram if matrix is system.matrix else _dense(matrix @ matrix.T))
 
 
 def independent_part(system: LinearSystem) -> tuple[LinearSystem, Index]:
@@ -54,7 +54,8 @@ def independent_part(system: LinearSystem) -> tuple[LinearSystem, Index]:
     if rows.size == system.shape[0]:
         return system, rows
     others = np.setdiff1d(np.arange(system.shape[0]), rows)
-    weights = _combinations(system.matrix[rows], system.matrix[others])
+    matrix = _even_columns(system)
+    weights = _combinations(matrix[rows], matrix[others])
     y, size = system.y[rows], np.abs(system.y)
     wrong = system.y[others] - weights @ y
     terms = size[others] + abs(weights) @ size[rows]
@@ -75,7 +76,8 @@ def contradiction(system: LinearSystem, kept: Index, x: Vector, unit: float = 1.
     rows = np.flatnonzero(missed > ROUNDINGS)
     if not rows.size:
         return None
-    weights = _combinations(system.matrix[kept], system.matrix[rows])
+    matrix = _even_columns(system)
+    weights = _combinations(matrix[kept], matrix[rows])
     excess = system.y[rows] - weights @ system.y[kept]
     size = system.abs_matvec(x) / unit + np.abs(system.y)
     terms = size[rows] + abs(weights) @ size[kept]
@@ -97,7 +99,19 @@ def _is_well_conditioned(gram: Matrix) -> bool:
     return bool(info == 0 and factor.diagonal().min() > WELL_CONDITIONED)
 
 
-def _independent(system: LinearSystem, gram: Matrix) -> Index:
+def _even_columns(system: LinearSystem) -> Any:
+    """A with its columns in units, where they differ much: combinations of rows do not depend on that."""
+    sizes = system.column_sizes
+    if sizes.max() <= EVEN * sizes.min():
+        return system.matrix
+    return system.scaled(np.ones(system.shape[0]), np.ldexp(1.0, -np.frexp(np.where(sizes > 0, sizes, 1.0))[1]))
+
+
+def _dense(matrix: Any) -> Matrix:
+    return np.asarray(sp.csr_array(matrix).toarray() if sp.issparse(matrix) else matrix)
+
+
+def _independent(matrix: Any, gram: Matrix) -> Index:
     """Sort the rows by pivoted elimination; look at those that nearly vanish in A itself, not in its Gram matrix."""
     size = np.sqrt(gram.diagonal())
     scale = 1.0 / np.where(size > 0, size, 1.0)
@@ -106,7 +120,7 @@ def _independent(system: LinearSystem, gram: Matrix) -> Index:
     kept, suspects = order[:rank], order[rank:]
     if not suspects.size:
         return np.sort(kept)
-    basis, rest = system.matrix[kept], system.matrix[suspects]
+    basis, rest = matrix[kept], matrix[suspects]
     weights = _combinations(basis, rest)
     left = rest - weights @ basis
     noise = ROUNDINGS * (abs(rest) + abs(weights) @ abs(basis))
@@ -119,13 +133,13 @@ def _independent(system: LinearSystem, gram: Matrix) -> Index:
 
 def _combinations(basis: Any, rest: Any) -> sp.csr_array:
     """Weights W with rest = W basis as nearly as can be; weights that are rounding are zero."""
-    gram = sp.csr_array(basis @ basis.T).toarray()
+    gram = _dense(basis @ basis.T)
     size = np.sqrt(gram.diagonal())
-    factor = sla.cho_factor(gram / size / size[:, None])
+    inverse = np.linalg.pinv(gram / size / size[:, None], rcond=EPS, hermitian=True)
     weights = sp.csr_array((rest.shape[0], basis.shape[0]))
     for _ in range(3):
-        missing = sp.csr_array(basis @ (rest - weights @ basis).T).toarray()
-        scaled = weights.toarray() * size + sla.cho_solve(factor, missing / size[:, None]).T
+        missing = _dense(basis @ (rest - weights @ basis).T)
+        scaled = weights.toarray() * size + (inverse @ (missing / size[:, None])).T
         scaled[np.abs(scaled) <= ROUNDINGS * np.abs(scaled).max(axis=1, keepdims=True)] = 0.0
         weights = sp.csr_array(scaled / size)
     return weights

@@ -171,6 +171,9 @@ class Walk:
         if settled is None:
             return self._given_up
         self.point = point = self._exchanged(settled[0])
+        self.log_x = point.log_x
+        if point.tableau.is_exact and self._refine():
+            return Outcome.OPTIMAL
         tableau, columns = point.tableau, np.concatenate([point.tableau.J, point.tableau.R])
         prior = (self._base + point.tau * self._direction)[columns]
         wide = self._system.columns(columns).T.astype(np.longdouble)
@@ -198,25 +201,27 @@ class Walk:
             self._refine()
         return Outcome.OPTIMAL
 
-    def _refine(self) -> None:
-        """The last steps in exact arithmetic, if the system is small."""
+    def _refine(self) -> bool:
+        """The last steps in exact arithmetic, if the system is small; whether they came to rest."""
         tableau, system, log_x = self.point.tableau, self._system, self.log_x.copy()
         J, R = tableau.J, tableau.R
         if log_x.size * system.shape[0] > EXACT_ELIMINATION:
-            return
+            return False
         prior = self._base + self.point.tau * self._direction
         exactly = exact.Projection(tableau.matrix, system.columns(R), system.y, tableau.u == 0.0, prior[J], prior[R])
         for _ in range(MOST_EXACT_STEPS):
             step = exactly.newton(log_x[J], log_x[R])
             if step is None:
-                return
+                return False
             log_x[J], log_x[R] = log_x[J] + step[0], log_x[R] + step[1]
             change = np.concatenate(step) / np.maximum(1.0, np.abs(log_x[np.concatenate([J, R])]))
             size = float(np.abs(change).max())
             if size <= AT_REST:
                 self.point, self.log_x = self.point.moved(log_x[J] - self.point.om), log_x
+                self.dual = tableau.dual(log_x[J] - prior[J])
                 self.error = EPS * float(np.abs(log_x).max(initial=1.0))
-                return
+                return True
+        return False
 
     def _exchanged(self, point: Point) -> Point:
         log_x = point.log_x
