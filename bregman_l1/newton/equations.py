@@ -20,6 +20,7 @@ from scipy.linalg.lapack import dgetrf, dgetrs
 
 from bregman_l1._types import EPS, Index, Matrix, Vector, Wide
 from bregman_l1.newton.settings import LARGEST_EXPONENT, WORTHLESS
+from bregman_l1.newton.tableau import thin
 
 if TYPE_CHECKING:
     from bregman_l1.newton.tableau import Tableau
@@ -56,7 +57,7 @@ class Equations:
         self.residual, self._log_up = log_down - log_up, log_up
         off_u = np.where(tableau.u == 0.0, 0.0, np.exp(np.asarray(np.log(tableau.u_error) - om, dtype=np.float64)))
         self._terms_off = EPS * np.exp(self._log_up) + off_u
-        matrix = self.weights @ T.T
+        matrix = np.asarray(thin(self.weights) @ T.T)
         matrix.flat[:: om.size + 1] += np.exp(-self._log_up)
         self._factor, self._pivots, info = dgetrf(matrix)
         self.singular = info != 0 or not np.isfinite(self._factor).all() or not np.isfinite(self.residual).all()

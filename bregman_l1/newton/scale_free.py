@@ -72,7 +72,7 @@ def scale_free(system: LinearSystem, log_prior: Vector, start: Start, budget: Bu
     """Follow the prior to its end.
 
     From the start that is given, then from the centre of the feasible set; in between a linear program is asked
-    which coordinates vanish.
+    which coordinates vanish. Sparse systems whose start is as good as none begin with the latter.
 
     Parameters
     ----------
@@ -82,7 +82,8 @@ def scale_free(system: LinearSystem, log_prior: Vector, start: Start, budget: Bu
     start : Start
     budget : Budget
     """
-    arrival = _from_start(system, log_prior, start, budget)
+    is_program = system.is_sparse and start.tau == 0.0
+    arrival = _nowhere(system, start, None) if is_program else _from_start(system, log_prior, start, budget)
     if arrival.outcome is not Outcome.OPTIMAL and arrival.face.is_whole and not budget.spent_out:
         arrival = replace(arrival, face=_asked(system), tau=0.0, log_x=start.even)
         if arrival.face.is_whole:

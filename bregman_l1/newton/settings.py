@@ -150,6 +150,12 @@ WIDEST_ELIMINATION: Final = 300.0
 RANGE_OF_WEIGHTS: Final = 20.0
 """E-folds of weights that one orthogonal factorisation may mix."""
 
+THIN: Final = 0.1
+"""Matrices with a smaller share of nonzeros are multiplied as sparse ones,"""
+
+THIN_FROM: Final = 10_000
+"""if they have so many entries at least."""
+
 UNBALANCED: Final = 2.0
 """Bases are exchanged when some log |T_ij| sqrt(x_j / x_i) exceeds this,"""
 

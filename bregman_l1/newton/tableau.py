@@ -12,11 +12,12 @@ y' = A_J u, and says so.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import scipy.sparse as sp
 from scipy.linalg import qr
-from scipy.linalg.lapack import dgetrf, dgetri, dgetrs
+from scipy.linalg.lapack import dgetrf, dgetri
 
 from bregman_l1._types import EPS, Index, Matrix, Vector
 from bregman_l1.caching import cached_property
@@ -33,6 +34,8 @@ from bregman_l1.newton.settings import (
     POOR,
     RANGE_OF_WEIGHTS,
     ROUNDINGS,
+    THIN,
+    THIN_FROM,
     UNBALANCED,
     WIDEST_ELIMINATION,
     WORTHLESS,
@@ -102,9 +105,9 @@ class Tableau:
                 return exactly
             if not sound:
                 raise SingularBasisError
-        T = dgetrs(lu, pivots, columns / size)[0]
-        missed = columns - matrix @ T
-        T += inverse @ missed
+        few, few_inverse = thin(matrix), thin(inverse)
+        T = few_inverse @ columns
+        T += few_inverse @ (columns - few @ T)
         terms = peaks @ np.abs(T) + (np.abs(columns) / size).max(axis=0)
         wide, u = matrix.astype(np.longdouble), inverse @ system.y
         for _ in range(3):
@@ -236,6 +239,12 @@ class Tableau:
                     log_error[:, touched] = -np.inf
             self = replace(self, T=T, column_error=error)
         return replace(self, log_doubt=log_error) if is_small and (log_error > -np.inf).any() else self
+
+
+def thin(matrix: Matrix) -> Any:
+    """The matrix, stored sparse where products with it are cheaper then."""
+    few = matrix.size >= THIN_FROM and np.count_nonzero(matrix) < THIN * matrix.size
+    return sp.csr_array(matrix) if few else matrix
 
 
 def warm_columns(system: LinearSystem, log_x: Vector, depth: float = COLD, share: int = 1) -> Index:
