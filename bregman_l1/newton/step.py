@@ -27,11 +27,11 @@ from bregman_l1.newton.settings import (
     FITS,
     LARGEST_TABLEAU,
     LONG,
+    MARGIN,
     MOST_REFINEMENTS,
     NEGLIGIBLE,
     PLAIN_RANGE,
     REFINED,
-    ROUNDINGS,
 )
 from bregman_l1.newton.setup import implied, independent_part
 from bregman_l1.newton.tableau import SingularBasisError, Tableau, choose_basis
@@ -122,12 +122,12 @@ def _held_against_dropped_rows(system: LinearSystem, rows: Index, log_x: Vector,
     remark = f"{system.shape[0] - rows.size} rows are combinations of the others to the rounding of their terms"
     unit = float(log_x.max())
     x = np.exp(log_x - unit) * (1.0 + step.change)
-    if np.abs(step.change).max() > REFINED or system.backward_errors(x, np.exp(-unit)).max() <= ROUNDINGS:
+    if np.abs(step.change).max() > REFINED or system.backward_errors(x, np.exp(-unit)).max() <= MARGIN:
         return replace(step, remarks=(*step.remarks, remark))
     # That is seen in logarithms only so far; the y' of the step itself can be held against y.
     assert step.y is not None
     moved = np.abs(implied(system, rows, step.y) - system.y)
-    if (moved <= ROUNDINGS * (system.abs_matvec(x) * np.exp(unit) + np.abs(system.y))).all():
+    if (moved <= MARGIN * (system.abs_matvec(x) * np.exp(unit) + np.abs(system.y))).all():
         return replace(step, remarks=(*step.remarks, remark))
     return replace(step, change=np.full(log_x.size, np.inf), remarks=(*step.remarks, f"{remark}; y is not"))
 

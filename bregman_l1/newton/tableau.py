@@ -30,6 +30,7 @@ from bregman_l1.newton.settings import (
     EXACT_ELIMINATION,
     EXACT_ENTRIES,
     ILL_CONDITIONED,
+    MARGIN,
     MOST_PIVOTS,
     POOR,
     RANGE_OF_WEIGHTS,
@@ -211,7 +212,7 @@ class Tableau:
         while small.any():
             moved = np.where(small, 0.0, u)
             missed = np.abs(np.asarray(wide @ moved.astype(np.longdouble) - y, dtype=np.float64))
-            if (missed <= ROUNDINGS * (np.abs(self.matrix) @ np.abs(moved) + np.abs(y))).all():
+            if (missed <= MARGIN * (np.abs(self.matrix) @ np.abs(moved) + np.abs(y))).all():
                 return replace(self, u=moved, snapped=int(small.sum()))
             small[np.argmax(np.where(small, np.abs(u), -1.0))] = False
         return self
