@@ -174,6 +174,9 @@ WORTHLESS: Final = -34.0
 AHEAD: Final = 30.0
 """Entries that would matter if x changed by so many e-folds are decided at once."""
 
+EXACT_ON_THE_WAY: Final = 40_000
+"""The same for the walk, which meets many bases: the certificate decides what it takes for zero."""
+
 EXACT_ENTRIES: Final = 400_000
 """Tableaus of larger bases take what their rounding cannot tell from zero for zero."""
 

@@ -22,6 +22,7 @@ from bregman_l1.newton.settings import (
     CENTRED,
     CONVERGED,
     EXACT_ELIMINATION,
+    EXACT_ON_THE_WAY,
     FITS,
     GROWTH,
     LONG,
@@ -244,7 +245,7 @@ class Walk:
 
     def _tabulated(self, J: Index, log_x: Vector) -> Tableau:
         R = np.setdiff1d(np.arange(log_x.size), J, assume_unique=True)
-        tableau = Tableau.of(self._system, J, R, log_x)
+        tableau = Tableau.of(self._system, J, R, log_x, EXACT_ON_THE_WAY)
         self._look_for_zeros(tableau)
         return tableau
 
