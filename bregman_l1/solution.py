@@ -16,7 +16,8 @@ class Status(DocumentedEnum):
 
     CERTIFIED = (
         "certified",
-        "Every check of the certificate passed. Nothing to do.",
+        "The answer is right to ``tol`` in every log x for this A and some y' that differs from y by at most 64 "
+        "roundings of the terms of A x, row by row; the certificate's remarks list what was decided by that margin.",
     )
 
     INACCURATE = (

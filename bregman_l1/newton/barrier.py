@@ -171,12 +171,12 @@ def _step(at: _Program, kept: float) -> float | None:
         return dp, (complementarity - sigma * dp) / p, d_eta
 
     dp, d_sigma, _ = direction(-p * sigma)
-    reached = (p + _room(p, dp) * dp) @ (sigma + _room(sigma, d_sigma) * d_sigma) / p.size
+    reached = (p + _reach(p, dp) * dp) @ (sigma + _reach(sigma, d_sigma) * d_sigma) / p.size
     centring, second_order = float(reached / mu) ** 3, dp * d_sigma
     best, chosen = -1.0, None
     for least, order in CENTRINGS:
         dp, d_sigma, d_eta = direction(max(centring, least) * mu - p * sigma - order * second_order)
-        primal, dual = _room(p, dp), _room(sigma, d_sigma)
+        primal, dual = _reach(p, dp), _reach(sigma, d_sigma)
         if min(primal, dual) > best:
             best, chosen = min(primal, dual), (dp, d_sigma, d_eta, primal, dual)
         if best > BARRIER_SHORT:
@@ -189,7 +189,7 @@ def _step(at: _Program, kept: float) -> float | None:
     return best
 
 
-def _room(values: Vector, change: Vector) -> float:
+def _reach(values: Vector, change: Vector) -> float:
     """How far the values may go along the change and stay positive, at most 1."""
     return min(1.0, BARRIER_STRIDE / max(1e-300, float((-change / values).max())))
 

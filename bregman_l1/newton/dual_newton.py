@@ -105,8 +105,8 @@ def line_search(log_x: Vector, along: Vector, slope: float) -> float:
     """
     rising = along > 0
     if slope > 0.0 and rising.any():
-        room = (np.log(slope / along.max()) - log_x[rising]) / along[rising]
-        length = min(1.0, float(room.min())) if room.min() > 0 else 1.0
+        limits = (np.log(slope / along.max()) - log_x[rising]) / along[rising]
+        length = min(1.0, float(limits.min())) if limits.min() > 0 else 1.0
     else:
         length = 1.0 / float(np.abs(along).max())
     low, high = 0.0, np.inf

@@ -93,7 +93,7 @@ ENOUGH_COLUMNS: Final = 2
 MOST_BARRIER_STEPS: Final = 40
 """A barrier method that takes longer has stalled."""
 
-BARRIER_SOLVED: Final = 0.03
+BARRIER_SOLVED: Final = 0.1
 """Complementarity left over, in units of log p: Newton's method converges from there."""
 
 BARRIER_LIFT: Final = 0.3
@@ -177,6 +177,9 @@ WORTHLESS: Final = -34.0
 AHEAD: Final = 30.0
 """Entries that would matter if x changed by so many e-folds are decided at once."""
 
+EXACT_ON_THE_WAY: Final = 40_000
+"""The same for the walk, which meets many bases: the certificate decides what it takes for zero."""
+
 EXACT_ENTRIES: Final = 400_000
 """Tableaus of larger bases take what their rounding cannot tell from zero for zero."""
 
@@ -194,11 +197,14 @@ EXACT_BITS: Final = (256, 1024, 8192)
 CENTRED: Final = 0.1
 """A correction below this is close enough to go on from."""
 
-CONVERGED: Final = 1e-6
+CONVERGED: Final = 1e-3
 """A correction below this is left to the last steps."""
 
 MOST_CORRECTIONS: Final = 20
 """Corrections of one step; more do not come to rest."""
+
+SQUARED: Final = 1e-9
+"""After a Newton step of this size the next would be of rounding size: steps square, up to a factor of its inverse."""
 
 MOST_LAST_STEPS: Final = 8
 """Steps after which rounding must show."""

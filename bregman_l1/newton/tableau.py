@@ -89,10 +89,15 @@ class Tableau:
     snapped: int = 0
     is_exact: bool = False
     log_doubt: Matrix | None = None
+    exactly_to: int = EXACT_ENTRIES
 
     @classmethod
-    def of(cls, system: LinearSystem, J: Index, R: Index, log_x: Vector) -> Tableau:
-        """Tabulate the columns R; ``log_x`` says which of their zeros matter."""
+    def of(cls, system: LinearSystem, J: Index, R: Index, log_x: Vector, exactly_to: int = EXACT_ENTRIES) -> Tableau:
+        """Tabulate the columns R; ``log_x`` says which of their zeros matter.
+
+        Tableaus of up to ``exactly_to`` entries, A_J included, decide them exactly; larger ones take what rounding
+        cannot tell from zero for zero.
+        """
         matrix, columns = system.columns(J), system.columns(R)
         size = system.row_units[:, None]
         lu, pivots, info = dgetrf(matrix / size)
@@ -123,6 +128,7 @@ class Tableau:
             u_error=EPS * np.abs(u) + WIDE_EPS * np.abs(inverse) @ (np.abs(matrix) @ np.abs(u) + np.abs(system.y)),
             inverse=inverse,
             matrix=matrix,
+            exactly_to=exactly_to,
         )
         return tableau._with_zeros(system.y)._decided(columns, log_x)
 
@@ -200,9 +206,9 @@ class Tableau:
             is_decided = self.log_doubt is None or (
                 (self.log_doubt + (log_x[self.R] - log_x[self.J][:, None])).max() <= WORTHLESS
             )
-            return self if is_decided else Tableau.of(system, self.J, self.R, log_x)
+            return self if is_decided else Tableau.of(system, self.J, self.R, log_x, self.exactly_to)
         J, R = exchange(self.T.copy(), K, self.J.copy(), self.R.copy(), log_x)
-        return Tableau.of(system, J, np.sort(R), log_x)
+        return Tableau.of(system, J, np.sort(R), log_x, self.exactly_to)
 
     def _with_zeros(self, y: Vector) -> Tableau:
         """An entry of u is zero where the margin of y allows it, if all of them are allowed at once."""
@@ -228,7 +234,7 @@ class Tableau:
         log_error[self.log_T > log_error] = -np.inf
         doubtful = log_error + (log_x[self.R] - log_x[self.J][:, None]) > WORTHLESS - AHEAD
         touched = np.flatnonzero(doubtful.any(axis=0))
-        is_small = self.J.size**2 + self.T.size <= EXACT_ENTRIES
+        is_small = self.J.size**2 + self.T.size <= self.exactly_to
         if touched.size:
             T, error = self.T.copy(), self.column_error.copy()
             T[doubtful], log_error[doubtful] = 0.0, -np.inf

@@ -22,6 +22,7 @@ from bregman_l1.newton.settings import (
     CENTRED,
     CONVERGED,
     EXACT_ELIMINATION,
+    EXACT_ON_THE_WAY,
     FITS,
     GROWTH,
     LONG,
@@ -34,6 +35,7 @@ from bregman_l1.newton.settings import (
     SHARE_OF_CORRECTION,
     SHORTEST_STEP,
     SHRINK,
+    SQUARED,
 )
 from bregman_l1.newton.tableau import Tableau, choose_basis
 from bregman_l1.outcome import Outcome
@@ -203,11 +205,11 @@ class Walk:
                 break
             before, lam = size, lam + tableau.inverse.T @ step
             log_x = prior + wide @ lam
-            if size <= EPS * float(np.abs(log_x).max()):
+            if size <= SQUARED:
                 break
         self.dual, self.log_x[columns] = np.asarray(lam, dtype=np.float64), log_x
         self.point = replace(self.point, om=self.log_x[tableau.J])
-        self.error = before + EPS * float(np.abs(self.log_x).max(initial=1.0))
+        self.error = min(before, before**2 / SQUARED) + EPS * float(np.abs(self.log_x).max(initial=1.0))
         if max(self.point.rounding, equations.rounding) > NEGLIGIBLE:
             self._refine()
         return True
@@ -244,7 +246,7 @@ class Walk:
 
     def _tabulated(self, J: Index, log_x: Vector) -> Tableau:
         R = np.setdiff1d(np.arange(log_x.size), J, assume_unique=True)
-        tableau = Tableau.of(self._system, J, R, log_x)
+        tableau = Tableau.of(self._system, J, R, log_x, EXACT_ON_THE_WAY)
         self._look_for_zeros(tableau)
         return tableau
 
