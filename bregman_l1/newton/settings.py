@@ -186,7 +186,10 @@ EXACT_ENTRIES: Final = 400_000
 ILL_CONDITIONED: Final = 1e4
 """Inverses that lose so much to rounding are computed exactly, in bases that are not too large."""
 
-EXACT_ELIMINATION: Final = 40_000
+EXACT_AS_A_RULE: Final = 2_000
+"""Systems of so many entries are finished exactly whenever rounding might show; it takes milliseconds."""
+
+EXACT_ELIMINATION: Final = 10_000
 """Products up to which a basis that floating point does not see is sought exactly."""
 
 EXACT_BITS: Final = (256, 1024, 8192)

@@ -21,6 +21,7 @@ from bregman_l1.newton.settings import (
     AT_REST,
     CENTRED,
     CONVERGED,
+    EXACT_AS_A_RULE,
     EXACT_ELIMINATION,
     EXACT_ON_THE_WAY,
     FITS,
@@ -210,7 +211,8 @@ class Walk:
         self.dual, self.log_x[columns] = np.asarray(lam, dtype=np.float64), log_x
         self.point = replace(self.point, om=self.log_x[tableau.J])
         self.error = min(before, before**2 / SQUARED) + EPS * float(np.abs(self.log_x).max(initial=1.0))
-        if max(self.point.rounding, equations.rounding) > NEGLIGIBLE:
+        is_small = columns.size * n_basic <= EXACT_AS_A_RULE
+        if is_small and max(self.point.rounding, equations.rounding) > NEGLIGIBLE:
             self._refine()
         return True
 
