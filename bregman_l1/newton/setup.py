@@ -147,7 +147,10 @@ def _combinations(basis: Any, rest: Any) -> sp.csr_array:
     inverse = np.linalg.pinv(gram, rcond=EPS, hermitian=True)
     weights = sp.csr_array((rest.shape[0], basis.shape[0]))
     for _ in range(3):
-        found = weights.toarray() + (inverse @ _dense(basis @ (rest - weights @ basis).T)).T
+        left = rest - weights @ basis
+        if not abs(left).max():
+            break
+        found = weights.toarray() + (inverse @ _dense(basis @ left.T)).T
         found[np.abs(found) <= ROUNDINGS * np.abs(found).max(axis=1, keepdims=True)] = 0.0
         weights = sp.csr_array(found)
     return sp.csr_array(sp.diags_array(1.0 / others) @ weights @ sp.diags_array(units))
