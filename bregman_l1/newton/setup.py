@@ -66,12 +66,14 @@ def independent_part(system: LinearSystem) -> tuple[LinearSystem, Index]:
     return system.of_rows(rows, y), rows
 
 
-def implied(system: LinearSystem, kept: Index, y: Vector) -> Vector:
-    """The right-hand side of all rows that goes with one of the rows kept."""
+def implied(system: LinearSystem, kept: Index, y: Vector) -> tuple[Vector, Vector]:
+    """The right-hand side of all rows that goes with one of the rows kept, and the sizes of the terms it sums."""
     others = np.setdiff1d(np.arange(system.shape[0]), kept)
-    whole, matrix = np.empty(system.shape[0]), _even_columns(system)
-    whole[kept], whole[others] = y, _combinations(matrix[kept], matrix[others]) @ y
-    return whole
+    whole, terms, matrix = np.empty(system.shape[0]), np.zeros(system.shape[0]), _even_columns(system)
+    weights = _combinations(matrix[kept], matrix[others])
+    whole[kept], whole[others] = y, weights @ y
+    terms[others] = abs(weights) @ np.abs(y)
+    return whole, terms
 
 
 def contradiction(system: LinearSystem, kept: Index, x: Vector, unit: float = 1.0) -> Vector | None:
