@@ -210,12 +210,8 @@ def _dual_point(
     if dual is not None:
         point = log_prior + system.rmatvec(dual)
         if np.abs(point - log_x).max() <= FITS:
-            columns = np.concatenate([tableau.J, tableau.R])
-            wide: Wide = point.astype(np.longdouble)
-            wide[columns] = log_prior[columns] + system.columns(columns).T.astype(np.longdouble) @ dual
-            rounding = EPS * system.column_sizes * float(system.row_units @ np.abs(dual))
-            rounding[columns] = 0.0
-            return wide, rounding
+            wide = system.extended_rmatvec(dual)
+            return log_prior + wide, np.zeros(log_x.size)
     v = log_x[tableau.J] - log_prior[tableau.J]
     fitted, noise = log_prior + system.rmatvec(tableau.dual(v)), np.zeros(log_x.size)
     fitted[tableau.J] = log_x[tableau.J]
