@@ -1,4 +1,4 @@
-"""The array types of the package, and the rounding unit."""
+"""The array types of the package, and the rounding units."""
 
 from __future__ import annotations
 
@@ -13,3 +13,4 @@ Mask = NDArray[np.bool_]
 Index = NDArray[np.intp]
 
 EPS = float(np.finfo(np.float64).eps)
+WIDE_EPS = float(np.finfo(np.longdouble).eps)

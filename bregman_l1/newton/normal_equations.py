@@ -18,7 +18,7 @@ import numpy as np
 from scipy.linalg.blas import ssyrk
 from scipy.linalg.lapack import dpotrf, dpotri, dpotrs, spotrf, strtrs
 
-from bregman_l1._types import EPS, Index, Single, Vector
+from bregman_l1._types import EPS, WIDE_EPS, Index, Single, Vector
 from bregman_l1.newton.settings import (
     BLOCK_BYTES,
     DOMINANT,
@@ -33,9 +33,6 @@ from bregman_l1.newton.settings import (
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
-
-
-_WIDE_EPS = float(np.finfo(np.longdouble).eps)
 
 
 class NormalEquations(Protocol):
@@ -100,7 +97,7 @@ class Factored:
         at = self._moments
         squares = self._system.columns(at.dominant) ** 2
         rest = self._diagonal - squares @ at.large + EPS * self._diagonal
-        return _rounding(rest, at.total - float(at.large.sum())) + _WIDE_EPS * np.sqrt(squares @ at.large**2)
+        return _rounding(rest, at.total - float(at.large.sum())) + WIDE_EPS * np.sqrt(squares @ at.large**2)
 
 
 class Preconditioned:
@@ -148,7 +145,7 @@ class Preconditioned:
     def rounding(self) -> Vector:
         """As `Factored.rounding`, of the entries as the preconditioner cuts them."""
         rest = _rounding(self._diagonal.astype(np.float64) * self._unit, self._tail * self._unit)
-        return rest + _WIDE_EPS * np.abs(self._system.y)
+        return rest + WIDE_EPS * np.abs(self._system.y)
 
     def _product(self, vector: Single) -> Single:
         """A X A' vector, in one pass over A."""

@@ -19,7 +19,7 @@ import scipy.sparse as sp
 from scipy.linalg import qr
 from scipy.linalg.lapack import dgetrf, dgetri
 
-from bregman_l1._types import EPS, Index, Matrix, Vector
+from bregman_l1._types import EPS, WIDE_EPS, Index, Matrix, Vector
 from bregman_l1.caching import cached_property
 from bregman_l1.newton import exact
 from bregman_l1.newton.settings import (
@@ -44,9 +44,6 @@ from bregman_l1.newton.settings import (
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
-
-
-WIDE_EPS = float(np.finfo(np.longdouble).eps)
 
 
 class SingularBasisError(ArithmeticError):
