@@ -13,13 +13,16 @@ nothing overflows and rows of any scale count alike:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import scipy.sparse as sp
 from scipy.linalg.lapack import dgetrf, dgetrs
+from scipy.sparse.linalg import splu
 
 from bregman_l1._types import EPS, Index, Matrix, Vector, Wide
-from bregman_l1.newton.settings import LARGEST_EXPONENT, WORTHLESS
+from bregman_l1.newton.settings import LARGEST_EXPONENT, THIN, WORTHLESS
 from bregman_l1.newton.tableau import thin
 
 if TYPE_CHECKING:
@@ -46,7 +49,8 @@ class Equations:
         top = log_rest[self._hot].max(initial=-np.inf)
         above = np.asarray(top - om, dtype=np.float64)
         log_u = np.asarray(tableau.log_u - om, dtype=np.float64)
-        if max(above.max(initial=0.0), log_u.max(initial=0.0)) < LARGEST_EXPONENT:
+        least = (log_rest[self._hot] - top).min(initial=0.0)
+        if max(above.max(initial=0.0), log_u.max(initial=0.0), -least) < LARGEST_EXPONENT:
             x = np.exp(np.asarray(log_rest[self._hot] - top, dtype=np.float64))
             W = T * x
             W *= np.exp(above)[:, None]
@@ -57,18 +61,22 @@ class Equations:
         self.residual, self._log_up = log_down - log_up, log_up
         off_u = np.where(tableau.u == 0.0, 0.0, np.exp(np.asarray(np.log(tableau.u_error) - om, dtype=np.float64)))
         self._terms_off = EPS * np.exp(self._log_up) + off_u
-        matrix = np.asarray(thin(self.weights) @ T.T)
-        matrix.flat[:: om.size + 1] += np.exp(-self._log_up)
-        self._factor, self._pivots, info = dgetrf(matrix)
-        self.singular = info != 0 or not np.isfinite(self._factor).all() or not np.isfinite(self.residual).all()
+        self._solve = _factorised(thin(self.weights), thin(T), np.exp(-self._log_up))
+        self.singular = self._solve is None or not np.isfinite(self.residual).all()
 
     def solve(self, right: Vector) -> Vector:
         """D om for a right-hand side."""
-        return np.asarray(dgetrs(self._factor, self._pivots, right)[0])
+        assert self._solve is not None
+        return np.asarray(self._solve(right))
 
     def newton(self) -> Vector:
         """The Newton step of om."""
         return self.solve(self.residual)
+
+    def change(self, step: Vector) -> float:
+        """The largest change of log x that goes with a change of om, on the columns that count."""
+        pulled = self._tableau.T[:, self._hot].T @ step
+        return float(max(np.abs(step).max(initial=0.0), np.abs(pulled).max(initial=0.0)))
 
     def tangent(self, slope: Vector) -> Vector:
         """D om / d tau where rho moves by ``slope`` a unit of tau."""
@@ -97,6 +105,23 @@ class Equations:
     def rounding(self) -> float:
         """The largest share of x_i that the rounding of its row's terms makes up."""
         return float(self._terms_off.max(initial=0.0))
+
+
+def _factorised(weights: Any, T: Any, own: Vector) -> Callable[[Vector], Vector] | None:
+    """Solutions of (diag own + V T') d = right; None where the matrix has no usable factor."""
+    matrix = weights @ T.T
+    if sp.issparse(matrix) and matrix.nnz < THIN * own.size**2:
+        try:
+            solve: Callable[[Vector], Vector] = splu(sp.csc_array(matrix + sp.diags_array(own))).solve
+        except RuntimeError:
+            return None
+        return solve
+    square = np.asarray(matrix.toarray() if sp.issparse(matrix) else matrix)
+    square.flat[:: own.size + 1] += own
+    factor, pivots, info = dgetrf(square)
+    if info != 0 or not np.isfinite(factor).all():
+        return None
+    return lambda right: np.asarray(dgetrs(factor, pivots, right)[0])
 
 
 def _balanced(W: Matrix, u: Vector) -> tuple[Vector, Vector, Matrix]:
@@ -130,9 +155,15 @@ def _shares(terms: Matrix, *others: Vector) -> tuple[Vector, Matrix]:
 
 
 def _hot_columns(tableau: Tableau, om: Wide, log_rest: Wide) -> Index:
-    """Columns with a term that is not negligible beside x_i in some row, nor beside its square root."""
+    """Columns with a term that is not negligible beside x_i in some row, nor beside its square root.
+
+    And those with the largest term of a row's other side, where it would be empty otherwise.
+    """
     if not log_rest.size:
         return np.zeros(0, dtype=np.intp)
     om, log_rest = (np.asarray(values, dtype=np.float64) for values in (om, log_rest))
-    largest = (tableau.log_T - om[:, None]).max(axis=0) + log_rest
-    return np.flatnonzero(largest > WORTHLESS - 8.0)
+    hot = (tableau.log_T - om[:, None]).max(axis=0) + log_rest > WORTHLESS - 8.0
+    bare = np.flatnonzero((tableau.u <= 0.0) & ~(tableau.T[:, hot] < 0.0).any(axis=1))
+    if bare.size:
+        hot[np.where(tableau.T[bare] < 0.0, tableau.log_T[bare] + log_rest, -np.inf).argmax(axis=1)] = True
+    return np.flatnonzero(hot)
