@@ -141,6 +141,8 @@ def heavy_columns(matrix: Matrix, weight: Vector) -> Index | None:
     >>> heavy_columns(np.array([[1.0, 1.0, 1.0], [1.0, 1.0 + 2.0**-50, 1.0]]), np.array([0.0, -9.0, 1.0])).tolist()
     [2, 1]
     """
+    if matrix.shape[1] < matrix.shape[0]:
+        return None
     before, ctx.prec = ctx.prec, EXACT_BITS[0]
     try:
         rest = np.array(_balls(matrix).entries(), dtype=object).reshape(matrix.shape)
@@ -149,7 +151,7 @@ def heavy_columns(matrix: Matrix, weight: Vector) -> Index | None:
             with np.errstate(divide="ignore"):
                 sizes = np.log(np.array([float(entry.abs_lower()) for entry in rest.ravel()])).reshape(rest.shape)
             i, chosen[k] = np.unravel_index(np.argmax(sizes + weight), rest.shape)
-            if sizes[i, chosen[k]] == -np.inf:
+            if not sizes[i, chosen[k]] > -np.inf:
                 return None
             pivot = rest[i] / rest[i, chosen[k]]
             rest = np.delete(rest, i, axis=0)
