@@ -68,7 +68,9 @@ class Arrival:
     tau: float
 
 
-def scale_free(system: LinearSystem, log_prior: Vector, start: Start, budget: Budget) -> Arrival:
+def scale_free(
+    system: LinearSystem, log_prior: Vector, start: Start, budget: Budget, is_minimal: bool = False
+) -> Arrival:
     """Follow the prior to its end.
 
     From the start that is given, then from the centre of the feasible set; in between a linear program is asked
@@ -81,17 +83,22 @@ def scale_free(system: LinearSystem, log_prior: Vector, start: Start, budget: Bu
     log_prior : ndarray of shape (d,)
     start : Start
     budget : Budget
+    is_minimal : bool, default False
+        Whether it is known that no coordinate vanishes.
     """
     is_program = system.is_sparse and start.tau == 0.0
     arrival = _nowhere(system, start, None) if is_program else _from_start(system, log_prior, start, budget)
     if arrival.outcome is not Outcome.OPTIMAL and arrival.face.is_whole and not budget.spent_out:
-        arrival = replace(arrival, face=_asked(system), tau=0.0, log_x=start.even)
+        if not is_minimal:
+            is_minimal, arrival = True, replace(arrival, face=_asked(system), tau=0.0, log_x=start.even)
         if arrival.face.is_whole:
             arrival = _from_centre(system, log_prior, budget)
-    return arrival if arrival.face.is_whole else _on_face(system, log_prior, start, arrival, budget)
+    return arrival if arrival.face.is_whole else _on_face(system, log_prior, start, arrival, budget, is_minimal)
 
 
-def _on_face(system: LinearSystem, log_prior: Vector, start: Start, arrival: Arrival, budget: Budget) -> Arrival:
+def _on_face(
+    system: LinearSystem, log_prior: Vector, start: Start, arrival: Arrival, budget: Budget, is_minimal: bool
+) -> Arrival:
     """Go on from the point of arrival on the face it found."""
     face = arrival.face
     columns = np.flatnonzero(face.free)
@@ -105,7 +112,7 @@ def _on_face(system: LinearSystem, log_prior: Vector, start: Start, arrival: Arr
         return replace(arrival, outcome=Outcome.INFEASIBLE, face=face)
     rows = independent_rows(part)
     way = Start(even=start.even[columns], tau=arrival.tau, log_x=arrival.log_x[columns])
-    inner = scale_free(part.of_rows(rows), log_prior[columns], way, budget)
+    inner = scale_free(part.of_rows(rows), log_prior[columns], way, budget, is_minimal)
     dual, log_x = np.zeros(system.shape[0]), np.full(log_prior.size, -np.inf)
     dual[rows], log_x[columns] = inner.dual, inner.log_x
     if not inner.face.is_whole:
