@@ -22,13 +22,13 @@ from bregman_l1.newton.settings import (
     CENTRED,
     CONVERGED,
     EXACT_AS_A_RULE,
+    EXACT_AT_THE_END,
     EXACT_ELIMINATION,
     EXACT_ON_THE_WAY,
     FITS,
     GROWTH,
     LONG,
     LONGEST_CORRECTION,
-    LONGEST_PREDICTION,
     MOST_CORRECTIONS,
     MOST_EXACT_STEPS,
     MOST_LAST_STEPS,
@@ -37,8 +37,9 @@ from bregman_l1.newton.settings import (
     SHORTEST_STEP,
     SHRINK,
     SQUARED,
+    TINY,
 )
-from bregman_l1.newton.tableau import Tableau, choose_basis
+from bregman_l1.newton.tableau import SingularBasisError, Tableau, choose_basis
 from bregman_l1.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -117,9 +118,9 @@ class Walk:
         self._system, self._base, self._direction, self._budget = system, base, direction, budget
         self.face: Face | None = None
         self.error = np.inf
-        self._length = np.inf
         self.log_x, self.dual = log_x, np.zeros(system.shape[0])
         self.point = self._on(self._tabulated(choose_basis(system, log_x), log_x), log_x, tau)
+        self._length = 1.0 / max(TINY, float(np.abs(self.point.slope).max(initial=0.0)))
 
     def advance(self, target: float) -> Outcome:
         """Move the solution to tau = target and converge there; OPTIMAL if it does."""
@@ -130,11 +131,13 @@ class Walk:
         while self.point.tau != target and self.face is None:
             tangent = equations.tangent(self.point.slope)
             left = target - self.point.tau
-            longest = LONGEST_PREDICTION / max(1e-300, self.point.change(tangent))
-            length = float(np.copysign(min(abs(left), self._length, max(longest, abs(left) * 1e-3)), left))
+            length = float(np.copysign(min(abs(left), self._length), left))
             tau = target if length == left else self.point.tau + length
-            before, corrections = self._budget.used, 0
-            settled = self._correct(self.point.moved(length * tangent, tau), CENTRED)
+            before = self._budget.used
+            try:
+                settled = self._correct(self.point.moved(length * tangent, tau), CENTRED)
+            except SingularBasisError:
+                settled = None
             if settled is None:
                 self._length = abs(length) / SHRINK
                 if self._budget.spent_out or self._length < SHORTEST_STEP * max(1.0, abs(target)):
@@ -160,11 +163,11 @@ class Walk:
             if equations.singular:
                 return None
             step = equations.newton()
-            size = point.change(step)
-            if not np.isfinite(size):
-                return None
+            size = equations.change(step)
             longest = LONGEST_CORRECTION + SHARE_OF_CORRECTION * float(np.abs(point.log_x).max())
-            point = point.moved(step * min(1.0, longest / max(size, 1e-300)))
+            point = point.moved(step * min(1.0, longest / max(size, TINY)))
+            if not np.isfinite(point.log_x).all():
+                return None
             if size < until:
                 return point, equations
         return None
@@ -174,7 +177,12 @@ class Walk:
         settled = self._correct(self.point, CONVERGED)
         if settled is None:
             return self._given_up
-        self.point = point = self._exchanged(settled[0])
+        point = self._exchanged(settled[0])
+        if EXACT_ON_THE_WAY < point.tableau.matrix.size + point.tableau.T.size <= EXACT_AT_THE_END:
+            point = self._on(self._tabulated(point.tableau.J, point.log_x, EXACT_AT_THE_END), point.log_x, point.tau)
+            if self.face is not None:
+                return Outcome.INACCURATE
+        self.point = point
         J = point.tableau.J
         self.log_x, self.dual = point.log_x, point.tableau.dual(point.om - self._prior[J])
         if not (point.tableau.is_exact and self._refine()) and not self._converge_on_multiplier():
@@ -246,9 +254,9 @@ class Walk:
         self._look_for_zeros(fresh)
         return self._on(fresh, log_x, point.tau)
 
-    def _tabulated(self, J: Index, log_x: Vector) -> Tableau:
+    def _tabulated(self, J: Index, log_x: Vector, exactly_to: int = EXACT_ON_THE_WAY) -> Tableau:
         R = np.setdiff1d(np.arange(log_x.size), J, assume_unique=True)
-        tableau = Tableau.of(self._system, J, R, log_x, EXACT_ON_THE_WAY)
+        tableau = Tableau.of(self._system, J, R, log_x, exactly_to)
         self._look_for_zeros(tableau)
         return tableau
 
