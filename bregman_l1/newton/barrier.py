@@ -62,7 +62,7 @@ class Barrier:
             if budget.spent_out:
                 return None
             budget.count()
-            if not self._step():
+            if not self._step() or not np.isfinite(self._gap):
                 return None
             if self._gap < BARRIER_SOLVED and np.abs(self._right - self._p @ self._M).max() < 1e-3 * size:
                 break
