@@ -22,7 +22,7 @@ from scipy.linalg.lapack import dgetrf, dgetrs
 from scipy.sparse.linalg import splu
 
 from bregman_l1._types import EPS, Index, Matrix, Vector, Wide
-from bregman_l1.newton.settings import LARGEST_EXPONENT, THIN, WORTHLESS
+from bregman_l1.newton.settings import LARGEST_EXPONENT, LIGHT_TERM, NEGLIGIBLE_TERM, THIN
 from bregman_l1.newton.tableau import thin
 
 if TYPE_CHECKING:
@@ -43,25 +43,33 @@ class Equations:
 
     def __init__(self, tableau: Tableau, om: Wide, log_rest: Wide) -> None:
         self._tableau = tableau
-        self._hot = _hot_columns(tableau, om, log_rest)
+        largest = _largest_terms(tableau, om, log_rest)
+        hot = largest > NEGLIGIBLE_TERM
+        # A side that would be empty keeps its largest term.
+        bare = np.flatnonzero((tableau.u <= 0.0) & ~(tableau.T[:, hot] < 0.0).any(axis=1))
+        if bare.size and log_rest.size:
+            terms = np.where(tableau.T[bare] < 0.0, tableau.log_T[bare] + log_rest, -np.inf)
+            hot[terms.argmax(axis=1)] = True
+        self._hot = np.flatnonzero(hot)
         T = tableau.T[:, self._hot]
         # Everything is measured in x_i, row by row: differences of logarithms lose nothing where these are long.
-        top = log_rest[self._hot].max(initial=-np.inf)
-        above = np.asarray(top - om, dtype=np.float64)
+        self._top = log_rest[self._hot].max(initial=-np.inf)
+        self._x = np.exp(np.asarray(log_rest[self._hot] - self._top, dtype=np.float64))
+        self._above = np.asarray(self._top - om, dtype=np.float64)
         log_u = np.asarray(tableau.log_u - om, dtype=np.float64)
-        least = (log_rest[self._hot] - top).min(initial=0.0)
-        if max(above.max(initial=0.0), log_u.max(initial=0.0), -least) < LARGEST_EXPONENT:
-            x = np.exp(np.asarray(log_rest[self._hot] - top, dtype=np.float64))
-            W = T * x
-            W *= np.exp(above)[:, None]
-            log_up, log_down, self.weights = _balanced(W, np.sign(tableau.u) * np.exp(log_u))
+        if not bare.size and max(self._above.max(initial=0.0), log_u.max(initial=0.0)) < LARGEST_EXPONENT:
+            u = np.sign(tableau.u) * np.exp(log_u)
+            log_up, log_down, heavy, self.weights = _balanced(T * self._x, np.exp(self._above), u, largest[self._hot])
         else:
             ratios = np.asarray(log_rest[self._hot] - om[:, None], dtype=np.float64)
             log_up, log_down, self.weights = _balanced_in_logarithms(tableau, self._hot, ratios, log_u)
+            heavy = np.arange(self._hot.size)
+        self._heavy = self._hot[heavy]
         self.residual, self._log_up = log_down - log_up, log_up
         off_u = np.where(tableau.u == 0.0, 0.0, np.exp(np.asarray(np.log(tableau.u_error) - om, dtype=np.float64)))
         self._terms_off = EPS * np.exp(self._log_up) + off_u
-        self._solve = _factorised(thin(self.weights), thin(T), np.exp(-self._log_up))
+        few = thin(tableau.T[:, self._heavy])
+        self._solve = _factorised(thin(self.weights), few, np.exp(-self._log_up))
         self.singular = self._solve is None or not np.isfinite(self.residual).all()
 
     def solve(self, right: Vector) -> Vector:
@@ -80,7 +88,7 @@ class Equations:
 
     def tangent(self, slope: Vector) -> Vector:
         """D om / d tau where rho moves by ``slope`` a unit of tau."""
-        return self.solve(self.weights @ slope[self._hot])
+        return self.solve(self.weights @ slope[self._heavy])
 
     def noise(self, system: LinearSystem) -> Matrix:
         """What the rounding of T and u, its signs taken at random, does to d om: two draws, shape (2, k).
@@ -88,15 +96,15 @@ class Equations:
         dT = A_J^{-1} E with |E| <= 2 eps (|A_R| + |A_J||T|). Entries of T that are zero are so exactly, and have no
         share in it; without any, E meets x before A_J^{-1} does.
         """
-        tableau, random = self._tableau, np.random.default_rng(0)
-        T = np.abs(tableau.T[:, self._hot])
-        x = np.divide(np.abs(self.weights), T, out=np.zeros_like(T), where=T > 0)
-        terms = 2 * EPS * (np.abs(system.columns(tableau.R[self._hot])) + np.abs(tableau.matrix) @ T)
-        draws = random.standard_normal((2, T.shape[0]))
+        tableau, columns = self._tableau, system.columns(self._tableau.R[self._hot])
+        T, draws = np.abs(tableau.T[:, self._hot]), np.random.default_rng(0).standard_normal((2, self._above.size))
+        unit = tableau.rounding * np.exp(self._above - self._log_up)
         if (T == 0.0).any():
-            rows = draws * (np.abs(tableau.inverse) @ terms * x).sum(axis=1)
+            terms = thin(np.abs(tableau.inverse)) @ (np.abs(columns) + thin(np.abs(tableau.matrix)) @ T)
+            rows = draws * unit * (np.where(T > 0.0, terms, 0.0) @ self._x)
         else:
-            rows = np.array([(tableau.inverse @ (terms * draw[:, None]) * x).sum(axis=1) for draw in draws])
+            terms = np.abs(columns) @ self._x + np.abs(tableau.matrix) @ (T @ self._x)
+            rows = unit * ((draws * terms) @ tableau.inverse.T)
         # Each term of a row is off by its own rounding too.
         rows += self._terms_off * draws
         return np.array([self.solve(row) for row in rows])
@@ -124,13 +132,18 @@ def _factorised(weights: Any, T: Any, own: Vector) -> Callable[[Vector], Vector]
     return lambda right: np.asarray(dgetrs(factor, pivots, right)[0])
 
 
-def _balanced(W: Matrix, u: Vector) -> tuple[Vector, Vector, Matrix]:
-    """Log pos, log neg and V of rows x_i (1 + sum_j W_ij - u_i) = 0."""
-    positive, negative = np.maximum(W, 0.0).sum(axis=1), -np.minimum(W, 0.0).sum(axis=1)
-    up, down = 1.0 + positive + np.maximum(-u, 0.0), negative + np.maximum(u, 0.0)
+def _balanced(W: Matrix, scale: Vector, u: Vector, largest: Vector) -> tuple[Vector, Vector, Index, Matrix]:
+    """Log pos and log neg of rows x_i (1 + scale_i sum_j W_ij - u_i) = 0, the columns that make up V, and these."""
+    ones = np.ones(W.shape[1])
+    side = np.maximum(W, 0.0)
+    up = 1.0 + (side @ ones) * scale + np.maximum(-u, 0.0)
+    down = np.maximum(u, 0.0) - (np.minimum(W, 0.0, out=side) @ ones) * scale
     with np.errstate(divide="ignore"):
-        inverse_down = 1.0 / np.where(down > 0, down, 1.0)
-        return np.log(up), np.log(down), np.where(W > 0, W / up[:, None], W * inverse_down[:, None])
+        log_up, log_down = np.log(up), np.log(down)
+    heavy = np.flatnonzero(largest > LIGHT_TERM + min(0.0, float(log_down.min())))
+    V = W[:, heavy]
+    V *= np.where(V > 0, (scale / up)[:, None], (scale / np.where(down > 0, down, np.inf))[:, None])
+    return log_up, log_down, heavy, V
 
 
 def _balanced_in_logarithms(
@@ -154,16 +167,11 @@ def _shares(terms: Matrix, *others: Vector) -> tuple[Vector, Matrix]:
         return np.log(total) + top, shares / np.where(total > 0, total, 1.0)[:, None]
 
 
-def _hot_columns(tableau: Tableau, om: Wide, log_rest: Wide) -> Index:
-    """Columns with a term that is not negligible beside x_i in some row, nor beside its square root.
-
-    And those with the largest term of a row's other side, where it would be empty otherwise.
-    """
-    if not log_rest.size:
-        return np.zeros(0, dtype=np.intp)
+def _largest_terms(tableau: Tableau, om: Wide, log_rest: Wide) -> Vector:
+    """The logarithm of the largest |T_ij| x_j / x_i of each column."""
     om, log_rest = (np.asarray(values, dtype=np.float64) for values in (om, log_rest))
-    hot = (tableau.log_T - om[:, None]).max(axis=0) + log_rest > WORTHLESS - 8.0
-    bare = np.flatnonzero((tableau.u <= 0.0) & ~(tableau.T[:, hot] < 0.0).any(axis=1))
-    if bare.size:
-        hot[np.where(tableau.T[bare] < 0.0, tableau.log_T[bare] + log_rest, -np.inf).argmax(axis=1)] = True
-    return np.flatnonzero(hot)
+    least = float(om.min())
+    if om.max() - least < LARGEST_EXPONENT:
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log((np.abs(tableau.T) * np.exp(least - om)[:, None]).max(axis=0)) + log_rest - least)
+    return np.asarray((tableau.log_T - om[:, None]).max(axis=0) + log_rest)

@@ -11,8 +11,9 @@ from bregman_l1._types import Index, Vector
 from bregman_l1.budget import Budget
 from bregman_l1.claim import Claim, Farkas
 from bregman_l1.newton.dual_newton import DualPoint, dual_newton
+from bregman_l1.newton.jump import Start
 from bregman_l1.newton.normal_equations import normal_equations
-from bregman_l1.newton.scale_free import Arrival, Start, scale_free, settled
+from bregman_l1.newton.scale_free import Arrival, scale_free, settled
 from bregman_l1.newton.settings import AT_REST, CLOSE, FURTHER, LEAVE_AT, NEAR, NOISE
 from bregman_l1.newton.setup import contradiction, independent_part
 from bregman_l1.newton.threads import threads_for
@@ -102,7 +103,7 @@ def _in_double_precision(system: LinearSystem, log_prior: Vector, tol: float, bu
     even = np.broadcast_to(np.float64(size), log_prior.shape)
     depth = float(max(log_prior.max() - size, size - log_prior.min()))
     share = 1.0 if depth <= NEAR else LEAVE_AT / depth
-    equations, start, dual = normal_equations(system), Start(even=even, tau=0.0, log_x=even), None
+    equations, start, dual = normal_equations(system), Start(even=even, tau=0.0, log_x=even, tol=tol), None
     while True:
         until = AT_REST if share == 1.0 else CLOSE
         prior = log_prior if share == 1.0 else size + share * (log_prior - size)
@@ -112,7 +113,7 @@ def _in_double_precision(system: LinearSystem, log_prior: Vector, tol: float, bu
             return Descent(point=point, is_solved=solved, start=start)
         if not point.error <= CLOSE or budget.spent_out:
             return Descent(point=point, is_solved=False, start=start)
-        start = Start(even=even, tau=share, log_x=point.log_x)
+        start = Start(even=even, tau=share, log_x=point.log_x, tol=tol)
         if not system.is_sparse:
             return Descent(point=point, is_solved=False, start=start)
         before, share = share, min(1.0, FURTHER * share)
