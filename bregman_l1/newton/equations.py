@@ -98,10 +98,15 @@ class Equations:
         """
         tableau, columns = self._tableau, system.columns(self._tableau.R[self._hot])
         T, draws = np.abs(tableau.T[:, self._hot]), np.random.default_rng(0).standard_normal((2, self._above.size))
-        unit = tableau.rounding * np.exp(self._above - self._log_up)
-        if (T == 0.0).any():
+        unit, is_deep = tableau.rounding * np.exp(self._above - self._log_up), self._above.max() >= LARGEST_EXPONENT
+        if is_deep or (T == 0.0).any():
             terms = thin(np.abs(tableau.inverse)) @ (np.abs(columns) + thin(np.abs(tableau.matrix)) @ T)
-            rows = draws * unit * (np.where(T > 0.0, terms, 0.0) @ self._x)
+            if is_deep:
+                # x_j over the sum of each row is what makes up its share.
+                shares = np.divide(np.abs(self.weights), T, out=np.zeros_like(T), where=T > 0.0)
+                rows = draws * tableau.rounding * (terms * shares).sum(axis=1)
+            else:
+                rows = draws * unit * (np.where(T > 0.0, terms, 0.0) @ self._x)
         else:
             terms = np.abs(columns) @ self._x + np.abs(tableau.matrix) @ (T @ self._x)
             rows = unit * ((draws * terms) @ tableau.inverse.T)
