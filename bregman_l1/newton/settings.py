@@ -236,9 +236,6 @@ SQUARED: Final = 1e-9
 MOST_LAST_STEPS: Final = 8
 """Steps after which rounding must show."""
 
-MOST_EXACT_STEPS: Final = 6
-"""Newton steps in exact arithmetic from a point that is right to rounding of floating point."""
-
 LONGEST_CORRECTION: Final = 1e3
 """The largest change of log x in one correction: unbalanced rows may jump far."""
 
