@@ -216,9 +216,6 @@ EXACT_AS_A_RULE: Final = 2_000
 EXACT_ELIMINATION: Final = 10_000
 """Products up to which a basis that floating point does not see is sought exactly."""
 
-EXACT_BITS: Final = (256, 1024, 8192)
-"""Precisions of balls; the last resolves any product of floats that a basis of some dozen columns can form."""
-
 # --- the walk ---------------------------------------------------------------------------------------------------------
 
 CENTRED: Final = 0.1

@@ -20,9 +20,9 @@ from scipy.linalg import qr
 from scipy.linalg.lapack import dgetrf, dgetri
 from scipy.sparse.linalg import splu
 
+from bregman_l1 import exact
 from bregman_l1._types import EPS, WIDE_EPS, Index, Matrix, Vector
 from bregman_l1.caching import cached_property
-from bregman_l1.newton import exact
 from bregman_l1.newton.settings import (
     AHEAD,
     BALANCED,

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bregman_l1 import exact
 from bregman_l1._types import EPS, Index, Vector, Wide
 from bregman_l1.caching import cached_property
-from bregman_l1.newton import exact
 from bregman_l1.newton.equations import Equations
 from bregman_l1.newton.facial_reduction import Face, shown_by
 from bregman_l1.newton.settings import (
