@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bregman_l1._types import Vector
-from bregman_l1.errors import BackendError, InfeasibleError
+from bregman_l1.errors import InfeasibleError
 from bregman_l1.newton.facial_reduction import Face, by_linear_program, narrowed
 from bregman_l1.newton.jump import Start, jump
 from bregman_l1.newton.settings import (
@@ -81,7 +81,10 @@ def scale_free(
     )
     if arrival.outcome is not Outcome.OPTIMAL and arrival.face.is_whole and not budget.spent_out:
         if not is_minimal:
-            is_minimal, arrival = True, replace(arrival, face=_asked(system), tau=0.0, log_x=start.even)
+            is_minimal, arrival = (
+                True,
+                replace(arrival, face=by_linear_program(system, budget), tau=0.0, log_x=start.even),
+            )
         if arrival.face.is_whole:
             arrival = _from_centre(system, log_prior, budget)
     return arrival if arrival.face.is_whole else _on_face(system, log_prior, start, arrival, budget, is_minimal)
@@ -209,13 +212,3 @@ def _from_centre(system: LinearSystem, log_prior: Vector, budget: Budget) -> Arr
     x = answer.x * float(np.abs(system.y / rows).max()) / columns
     centre = np.log(np.maximum(x, LOWEST_OF_CENTRE * float(np.median(x))))
     return _walked(system, centre, log_prior, centre, 0.0, budget)
-
-
-def _asked(system: LinearSystem) -> Face:
-    """What a linear program says of coordinates that vanish; nothing where it proves nothing."""
-    try:
-        return by_linear_program(system)
-    except InfeasibleError as error:
-        return Face(free=np.zeros(system.shape[1], dtype=bool), farkas=error.farkas)
-    except BackendError:
-        return Face(free=np.ones(system.shape[1], dtype=bool))
