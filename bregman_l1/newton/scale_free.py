@@ -81,10 +81,8 @@ def scale_free(
     )
     if arrival.outcome is not Outcome.OPTIMAL and arrival.face.is_whole and not budget.spent_out:
         if not is_minimal:
-            is_minimal, arrival = (
-                True,
-                replace(arrival, face=by_linear_program(system, budget), tau=0.0, log_x=start.even),
-            )
+            arrival = replace(arrival, face=by_linear_program(system, budget), tau=0.0, log_x=start.even)
+            is_minimal = True
         if arrival.face.is_whole:
             arrival = _from_centre(system, log_prior, budget)
     return arrival if arrival.face.is_whole else _on_face(system, log_prior, start, arrival, budget, is_minimal)
