@@ -13,7 +13,7 @@ from bregman_l1.claim import Claim, Farkas
 from bregman_l1.newton.dual_newton import DualPoint, dual_newton
 from bregman_l1.newton.jump import Start
 from bregman_l1.newton.normal_equations import normal_equations
-from bregman_l1.newton.scale_free import Arrival, scale_free, settled
+from bregman_l1.newton.scale_free import Arrival, scale_free, walked
 from bregman_l1.newton.settings import AT_REST, CLOSE, FURTHER, LEAVE_AT, NEAR, NOISE
 from bregman_l1.newton.setup import contradiction, independent_part
 from bregman_l1.newton.threads import threads_for
@@ -62,10 +62,11 @@ def project(
     budget = Budget(max_iter, time_limit)
     with threads_for(system), np.errstate(all="ignore"):
         reduced, rows = independent_part(system)
-        start = None if start_dual is None else start_dual[rows]
-        if start is not None:
-            arrival = settled(reduced, log_prior, log_prior + reduced.rmatvec(start), budget)
-            if arrival is not None:
+        if start_dual is not None:
+            log_x = log_prior + reduced.rmatvec(start_dual[rows])
+            start = Start(even=np.zeros(log_x.size), tau=1.0, log_x=log_x, tol=tol)
+            arrival = walked(reduced, log_prior, start, budget)
+            if arrival.outcome is Outcome.OPTIMAL:
                 return _held_against_dropped_rows(system, rows, _arrived(system, rows, arrival, budget))
         way = _in_double_precision(reduced, log_prior, tol, budget)
         if way.is_solved or budget.spent_out:

@@ -108,8 +108,8 @@ BARRIER_ROUGH: Final = 0.3
 MOST_COUPLINGS: Final = 6
 """How often the support and the rounding of T may be made good; each time leaves a small share of the error."""
 
-BARRIER_KEPT: Final = 1e-6
-"""Weights below this share of the largest are left out of the normal matrix, while steps are long."""
+BARRIER_KEPT: Final = 0.02
+"""The share of the weight that is left out of the normal matrix, while steps are long."""
 
 BARRIER_STRIDE: Final = 0.995
 """The share of the way to the boundary a step may take."""

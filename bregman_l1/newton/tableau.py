@@ -25,7 +25,6 @@ from bregman_l1.newton import exact
 from bregman_l1.newton.settings import (
     AHEAD,
     BALANCED,
-    COLD,
     DEPENDENT,
     EXACT_ELIMINATION,
     EXACT_ENTRIES,
@@ -257,15 +256,6 @@ def thin(matrix: Matrix) -> Any:
     """The matrix, stored sparse where products with it are cheaper then."""
     few = matrix.size >= THIN_FROM and np.count_nonzero(matrix) < THIN * matrix.size
     return sp.csr_array(matrix) if few else matrix
-
-
-def warm_columns(system: LinearSystem, log_x: Vector, depth: float = COLD, share: int = 1) -> Index:
-    """The columns not negligible beside the lightest of as many as there are rows; ``share`` times as many at least."""
-    weight = log_x + np.log(system.column_sizes)
-    falling = -np.sort(-weight)
-    count = min(weight.size, share * system.shape[0])
-    lightest = falling[min(weight.size, system.shape[0]) - 1] - depth
-    return np.flatnonzero(weight >= min(lightest, falling[count - 1]))
 
 
 def exchange(T: Matrix, K: Matrix, J: Index, R: Index, log_x: Vector) -> tuple[Index, Index]:
