@@ -133,14 +133,10 @@ class LinearSystem:
         return self.remember("column sizes", self._column_sizes)
 
     def _column_sizes(self) -> Vector:
-        units = 1.0 / self.row_units
-        parts = [_peaks(self._in_row_units(part, units), axis=0) for part in self._column_blocks()]
-        return np.concatenate(parts)
-
-    def _in_row_units(self, part: slice, inverse_units: Vector) -> Any:
-        if isinstance(self._A, np.ndarray):
-            return self._A[:, part] * inverse_units[:, None]
-        return sp.csc_array(_diagonal(inverse_units) @ self._A[:, part])
+        units, columns = 1.0 / self.row_units, np.ones(self.shape[1])
+        if self.is_sparse:
+            return _peaks(self.scaled(units, columns), axis=0)
+        return np.concatenate([_peaks(self._A[:, part] * units[:, None], axis=0) for part in self._column_blocks()])
 
     def matvec(self, x: ArrayLike) -> Vector:
         """A @ x, shape (N,)."""
@@ -159,7 +155,7 @@ class LinearSystem:
         gram = np.zeros((self.shape[0], self.shape[0]))
         for part in self._column_blocks():
             block = self._weighted(part, root[part])
-            gram += _dense(block @ block.T)
+            gram += dense(block @ block.T)
         return gram
 
     def remainder(self, x: Vector, dominant: Index) -> Vector:
@@ -186,7 +182,7 @@ class LinearSystem:
         for part in self._column_blocks():
             root = np.exp(0.5 * log_x[part])
             block = self._weighted(part, root)
-            gram += _dense(block @ block.T)
+            gram += dense(block @ block.T)
             total += float(root @ root)
             above = np.flatnonzero(root > np.sqrt(cut))
             if above.size:
@@ -239,7 +235,9 @@ class LinearSystem:
     def scaled(self, row_factors: Vector, column_factors: Vector) -> Matrix | sp.csc_array:
         """diag(row_factors) A diag(column_factors), stored as A is."""
         if not isinstance(self._A, np.ndarray):
-            return sp.csc_array(_diagonal(row_factors) @ self._A @ _diagonal(column_factors))
+            A = self._A
+            data = A.data * row_factors[A.indices] * np.repeat(column_factors, np.diff(A.indptr))
+            return sp.csc_array((data, A.indices, A.indptr), A.shape)
         return np.asarray(self._A * column_factors * row_factors[:, None])
 
     def equilibration(self) -> tuple[Vector, Vector]:
@@ -407,7 +405,8 @@ class LinearSystem:
         )
 
 
-def _dense(matrix: Any) -> Matrix:
+def dense(matrix: Any) -> Matrix:
+    """A matrix or vector as an array, however it is stored."""
     return np.asarray(matrix.toarray() if sp.issparse(matrix) else matrix)
 
 
@@ -424,10 +423,11 @@ def _diagonal(entries: Vector) -> sp.dia_array:
 
 def _peaks(matrix: Matrix | sp.csc_array, axis: int) -> Vector:
     """Largest magnitude along an axis."""
-    high, low = matrix.max(axis=axis), matrix.min(axis=axis)
     if sp.issparse(matrix):
-        high, low = high.toarray(), low.toarray()
-    return np.maximum(np.ravel(high), -np.ravel(low)).astype(np.float64)
+        peaks = np.zeros(matrix.shape[1 - axis])
+        np.maximum.at(peaks, matrix.indices if axis else matrix.tocoo().col, np.abs(matrix.data))
+        return peaks
+    return np.maximum(matrix.max(axis=axis), -matrix.min(axis=axis)).astype(np.float64)
 
 
 def _one_for_zero(scale: Vector) -> Vector:

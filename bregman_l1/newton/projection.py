@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bregman_l1._types import Index, Vector
+from bregman_l1._types import Vector
 from bregman_l1.budget import Budget
 from bregman_l1.claim import Claim, Farkas
 from bregman_l1.newton.dual_newton import DualPoint, dual_newton
 from bregman_l1.newton.normal_equations import normal_equations
 from bregman_l1.newton.scale_free import Arrival, Start, scale_free, settled
 from bregman_l1.newton.settings import AT_REST, CLOSE, FURTHER, LEAVE_AT, NEAR, NOISE
-from bregman_l1.newton.setup import contradiction, independent_part
+from bregman_l1.newton.setup import Rows, split_rows
 from bregman_l1.newton.threads import threads_for
 from bregman_l1.outcome import Outcome
 
@@ -60,17 +60,18 @@ def project(
     """
     budget = Budget(max_iter, time_limit)
     with threads_for(system), np.errstate(all="ignore"):
-        reduced, rows = independent_part(system)
-        start = None if start_dual is None else start_dual[rows]
+        rows = split_rows(system)
+        reduced = rows.part(system)
+        start = None if start_dual is None else start_dual[rows.kept]
         if start is not None:
             arrival = settled(reduced, log_prior, log_prior + reduced.rmatvec(start), budget)
             if arrival is not None:
-                return _held_against_dropped_rows(system, rows, _arrived(system, rows, arrival, budget))
+                return _held_against_dropped_rows(system, rows, _arrived(rows, arrival, budget))
         way = _in_double_precision(reduced, log_prior, tol, budget)
         if way.is_solved or budget.spent_out:
-            return _held_against_dropped_rows(system, rows, _claim(system, rows, way, budget))
+            return _held_against_dropped_rows(system, rows, _claim(rows, way, budget))
         arrival = scale_free(reduced, log_prior, way.start, budget)
-        return _held_against_dropped_rows(system, rows, _arrived(system, rows, arrival, budget))
+        return _held_against_dropped_rows(system, rows, _arrived(rows, arrival, budget))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -124,12 +125,12 @@ def _log_size(system: LinearSystem) -> float:
     return float(np.log((np.abs(system.y) / system.row_peaks).max()))
 
 
-def _claim(system: LinearSystem, rows: Index, way: Descent, budget: Budget) -> Claim:
+def _claim(rows: Rows, way: Descent, budget: Budget) -> Claim:
     """What the convex loop has to say."""
     outcome = Outcome.OPTIMAL if way.is_solved else budget.spent_out or Outcome.INACCURATE
     return Claim(
         log_x=way.point.log_x,
-        dual=_embedded(way.point.dual, rows, system.shape[0]),
+        dual=rows.embedded(way.point.dual),
         error=way.point.error,
         iterations=budget.used,
         outcome=outcome,
@@ -137,14 +138,14 @@ def _claim(system: LinearSystem, rows: Index, way: Descent, budget: Budget) -> C
     )
 
 
-def _arrived(system: LinearSystem, rows: Index, arrival: Arrival, budget: Budget) -> Claim:
+def _arrived(rows: Rows, arrival: Arrival, budget: Budget) -> Claim:
     """What the scale-free form has to say, its proof in terms of all rows."""
     proof = arrival.face.proof
     if proof is not None:
-        proof = replace(proof, z=_embedded(proof.z, rows, system.shape[0]))
+        proof = replace(proof, z=rows.embedded(proof.z))
     return Claim(
         log_x=arrival.log_x,
-        dual=_embedded(arrival.dual, rows, system.shape[0]),
+        dual=rows.embedded(arrival.dual),
         error=arrival.error,
         iterations=budget.used,
         outcome=arrival.outcome,
@@ -153,17 +154,11 @@ def _arrived(system: LinearSystem, rows: Index, arrival: Arrival, budget: Budget
     )
 
 
-def _embedded(values: Vector, rows: Index, n_rows: int) -> Vector:
-    whole = np.zeros(n_rows)
-    whole[rows] = values
-    return whole
-
-
-def _held_against_dropped_rows(system: LinearSystem, rows: Index, claim: Claim) -> Claim:
+def _held_against_dropped_rows(system: LinearSystem, rows: Rows, claim: Claim) -> Claim:
     """The claim, or the contradiction between the rows kept and one that depends on them."""
-    if claim.outcome is not Outcome.OPTIMAL or rows.size == system.shape[0]:
+    if claim.outcome is not Outcome.OPTIMAL or not rows.dropped.size:
         return claim
-    farkas = contradiction(system, rows, claim.point)
+    farkas = rows.contradiction(system, claim.point)
     if farkas is None:
         return claim
     return replace(claim, outcome=Outcome.INFEASIBLE, raw_status="infeasible", proof=Farkas(farkas))

@@ -79,6 +79,9 @@ WELL_CONDITIONED: Final = 0.05
 SUSPECT: Final = 1e-12
 """A pivot of the double-precision scaled Gram matrix below this makes its row a suspect of dependence."""
 
+SAME: Final = 1e-12
+"""Weighted sums of rows that agree to this share of them are of rows that may be multiples of each other."""
+
 EVEN: Final = 1024.0
 """Columns that differ by more are put in units of their own before rows are compared."""
 

@@ -33,7 +33,7 @@ from bregman_l1.newton.settings import (
     PLAIN_RANGE,
     REFINED,
 )
-from bregman_l1.newton.setup import implied, independent_part
+from bregman_l1.newton.setup import Rows, split_rows
 from bregman_l1.newton.tableau import SingularBasisError, Tableau, choose_basis
 from bregman_l1.newton.threads import threads_for
 
@@ -104,8 +104,8 @@ def newton_step(system: LinearSystem, log_prior: Vector, log_x: Vector, dual: Ve
 
 def _step(system: LinearSystem, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step:
     """The step at a positive candidate, by the cheaper of the two ways if its rounding does not show."""
-    part, rows = independent_part(system)
-    lam = None if dual is None else dual[rows]
+    rows = split_rows(system)
+    part, lam = rows.part(system), None if dual is None else dual[rows.kept]
     step = _refined(part, log_prior, log_x, lam) if np.abs(log_x).max() <= PLAIN_RANGE else None
     if step is None or np.abs(step.change).max() > NEGLIGIBLE:
         # For another y within the margin the candidate may be right where it is not for y itself.
@@ -115,11 +115,11 @@ def _step(system: LinearSystem, log_prior: Vector, log_x: Vector, dual: Vector |
     return _held_against_dropped_rows(system, rows, log_x, step)
 
 
-def _held_against_dropped_rows(system: LinearSystem, rows: Index, log_x: Vector, step: Step) -> Step:
+def _held_against_dropped_rows(system: LinearSystem, rows: Rows, log_x: Vector, step: Step) -> Step:
     """The step; infinite if the solution does not satisfy the rows left out to the rounding of their terms."""
-    if rows.size == system.shape[0]:
+    if not rows.dropped.size:
         return step
-    remark = f"{system.shape[0] - rows.size} rows are combinations of the others to the rounding of their terms"
+    remark = f"{rows.dropped.size} rows are combinations of the others to the rounding of their terms"
     unit = float(log_x.max())
     x = np.exp(log_x - unit) * (1.0 + step.change)
     if np.abs(step.change).max() > REFINED or system.backward_errors(x, np.exp(-unit)).max() <= MARGIN:
@@ -127,7 +127,7 @@ def _held_against_dropped_rows(system: LinearSystem, rows: Index, log_x: Vector,
     # That is seen in logarithms only so far; the y' of the step itself can be held against y.
     assert step.y is not None
     # Where rounding of y does not show in log x, its entries may move by what doubles do not hold.
-    other, summed = implied(system, rows, step.y)
+    other, summed = rows.implied(step.y)
     beyond = 4 * EPS * summed if np.max(step.noise) <= NEGLIGIBLE else 0.0
     if (np.abs(other - system.y) <= MARGIN * (system.abs_matvec(x) * np.exp(unit) + np.abs(system.y)) + beyond).all():
         return replace(step, remarks=(*step.remarks, remark))
