@@ -423,11 +423,11 @@ def _diagonal(entries: Vector) -> sp.dia_array:
 
 def _peaks(matrix: Matrix | sp.csc_array, axis: int) -> Vector:
     """Largest magnitude along an axis."""
-    if sp.issparse(matrix):
+    if not isinstance(matrix, np.ndarray):
         peaks = np.zeros(matrix.shape[1 - axis])
-        np.maximum.at(peaks, matrix.indices if axis else matrix.tocoo().col, np.abs(matrix.data))
+        np.maximum.at(peaks, matrix.tocoo().coords[1 - axis], np.abs(matrix.data))
         return peaks
-    return np.maximum(matrix.max(axis=axis), -matrix.min(axis=axis)).astype(np.float64)
+    return np.asarray(np.maximum(matrix.max(axis=axis), -matrix.min(axis=axis)), dtype=np.float64)
 
 
 def _one_for_zero(scale: Vector) -> Vector:

@@ -209,7 +209,7 @@ def _combinations(
         W, rest = weights[start : start + height], dense(matrix[others[start : start + height]])
         left = rest
         for _ in range(3):
-            if not np.abs(left).max() > EPS:
+            if not left.any():
                 break
             W += solve(basis @ left.T).T
             W[np.abs(W) <= ROUNDINGS * np.abs(W).max(axis=1, keepdims=True)] = 0.0
