@@ -26,6 +26,8 @@ _T = TypeVar("_T")
 _LARGEST = 1e250
 _BLOCK_BYTES = 16 * 2**20
 _CACHED_BYTES = 2**20
+_FEW_ROWS = 32
+_NONE: Index = np.zeros(0, dtype=np.intp)
 _TRANSPOSED = 64
 _EQUILIBRATION_ROUNDS = 10
 
@@ -142,6 +144,13 @@ class LinearSystem:
         """A @ x, shape (N,)."""
         return np.asarray(self._A @ np.asarray(x), dtype=np.float64)
 
+    def largest_of_rmatvec(self, lam: Vector) -> float:
+        """The largest magnitude of an entry of A.T @ lam, for one lam or a row of each; NaN if there is one."""
+        found = 0.0
+        for part in self._column_blocks():
+            found = np.maximum(found, largest(lam @ self._A[:, part]))
+        return float(found)
+
     def rmatvec(self, lam: ArrayLike) -> Vector:
         """A.T @ lam, shape (d,)."""
         return np.asarray(self._A.T @ np.asarray(lam), dtype=np.float64)
@@ -151,12 +160,18 @@ class LinearSystem:
 
         Works in blocks of columns, so that no second matrix of the size of A is made.
         """
-        root = np.ones(self.shape[1]) if weights is None else np.sqrt(weights)
+        weights = np.ones(self.shape[1]) if weights is None else weights
         gram = np.zeros((self.shape[0], self.shape[0]))
         for part in self._column_blocks():
-            block = self._weighted(part, root[part])
-            gram += dense(block @ block.T)
+            gram += self._gram_of(part, weights[part])
         return gram
+
+    def _gram_of(self, part: slice, weights: Vector) -> Matrix:
+        """A_part diag(weights) A_part'; few rows are multiplied faster as two different matrices."""
+        if isinstance(self._A, np.ndarray) and self.shape[0] <= _FEW_ROWS:
+            return np.asarray((self._A[:, part] * weights) @ self._A[:, part].T)
+        block = self._weighted(part, np.sqrt(weights))
+        return dense(block @ block.T)
 
     def remainder(self, x: Vector, dominant: Index) -> Vector:
         """Y - A x, shape (N,), the ``dominant`` entries of x taken in extended precision.
@@ -176,20 +191,18 @@ class LinearSystem:
         cut : float
             Entries of x above it are taken in extended precision, as in `remainder`.
         """
-        n_rows = self.shape[0]
-        image, gram, total = np.zeros(n_rows), np.zeros((n_rows, n_rows)), 0.0
+        image, gram, total = np.zeros(self.shape[0]), np.zeros((self.shape[0], self.shape[0])), 0.0
         large: list[Index] = []
         for part in self._column_blocks():
-            root = np.exp(0.5 * log_x[part])
-            block = self._weighted(part, root)
-            gram += dense(block @ block.T)
-            total += float(root @ root)
-            above = np.flatnonzero(root > np.sqrt(cut))
-            if above.size:
-                large.append(above + part.start)
-                root[above] = 0.0
-            image += block @ root
-        dominant = np.concatenate(large) if large else np.zeros(0, dtype=np.intp)
+            x = np.exp(log_x[part])
+            gram += self._gram_of(part, x)
+            total += float(x.sum())
+            if cut < np.inf:
+                large.append(np.flatnonzero(x > cut))
+                x[large[-1]] = 0.0
+                large[-1] += part.start
+            image += self._A[:, part] @ x
+        dominant = np.concatenate(large) if large else _NONE
         x = np.exp(log_x[dominant])
         return Moments(residual=self._extended(x, dominant, image), gram=gram, total=total, dominant=dominant, large=x)
 
@@ -266,7 +279,7 @@ class LinearSystem:
 
     def abs_matvec(self, x: Vector) -> Vector:
         """|A| @ x, shape (N,): the size of the terms that cancel in A @ x, for x >= 0."""
-        return np.concatenate([np.asarray(abs(rows) @ x) for rows in self._row_blocks()])
+        return np.asarray(sum(abs(self._A[:, part]) @ x[part] for part in self._column_blocks()))
 
     def abs_rmatvec(self, lam: Vector) -> Vector:
         """|A|.T @ lam, shape (d,): the size of the terms that cancel in A.T @ lam, for lam >= 0."""
@@ -371,6 +384,8 @@ class LinearSystem:
 
     def _extended(self, x: Vector, columns: Index, image: Vector) -> Vector:
         """Y - A_columns x - image, the product in extended precision."""
+        if not columns.size:
+            return self._y - image
         large: Any = self._A[:, columns].astype(np.longdouble)
         return np.asarray(self._y - large @ x.astype(np.longdouble) - image, dtype=np.float64)
 
@@ -403,6 +418,11 @@ class LinearSystem:
             f"{found}: entries of x are of the size 1e{size_of_x[i]:+.0f}, {limits}: "
             "divide y by a power of two, which divides x and alpha by it"
         )
+
+
+def largest(values: Vector) -> float:
+    """The largest magnitude; NaN if there is one."""
+    return float(max(values.max(), -values.min()))
 
 
 def dense(matrix: Any) -> Matrix:

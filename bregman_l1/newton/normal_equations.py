@@ -70,33 +70,28 @@ class Factored:
         self._system = system
 
     def at(self, log_x: Vector, *, near: bool = True) -> Vector | None:
-        """Make and factorise the matrix, scaled to a unit diagonal."""
+        """Make and factorise the matrix."""
         # Far from the solution the rounding of y - A x is no matter.
         cut = dominant_cut(np.exp(log_x), self._system.shape[0]) if near else np.inf
         self._moments = moments = self._system.moments(log_x, cut)
-        gram, self._diagonal = moments.gram, moments.gram.diagonal().copy()
-        if not (self._diagonal > 0).all():
-            return None
-        self._scale = 1.0 / np.sqrt(self._diagonal)
-        gram *= self._scale
-        gram *= self._scale[:, None]
-        self._factor, info = dpotrf(gram.T, lower=1, overwrite_a=1)
-        if info != 0 or not self._factor.diagonal().min() > EPS:
+        self._factor, info = dpotrf(moments.gram, lower=0)
+        pivots = self._factor.diagonal()
+        if info != 0 or not (pivots > EPS * np.sqrt(moments.gram.diagonal())).all():
             return None
         return moments.residual
 
     def solve(self, right: Vector, residual: float) -> Vector:  # noqa: ARG002 - never less than exact
         """Two triangular solves."""
-        return np.asarray(dpotrs(self._factor, right * self._scale, lower=1)[0] * self._scale)
+        return np.asarray(dpotrs(self._factor, right, lower=0)[0])
 
     def rounding(self) -> Vector:
         """At most eps sqrt((A X A')_ii sum x) over the entries that are not dominant, by Cauchy's inequality.
 
         And what extended precision leaves of the dominant ones.
         """
-        at = self._moments
+        at, diagonal = self._moments, self._moments.gram.diagonal()
         squares = self._system.columns(at.dominant) ** 2
-        rest = self._diagonal - squares @ at.large + EPS * self._diagonal
+        rest = (1.0 + EPS) * diagonal - squares @ at.large
         return _rounding(rest, at.total - float(at.large.sum())) + WIDE_EPS * np.sqrt(squares @ at.large**2)
 
 
@@ -197,14 +192,11 @@ class Preconditioned:
 
 
 def dominant_cut(x: Vector, n_rows: int) -> float:
-    """The size above which entries are dominant: far above the mean of the rest, and fewer than determine x alone."""
+    """The size above which entries are taken in extended precision: half as many as there are rows, or the outliers."""
     if x.size > MOST_SORTED:
         return DOMINANT * float(x.mean())
-    most = min(n_rows // 2, x.size - 1)
-    falling = -np.sort(np.partition(-x, most)[: most + 1])[::-1]
-    before = np.concatenate([[0.0], np.cumsum(falling)[:-1]])
-    apart = falling <= DOMINANT * (float(x.sum()) - before) / (x.size - np.arange(most + 1))
-    return float(falling[apart.argmax()]) if apart.any() else np.inf
+    last = x.size - 1 - min(n_rows // 2, x.size - 1)
+    return float(np.partition(x, last)[last])
 
 
 def _rounding(diagonal: Vector, total: float) -> Vector:

@@ -17,7 +17,7 @@ MARGIN: Final = 60 * EPS
 FAR: Final = 0.5
 """A Newton step in log x above this takes a line search: the quadratic model errs by its square."""
 
-SEARCHED: Final = 0.1
+SEARCHED: Final = 0.03
 """The line search ends where the logarithms of the two sides of its equation agree to this."""
 
 MOST_TRIALS: Final = 40

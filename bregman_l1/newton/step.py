@@ -36,6 +36,7 @@ from bregman_l1.newton.settings import (
 from bregman_l1.newton.setup import Rows, split_rows
 from bregman_l1.newton.tableau import SingularBasisError, Tableau, choose_basis
 from bregman_l1.newton.threads import threads_for
+from bregman_l1.system import largest
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
@@ -106,8 +107,8 @@ def _step(system: LinearSystem, log_prior: Vector, log_x: Vector, dual: Vector |
     """The step at a positive candidate, by the cheaper of the two ways if its rounding does not show."""
     rows = split_rows(system)
     part, lam = rows.part(system), None if dual is None else dual[rows.kept]
-    step = _refined(part, log_prior, log_x, lam) if np.abs(log_x).max() <= PLAIN_RANGE else None
-    if step is None or np.abs(step.change).max() > NEGLIGIBLE:
+    step = _refined(part, log_prior, log_x, lam) if largest(log_x) <= PLAIN_RANGE else None
+    if step is None or largest(step.change) > NEGLIGIBLE:
         # For another y within the margin the candidate may be right where it is not for y itself.
         on_basis = _basis_step(part, log_prior, log_x, lam)
         if step is None or np.abs(on_basis.change).max() < np.abs(step.change).max():
@@ -232,15 +233,25 @@ def _refined(system: LinearSystem, log_prior: Vector, log_x: Vector, dual: Vecto
     noise = rounding_noise(system, equations)
     if not noise <= NEGLIGIBLE:
         return None
-    lam = np.zeros(system.shape[0]) if dual is None else dual
-    step, x, before = log_prior + system.rmatvec(lam) - log_x, np.exp(log_x), np.inf
+    lam, before, unit = np.zeros(system.shape[0]) if dual is None else dual, np.inf, largest(log_x) + 1.0
+    step = _towards(system, log_prior, log_x, lam)
     for _ in range(MOST_REFINEMENTS):
-        change = equations.solve(residual - system.matvec(x * step), REFINED)
-        size = float(np.abs(system.rmatvec(change)).max())
+        moved = np.exp(log_x)
+        moved *= step
+        change = equations.solve(residual - system.matvec(moved), REFINED)
+        size = system.largest_of_rmatvec(change)
         if not size < before / 2:
             return None
         before, lam = size, lam + change
-        step = log_prior + system.rmatvec(lam) - log_x
-        if size <= REFINED * float(np.abs(step).max()) + 16 * EPS * float(np.abs(log_x).max() + 1.0):
+        step = _towards(system, log_prior, log_x, lam)
+        if size <= REFINED * largest(step) + 16 * EPS * unit:
             return Step(change=step, noise=noise, y=system.y)
     return None
+
+
+def _towards(system: LinearSystem, log_prior: Vector, log_x: Vector, lam: Vector) -> Vector:
+    """Log p + A'lam - log x."""
+    step = system.rmatvec(lam)
+    step += log_prior
+    step -= log_x
+    return step

@@ -15,13 +15,14 @@ _SHARED_FROM = 500
 
 
 @cache
-def _controller() -> ThreadpoolController:
-    return ThreadpoolController()
+def _libraries() -> ThreadpoolController:
+    return ThreadpoolController().select(user_api="blas")
 
 
 def threads_for(system: LinearSystem) -> AbstractContextManager[Any]:
     """A context in which BLAS uses one thread if the system has few rows; leaves no trace."""
-    if system.shape[0] >= _SHARED_FROM:
+    libraries = _libraries()
+    if system.shape[0] >= _SHARED_FROM or all(library.num_threads == 1 for library in libraries.lib_controllers):
         return nullcontext()
-    limit: AbstractContextManager[Any] = _controller().limit(limits=1, user_api="blas")
+    limit: AbstractContextManager[Any] = libraries.limit(limits=1)
     return limit

@@ -142,7 +142,10 @@ class BregmanProjection(Problem):
     def objective(self, claim: Claim) -> float:
         x, log_x = claim.point, claim.log_point
         with np.errstate(under="ignore", over="ignore", invalid="ignore"):
-            return float(np.sum(np.where(x > 0, x * (log_x - self.log_prior), 0.0) - x + np.exp(self.log_prior)))
+            log_prior = self.log_prior
+            terms = log_x - log_prior
+            terms[~(x > 0)] = 0.0
+            return float(x @ terms - x.sum() + np.exp(log_prior).sum())
 
     def certify(self, claim: Claim, tol: float = 1e-9) -> Certificate:
         return ProjectionResiduals(self, claim).certificate(tol)

@@ -45,6 +45,7 @@ class ProjectionResiduals:
         self._system = problem.system
         self._claim = claim
         self._log_x = claim.log_point
+        self._log_prior = problem.log_prior
 
     def certificate(self, tol: float) -> Certificate:
         """Return every residual against its tolerance.
@@ -80,8 +81,8 @@ class ProjectionResiduals:
     @cached_property
     def is_candidate(self) -> bool:
         """Whether every entry is zero or a positive number of a size to reckon with, and not all are zero."""
-        within = np.abs(self._log_x[self.positive]) < _LARGEST_LOGARITHM
-        return bool(self.positive.any() and within.all() and (self._log_x < np.inf).all())
+        within = self._lowest > -_LARGEST_LOGARITHM and self._unit < _LARGEST_LOGARITHM
+        return bool(self.positive.any() and within and (self.positive.all() or (self._log_x < np.inf).all()))
 
     @cached_property
     def infeasibility(self) -> float:
@@ -89,7 +90,8 @@ class ProjectionResiduals:
         if not self.is_candidate:
             return infeasibility(self._system, self._claim.point)
         relative = np.abs(self._missed) / np.where(self._terms > _SMALLEST_TERMS, self._terms, 1.0)
-        return float(np.nan_to_num(relative, nan=np.inf).max())
+        largest = float(relative.max())
+        return np.inf if np.isnan(largest) else largest
 
     @cached_property
     def deviation(self) -> float:
@@ -103,7 +105,7 @@ class ProjectionResiduals:
         change = np.abs(self._step.change)
         change += self._step.noise
         change /= self._spread
-        return float(change.max(where=self.positive, initial=0.0))
+        return float(change.max() if self.positive.all() else change[self.positive].max())
 
     @property
     def _is_cut_short(self) -> bool:
@@ -112,12 +114,21 @@ class ProjectionResiduals:
 
     @cached_property
     def _step(self) -> Step:
-        return newton_step(self._system, self._problem.log_prior, self._log_x, self._fit.dual)
+        return newton_step(self._system, self._log_prior, self._log_x, self._fit.dual)
 
     @cached_property
     def _unit(self) -> float:
         """The size of the largest entry: x and y are measured in it, so that neither overflows."""
-        return float(self._log_x[self.positive].max())
+        return float(self._placed.max(initial=-np.inf))
+
+    @cached_property
+    def _lowest(self) -> float:
+        return float(self._placed.min(initial=np.inf))
+
+    @property
+    def _placed(self) -> Vector:
+        """Log x where the candidate is positive."""
+        return self._log_x if self.positive.all() else self._log_x[self.positive]
 
     @cached_property
     def _x(self) -> Vector:
@@ -179,9 +190,8 @@ class ProjectionResiduals:
     @cached_property
     def _spread(self) -> Vector:
         """How much coarser than log alpha, or than 1000, each log x is: no solver can place it better."""
-        on = self._log_x if self.positive.all() else self._log_x[self.positive]
         coarsest = max(1000.0, abs(self._problem.log_alpha))
-        if max(on.max(initial=0.0), -on.min(initial=0.0)) <= coarsest:
+        if max(self._unit, -self._lowest) <= coarsest:
             return np.broadcast_to(np.float64(1.0), self._log_x.shape)
         return np.maximum(1.0, np.where(self.positive, np.abs(self._log_x), 0.0) / coarsest)
 
@@ -190,8 +200,8 @@ class ProjectionResiduals:
         """Log(x/p) on the positive entries, zero elsewhere."""
         on = self.positive
         if on.all():
-            return self._log_x - self._problem.log_prior
-        return np.where(on, self._log_x, 0.0) - np.where(on, self._problem.log_prior, 0.0)
+            return self._log_x - self._log_prior
+        return np.where(on, self._log_x, 0.0) - np.where(on, self._log_prior, 0.0)
 
     @cached_property
     def _fit(self) -> Fit:
@@ -210,12 +220,13 @@ class ProjectionResiduals:
         if not self.is_candidate:
             return np.inf
         with np.errstate(all="ignore"):
-            size = float(self._x @ (1.0 + np.abs(self._ratio)))
             misfit, lam = self._fit.misfit, self._fit.dual
-            distances = float((self._x * (np.expm1(-misfit) + misfit)).sum())
+            size = float(self._x.sum() + self._x @ np.abs(self._ratio))
+            distances = np.expm1(-misfit)
+            distances += misfit
             slack = abs(float(lam @ self._missed))
             rounding = _ROUNDINGS * float(np.abs(lam) @ self._terms)
-            return max((distances + max(0.0, slack - rounding)) / size, self._misfit_of_claimed_dual)
+            return max((float(self._x @ distances) + max(0.0, slack - rounding)) / size, self._misfit_of_claimed_dual)
 
     @cached_property
     def _misfit_of_claimed_dual(self) -> float:
@@ -225,7 +236,10 @@ class ProjectionResiduals:
             return 0.0
         if not np.isfinite(lam).all():
             return np.inf
-        misfit = np.where(self.positive, np.abs(self._ratio - self._system.rmatvec(lam)), 0.0)
+        if self._fit.dual is lam:
+            misfit = np.abs(self._fit.misfit)
+        else:
+            misfit = np.where(self.positive, np.abs(self._ratio - self._system.rmatvec(lam)), 0.0)
         if misfit.max() > _SMALL_MISFIT:
             terms = self._system.abs_rmatvec(np.abs(lam)) + np.abs(self._ratio)
             misfit = np.maximum(misfit - _ROUNDINGS * terms, 0.0)
