@@ -94,7 +94,9 @@ def dual_newton(
         error = step * max(step, min(accuracy, equations.accuracy))
         if error <= until or (step < SETTLED and step > before / 4):
             noise = rounding_noise(system, equations) if until <= AT_REST else np.nan
-            return DualPoint(dual=lam, log_x=log_prior + system.rmatvec(lam), error=error, noise=noise)
+            log_x = system.rmatvec(lam)
+            log_x += log_prior
+            return DualPoint(dual=lam, log_x=log_x, error=error, noise=noise)
     return DualPoint(dual=lam, log_x=log_x, error=np.inf)
 
 

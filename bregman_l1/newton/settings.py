@@ -44,6 +44,12 @@ NOISE: Final = 0.02
 NEAR: Final = 26.0
 """Priors within so many e-folds of one are met by the convex loop directly."""
 
+THINNED: Final = 32
+"""One column of so many is looked at first,"""
+
+ENOUGH_TO_THIN: Final = 32
+"""if so many columns a row are left: their sums are then close to those of all."""
+
 LEAVE_AT: Final = 10.0
 """Deeper priors are entered from here: the support shows, and double precision still holds all of x."""
 

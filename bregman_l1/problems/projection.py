@@ -102,6 +102,8 @@ class BregmanProjection(Problem):
     @property
     def log_prior(self) -> Vector:
         """Logarithm of the vector that is projected, cost * log_alpha, shape (d,)."""
+        if self._cost.strides == (0,):
+            return np.broadcast_to(self._cost[0] * self._log_alpha, self._cost.shape)
         return self._cost * self._log_alpha
 
     @property
@@ -145,7 +147,7 @@ class BregmanProjection(Problem):
             log_prior = self.log_prior
             terms = log_x - log_prior
             terms[~(x > 0)] = 0.0
-            return float(x @ terms - x.sum() + np.exp(log_prior).sum())
+            return float(x @ terms - x.sum() + np.exp(log_prior, out=terms).sum())
 
     def certify(self, claim: Claim, tol: float = 1e-9) -> Certificate:
         return ProjectionResiduals(self, claim).certificate(tol)
