@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass
 from threading import local
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -32,8 +31,7 @@ _TRANSPOSED = 64
 _EQUILIBRATION_ROUNDS = 10
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Moments:
+class Moments(NamedTuple):
     """What one pass over A says of a point x.
 
     Attributes
@@ -90,6 +88,10 @@ class LinearSystem:
     def __init__(self, A: ArrayLike | sp.sparray | sp.spmatrix, y: ArrayLike) -> None:
         self._A = _checked_matrix(A)
         self._y = _checked_vector(y, self._A.shape[0])
+        # Columns of A, as many at a time as stay in the cache; all of them where A is sparse.
+        n_rows, n_columns = self._A.shape
+        width = n_columns if self.is_sparse else max(1, _CACHED_BYTES // (8 * n_rows))
+        self._parts = [slice(start, min(start + width, n_columns)) for start in range(0, n_columns, width)]
         self._memory: dict[Hashable, Any] = {}
         self._memory_of_thread = local()
         self.row_peaks = read_only(_peaks(self._A, axis=1))
@@ -138,7 +140,7 @@ class LinearSystem:
         units, columns = 1.0 / self.row_units, np.ones(self.shape[1])
         if self.is_sparse:
             return _peaks(self.scaled(units, columns), axis=0)
-        return np.concatenate([_peaks(self._A[:, part] * units[:, None], axis=0) for part in self._column_blocks()])
+        return np.concatenate([_peaks(self._block(part) * units[:, None], axis=0) for part in self._parts])
 
     def matvec(self, x: ArrayLike) -> Vector:
         """A @ x, shape (N,)."""
@@ -147,8 +149,8 @@ class LinearSystem:
     def largest_of_rmatvec(self, lam: Vector) -> float:
         """The largest magnitude of an entry of A.T @ lam, for one lam or a row of each; NaN if there is one."""
         found = 0.0
-        for part in self._column_blocks():
-            found = np.maximum(found, largest(lam @ self._A[:, part]))
+        for part in self._parts:
+            found = np.maximum(found, largest(lam @ self._block(part)))
         return float(found)
 
     def rmatvec(self, lam: ArrayLike) -> Vector:
@@ -162,14 +164,14 @@ class LinearSystem:
         """
         weights = np.ones(self.shape[1]) if weights is None else weights
         gram = np.zeros((self.shape[0], self.shape[0]))
-        for part in self._column_blocks():
+        for part in self._parts:
             gram += self._gram_of(part, weights[part])
         return gram
 
     def _gram_of(self, part: slice, weights: Vector) -> Matrix:
         """A_part diag(weights) A_part'; few rows are multiplied faster as two different matrices."""
-        if isinstance(self._A, np.ndarray) and self.shape[0] <= _FEW_ROWS:
-            return np.asarray((self._A[:, part] * weights) @ self._A[:, part].T)
+        if self.shape[0] <= _FEW_ROWS:
+            return dense(self._weighted(part, weights) @ self._block(part).T)
         block = self._weighted(part, np.sqrt(weights))
         return dense(block @ block.T)
 
@@ -193,7 +195,7 @@ class LinearSystem:
         """
         image, gram, total = np.zeros(self.shape[0]), np.zeros((self.shape[0], self.shape[0])), 0.0
         large: list[Index] = []
-        for part in self._column_blocks():
+        for part in self._parts:
             x = np.exp(log_x[part])
             gram += self._gram_of(part, x)
             total += float(x.sum())
@@ -201,7 +203,7 @@ class LinearSystem:
                 large.append(np.flatnonzero(x > cut))
                 x[large[-1]] = 0.0
                 large[-1] += part.start
-            image += self._A[:, part] @ x
+            image += self._block(part) @ x
         dominant = np.concatenate(large) if large else _NONE
         x = np.exp(log_x[dominant])
         return Moments(residual=self._extended(x, dominant, image), gram=gram, total=total, dominant=dominant, large=x)
@@ -248,9 +250,9 @@ class LinearSystem:
     def scaled(self, row_factors: Vector, column_factors: Vector) -> Matrix | sp.csc_array:
         """diag(row_factors) A diag(column_factors), stored as A is."""
         if not isinstance(self._A, np.ndarray):
-            A = self._A
-            data = A.data * row_factors[A.indices] * np.repeat(column_factors, np.diff(A.indptr))
-            return sp.csc_array((data, A.indices, A.indptr), A.shape)
+            scaled = self._weighted(self._parts[0], column_factors)
+            scaled.data *= row_factors[scaled.indices]
+            return scaled
         return np.asarray(self._A * column_factors * row_factors[:, None])
 
     def equilibration(self) -> tuple[Vector, Vector]:
@@ -274,12 +276,12 @@ class LinearSystem:
     def extended_rmatvec(self, lam: Vector) -> NDArray[np.longdouble]:
         """A.T @ lam, shape (d,), in extended precision."""
         wide = lam.astype(np.longdouble)
-        parts = [self._A[:, part].T.astype(np.longdouble) @ wide for part in self._column_blocks()]
+        parts = [self._block(part).T.astype(np.longdouble) @ wide for part in self._parts]
         return np.concatenate(parts)
 
     def abs_matvec(self, x: Vector) -> Vector:
         """|A| @ x, shape (N,): the size of the terms that cancel in A @ x, for x >= 0."""
-        return np.asarray(sum(abs(self._A[:, part]) @ x[part] for part in self._column_blocks()))
+        return np.asarray(sum(abs(self._block(part)) @ x[part] for part in self._parts))
 
     def abs_rmatvec(self, lam: Vector) -> Vector:
         """|A|.T @ lam, shape (d,): the size of the terms that cancel in A.T @ lam, for lam >= 0."""
@@ -365,19 +367,15 @@ class LinearSystem:
         for start in range(0, self.shape[0], height):
             yield self._A[start : start + height]
 
-    def _column_blocks(self) -> Iterator[slice]:
-        """Columns of A, as many at a time as stay in the cache; all of them where A is sparse."""
-        n_rows, n_columns = self.shape
-        width = n_columns if self.is_sparse else max(1, _CACHED_BYTES // (8 * n_rows))
-        for start in range(0, n_columns, width):
-            yield slice(start, min(start + width, n_columns))
+    def _block(self, part: slice) -> Any:
+        """A[:, part], without a copy."""
+        return self._A if len(self._parts) == 1 else self._A[:, part]
 
     def _weighted(self, part: slice, weights: Vector) -> Any:
         """A[:, part] diag(weights), stored as A is."""
-        if isinstance(self._A, np.ndarray):
-            return self._A[:, part] * weights
-        whole = part == slice(0, self.shape[1])
-        block = self._A if whole else self._A[:, part]
+        block = self._block(part)
+        if isinstance(block, np.ndarray):
+            return block * weights
         return sp.csc_array(
             (block.data * np.repeat(weights, np.diff(block.indptr)), block.indices, block.indptr), block.shape
         )

@@ -23,7 +23,6 @@ from bregman_l1.newton.settings import (
     ACCURACY,
     AT_REST,
     FAR,
-    KEEP_FACTOR,
     MOST_CONVEX_STEPS,
     MOST_SORTED,
     MOST_TRIALS,
@@ -78,7 +77,7 @@ def dual_newton(
         if budget.spent_out:
             return DualPoint(dual=lam, log_x=log_x, error=step)
         budget.count()
-        residual = equations.at(log_x, near=step <= KEEP_FACTOR)
+        residual = equations.at(log_x, near=step <= equations.nearby)
         if residual is None:
             return DualPoint(dual=lam, log_x=log_x, error=np.inf)
         before = step
@@ -86,7 +85,7 @@ def dual_newton(
         change = equations.solve(residual, accuracy)
         along = system.rmatvec(change)
         step = largest(along)
-        if not np.isfinite(step):
+        if not math.isfinite(step):
             return DualPoint(dual=lam, log_x=log_x, error=np.inf)
         length = line_search(log_x, along, float(system.y @ change)) if step > FAR else 1.0
         lam = lam + length * change

@@ -39,6 +39,7 @@ def fit(system: LinearSystem, values: Vector, on: Mask, dual: Vector | None = No
     ----------
     system : LinearSystem
     values : ndarray of shape (d,)
+        Zero where they do not count.
     on : ndarray of bool, shape (d,)
         The columns that count.
     dual : ndarray of shape (N,), optional
@@ -57,12 +58,12 @@ def fit(system: LinearSystem, values: Vector, on: Mask, dual: Vector | None = No
     >>> fit(LinearSystem([[1.0, 2.0**40]], [1.0]), np.array([0.5, 2.0**39]), np.ones(2, dtype=bool)).misfit
     array([0., 0.])
     """
-    small = FITTED * max(1.0, float(np.abs(values).max(where=on, initial=0.0)))
+    small = FITTED * max(1.0, largest(values))
+    if dual is not None and np.isfinite(dual).all():
+        misfit = np.subtract(values, system.rmatvec(dual), out=np.zeros(values.size), where=on)
+        if largest(misfit) <= small:
+            return Fit(dual=dual, misfit=misfit)
     with threads_for(system), np.errstate(all="ignore"):
-        if dual is not None and np.isfinite(dual).all():
-            misfit = np.subtract(values, system.rmatvec(dual), out=np.zeros(values.size), where=on)
-            if largest(misfit) <= small:
-                return Fit(dual=dual, misfit=misfit)
         rows = np.flatnonzero(system.abs_matvec(on.astype(np.float64)))
         if not rows.size:
             return Fit(dual=np.zeros(system.shape[0]), misfit=np.where(on, values, 0.0))

@@ -24,11 +24,13 @@ from bregman_l1.newton.settings import (
     DOMINANT,
     DROPPED,
     ITERATIVE_FROM,
+    KEEP_FACTOR,
     MOST_GRADIENTS,
     MOST_SCALES,
     MOST_SORTED,
     RIDGE,
     SETTLED,
+    TAKE_CARE,
 )
 
 if TYPE_CHECKING:
@@ -40,6 +42,9 @@ class NormalEquations(Protocol):
 
     accuracy: float
     """The relative error that its solutions have at most, whatever is asked."""
+
+    nearby: float
+    """The size of the last step in log x from which on x is near the solution."""
 
     def at(self, log_x: Vector, *, near: bool = True) -> Vector | None:
         """Take x = exp(log_x) and return y - A x; None where A X A' is singular to rounding.
@@ -64,7 +69,7 @@ def normal_equations(system: LinearSystem) -> NormalEquations:
 class Factored:
     """The matrix and its Cholesky factor in double precision."""
 
-    accuracy = SETTLED
+    accuracy, nearby = SETTLED, TAKE_CARE
 
     def __init__(self, system: LinearSystem) -> None:
         self._system = system
@@ -98,7 +103,7 @@ class Factored:
 class Preconditioned:
     """Conjugate gradients in single precision on a single-precision copy of A', its rows the columns of A."""
 
-    accuracy = 1.0
+    accuracy, nearby = 1.0, KEEP_FACTOR
 
     def __init__(self, system: LinearSystem) -> None:
         self._system = system

@@ -32,6 +32,9 @@ SETTLED: Final = 1e-6
 KEEP_FACTOR: Final = 0.5
 """A preconditioner made at x still serves once log x moves by less than this."""
 
+TAKE_CARE: Final = 0.01
+"""The rounding of y - A x shows in no step above this."""
+
 MOST_CONVEX_STEPS: Final = 60
 """The convex loop takes 6 to 15 steps where it converges; forced zeros make it run on for ever."""
 

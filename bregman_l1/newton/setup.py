@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.linalg.lapack import dpotrf, dpotrs, dpstrf
+from scipy.linalg.lapack import dpotrs, dpstrf, spotrf
 
 from bregman_l1._types import EPS, Index, Matrix, Vector
 from bregman_l1.newton.settings import (
@@ -126,15 +126,11 @@ def _shows_independence(matrix: Any) -> bool:
     """Whether columns spread over A have rows whose pivots are far above the rounding even of single precision."""
     n_rows, n_columns = matrix.shape
     some = matrix[:, :: max(1, n_columns // (ENOUGH_COLUMNS * n_rows))]
-    if not sp.issparse(some):
-        some = some.astype(np.float32)
     with np.errstate(all="ignore"):
-        gram = dense(some @ some.T).astype(np.float64)
-        size = np.sqrt(gram.diagonal())
-        if not (size > 0).all():
-            return False
-        factor, info = dpotrf((gram / size / size[:, None]).T, lower=1, overwrite_a=1)
-    return bool(info == 0 and factor.diagonal().min() > WELL_CONDITIONED)
+        some = some.astype(np.float32)
+        gram = dense(some @ some.T)
+        factor, info = spotrf(gram.T, lower=1)
+        return bool(info == 0 and (factor.diagonal() > WELL_CONDITIONED * np.sqrt(gram.diagonal())).all())
 
 
 def _in_units(system: LinearSystem) -> Any:
