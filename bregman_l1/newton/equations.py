@@ -19,7 +19,7 @@ import numpy as np
 from scipy.linalg.lapack import dgetrf, dgetrs
 
 from bregman_l1._types import EPS, Index, Matrix, Vector, Wide
-from bregman_l1.newton.settings import LARGEST_EXPONENT, WORTHLESS
+from bregman_l1.newton.settings import LARGEST_EXPONENT, LIGHT_TERM, NEGLIGIBLE_TERM
 from bregman_l1.newton.tableau import thin
 
 if TYPE_CHECKING:
@@ -40,24 +40,26 @@ class Equations:
 
     def __init__(self, tableau: Tableau, om: Wide, log_rest: Wide) -> None:
         self._tableau = tableau
-        self._hot = _hot_columns(tableau, om, log_rest)
+        largest = _largest_terms(tableau, om, log_rest)
+        self._hot = np.flatnonzero(largest > NEGLIGIBLE_TERM)
         T = tableau.T[:, self._hot]
         # Everything is measured in x_i, row by row: differences of logarithms lose nothing where these are long.
-        top = log_rest[self._hot].max(initial=-np.inf)
-        above = np.asarray(top - om, dtype=np.float64)
+        self._top = log_rest[self._hot].max(initial=-np.inf)
+        self._x = np.exp(np.asarray(log_rest[self._hot] - self._top, dtype=np.float64))
+        self._above = np.asarray(self._top - om, dtype=np.float64)
         log_u = np.asarray(tableau.log_u - om, dtype=np.float64)
-        if max(above.max(initial=0.0), log_u.max(initial=0.0)) < LARGEST_EXPONENT:
-            x = np.exp(np.asarray(log_rest[self._hot] - top, dtype=np.float64))
-            W = T * x
-            W *= np.exp(above)[:, None]
-            log_up, log_down, self.weights = _balanced(W, np.sign(tableau.u) * np.exp(log_u))
+        if max(self._above.max(initial=0.0), log_u.max(initial=0.0)) < LARGEST_EXPONENT:
+            u = np.sign(tableau.u) * np.exp(log_u)
+            log_up, log_down, heavy, self.weights = _balanced(T * self._x, np.exp(self._above), u, largest[self._hot])
         else:
             ratios = np.asarray(log_rest[self._hot] - om[:, None], dtype=np.float64)
             log_up, log_down, self.weights = _balanced_in_logarithms(tableau, self._hot, ratios, log_u)
+            heavy = np.arange(self._hot.size)
+        self._heavy = self._hot[heavy]
         self.residual, self._log_up = log_down - log_up, log_up
         off_u = np.where(tableau.u == 0.0, 0.0, np.exp(np.asarray(np.log(tableau.u_error) - om, dtype=np.float64)))
         self._terms_off = EPS * np.exp(self._log_up) + off_u
-        matrix = np.asarray(thin(self.weights) @ T.T)
+        matrix = np.asarray(thin(self.weights) @ tableau.T[:, self._heavy].T)
         matrix.flat[:: om.size + 1] += np.exp(-self._log_up)
         self._factor, self._pivots, info = dgetrf(matrix)
         self.singular = info != 0 or not np.isfinite(self._factor).all() or not np.isfinite(self.residual).all()
@@ -72,7 +74,7 @@ class Equations:
 
     def tangent(self, slope: Vector) -> Vector:
         """D om / d tau where rho moves by ``slope`` a unit of tau."""
-        return self.solve(self.weights @ slope[self._hot])
+        return self.solve(self.weights @ slope[self._heavy])
 
     def noise(self, system: LinearSystem) -> Matrix:
         """What the rounding of T and u, its signs taken at random, does to d om: two draws, shape (2, k).
@@ -80,15 +82,15 @@ class Equations:
         dT = A_J^{-1} E with |E| <= 2 eps (|A_R| + |A_J||T|). Entries of T that are zero are so exactly, and have no
         share in it; without any, E meets x before A_J^{-1} does.
         """
-        tableau, random = self._tableau, np.random.default_rng(0)
-        T = np.abs(tableau.T[:, self._hot])
-        x = np.divide(np.abs(self.weights), T, out=np.zeros_like(T), where=T > 0)
-        terms = 2 * EPS * (np.abs(system.columns(tableau.R[self._hot])) + np.abs(tableau.matrix) @ T)
-        draws = random.standard_normal((2, T.shape[0]))
+        tableau, columns = self._tableau, system.columns(self._tableau.R[self._hot])
+        T, draws = np.abs(tableau.T[:, self._hot]), np.random.default_rng(0).standard_normal((2, self._above.size))
+        unit = tableau.rounding * np.exp(self._above - self._log_up)
         if (T == 0.0).any():
-            rows = draws * (np.abs(tableau.inverse) @ terms * x).sum(axis=1)
+            terms = thin(np.abs(tableau.inverse)) @ (np.abs(columns) + thin(np.abs(tableau.matrix)) @ T)
+            rows = draws * unit * (np.where(T > 0.0, terms, 0.0) @ self._x)
         else:
-            rows = np.array([(tableau.inverse @ (terms * draw[:, None]) * x).sum(axis=1) for draw in draws])
+            terms = np.abs(columns) @ self._x + np.abs(tableau.matrix) @ (T @ self._x)
+            rows = unit * ((draws * terms) @ tableau.inverse.T)
         # Each term of a row is off by its own rounding too.
         rows += self._terms_off * draws
         return np.array([self.solve(row) for row in rows])
@@ -99,13 +101,18 @@ class Equations:
         return float(self._terms_off.max(initial=0.0))
 
 
-def _balanced(W: Matrix, u: Vector) -> tuple[Vector, Vector, Matrix]:
-    """Log pos, log neg and V of rows x_i (1 + sum_j W_ij - u_i) = 0."""
-    positive, negative = np.maximum(W, 0.0).sum(axis=1), -np.minimum(W, 0.0).sum(axis=1)
-    up, down = 1.0 + positive + np.maximum(-u, 0.0), negative + np.maximum(u, 0.0)
+def _balanced(W: Matrix, scale: Vector, u: Vector, largest: Vector) -> tuple[Vector, Vector, Index, Matrix]:
+    """Log pos and log neg of rows x_i (1 + scale_i sum_j W_ij - u_i) = 0, the columns that make up V, and these."""
+    ones = np.ones(W.shape[1])
+    side = np.maximum(W, 0.0)
+    up = 1.0 + (side @ ones) * scale + np.maximum(-u, 0.0)
+    down = np.maximum(u, 0.0) - (np.minimum(W, 0.0, out=side) @ ones) * scale
     with np.errstate(divide="ignore"):
-        inverse_down = 1.0 / np.where(down > 0, down, 1.0)
-        return np.log(up), np.log(down), np.where(W > 0, W / up[:, None], W * inverse_down[:, None])
+        log_up, log_down = np.log(up), np.log(down)
+    heavy = np.flatnonzero(largest > LIGHT_TERM + min(0.0, float(log_down.min())))
+    V = W[:, heavy]
+    V *= np.where(V > 0, (scale / up)[:, None], (scale / np.where(down > 0, down, np.inf))[:, None])
+    return log_up, log_down, heavy, V
 
 
 def _balanced_in_logarithms(
@@ -129,10 +136,11 @@ def _shares(terms: Matrix, *others: Vector) -> tuple[Vector, Matrix]:
         return np.log(total) + top, shares / np.where(total > 0, total, 1.0)[:, None]
 
 
-def _hot_columns(tableau: Tableau, om: Wide, log_rest: Wide) -> Index:
-    """Columns with a term that is not negligible beside x_i in some row, nor beside its square root."""
-    if not log_rest.size:
-        return np.zeros(0, dtype=np.intp)
+def _largest_terms(tableau: Tableau, om: Wide, log_rest: Wide) -> Vector:
+    """The logarithm of the largest |T_ij| x_j / x_i of each column."""
     om, log_rest = (np.asarray(values, dtype=np.float64) for values in (om, log_rest))
-    largest = (tableau.log_T - om[:, None]).max(axis=0) + log_rest
-    return np.flatnonzero(largest > WORTHLESS - 8.0)
+    least = float(om.min())
+    if om.max() - least < LARGEST_EXPONENT:
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log((np.abs(tableau.T) * np.exp(least - om)[:, None]).max(axis=0)) + log_rest - least)
+    return np.asarray((tableau.log_T - om[:, None]).max(axis=0) + log_rest)

@@ -13,19 +13,17 @@ import numpy as np
 
 from bregman_l1._types import Vector
 from bregman_l1.errors import BackendError, InfeasibleError
-from bregman_l1.newton.barrier import jump
 from bregman_l1.newton.facial_reduction import Face, by_linear_program, narrowed
+from bregman_l1.newton.jump import Start, jump
 from bregman_l1.newton.settings import (
     COLD,
     JUMP_FROM,
     JUMP_KEEPS,
-    JUMP_WIDENS,
     LARGEST_TABLEAU,
-    LEAVE_AT,
     LOWEST_OF_CENTRE,
 )
 from bregman_l1.newton.setup import independent_rows
-from bregman_l1.newton.tableau import SingularBasisError, Tableau, choose_basis, warm_columns
+from bregman_l1.newton.tableau import SingularBasisError, warm_columns
 from bregman_l1.newton.walk import Walk
 from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron.feasible_set import equilibrated
@@ -34,15 +32,6 @@ from bregman_l1.polyhedron.linear_program import LinearProgram, LinearProgramSet
 if TYPE_CHECKING:
     from bregman_l1.budget import Budget
     from bregman_l1.system import LinearSystem
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Start:
-    """A point of the way: log_x = even + tau (log_prior - even) + A'lam for some lam."""
-
-    even: Vector
-    tau: float
-    log_x: Vector
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -83,7 +72,9 @@ def scale_free(system: LinearSystem, log_prior: Vector, start: Start, budget: Bu
     budget : Budget
     """
     is_program = system.is_sparse and start.tau == 0.0
-    arrival = _nowhere(system, start, None) if is_program else _from_start(system, log_prior, start, budget)
+    arrival = (
+        _nowhere(system, start.tau, start.log_x, None) if is_program else _from_start(system, log_prior, start, budget)
+    )
     if arrival.outcome is not Outcome.OPTIMAL and arrival.face.is_whole and not budget.spent_out:
         arrival = replace(arrival, face=_asked(system), tau=0.0, log_x=start.even)
         if arrival.face.is_whole:
@@ -104,7 +95,7 @@ def _on_face(system: LinearSystem, log_prior: Vector, start: Start, arrival: Arr
         face = narrowed(face, system, columns, np.arange(system.shape[0]), nowhere)
         return replace(arrival, outcome=Outcome.INFEASIBLE, face=face)
     rows = independent_rows(part)
-    way = Start(even=start.even[columns], tau=arrival.tau, log_x=arrival.log_x[columns])
+    way = Start(even=start.even[columns], tau=arrival.tau, log_x=arrival.log_x[columns], tol=start.tol)
     inner = scale_free(part.of_rows(rows), log_prior[columns], way, budget)
     dual, log_x = np.zeros(system.shape[0]), np.full(log_prior.size, -np.inf)
     dual[rows], log_x[columns] = inner.dual, inner.log_x
@@ -117,12 +108,12 @@ def _from_start(system: LinearSystem, log_prior: Vector, start: Start, budget: B
     """A jump to the end where the scales have begun to part; the walk where that fails, or is not worth its while."""
     n_rows, n_columns = system.shape
     if n_rows * n_columns > LARGEST_TABLEAU:
-        return _nowhere(system, start, Outcome.INACCURATE)
+        return _nowhere(system, start.tau, start.log_x, Outcome.INACCURATE)
     if start.tau > 0.0 and n_rows * n_columns >= JUMP_FROM:
         for keeps in JUMP_KEEPS:
             arrival = _jumped(system, log_prior, start, keeps, budget)
             if arrival is not None or budget.spent_out:
-                return arrival or _nowhere(system, start, budget.spent_out)
+                return arrival or _nowhere(system, start.tau, start.log_x, budget.spent_out)
     return _walked(system, start.even, log_prior, start.log_x, start.tau, budget)
 
 
@@ -133,7 +124,7 @@ def _walked(
         walk = Walk(system, even, log_prior - even, log_x, tau, budget)
         outcome = walk.advance(1.0)
     except SingularBasisError:
-        return _nowhere(system, Start(even=even, tau=tau, log_x=log_x), Outcome.INACCURATE)
+        return _nowhere(system, tau, log_x, Outcome.INACCURATE)
     return _arrival(walk, outcome)
 
 
@@ -143,37 +134,28 @@ def _arrival(walk: Walk, outcome: Outcome) -> Arrival:
     return Arrival(log_x=log_x, dual=walk.dual, outcome=outcome, error=walk.error, face=face, tau=walk.point.tau)
 
 
-def _nowhere(system: LinearSystem, start: Start, outcome: Outcome | None) -> Arrival:
+def _nowhere(system: LinearSystem, tau: float, log_x: Vector, outcome: Outcome | None) -> Arrival:
     return Arrival(
-        log_x=start.log_x,
+        log_x=log_x,
         dual=np.zeros(system.shape[0]),
         outcome=outcome or Outcome.INACCURATE,
         error=np.inf,
         face=Face(free=np.ones(system.shape[1], dtype=bool)),
-        tau=start.tau,
+        tau=tau,
     )
 
 
 def _jumped(system: LinearSystem, log_prior: Vector, start: Start, keeps: float, budget: Budget) -> Arrival | None:
-    """Jump to the end, and let Newton's method converge there on the columns that are not negligible."""
-    log_x = start.log_x
-    try:
-        J = choose_basis(system, log_x)
-        basis = Tableau.of(system, J, J[:0], log_x)
-    except SingularBasisError:
+    """Jump to the end; where rounding shows in what that finds, settle it on a basis of its own."""
+    landing = jump(system, log_prior, start, keeps, budget)
+    if landing is None:
         return None
-    weight = log_x + np.log(system.column_sizes)
-    kept = weight > weight.max() - keeps * max(1.0, JUMP_WIDENS * start.tau)
-    kept[J] = False
-    R = np.flatnonzero(kept)
-    T = basis.inverse @ system.columns(R)
-    even = float(start.even[0])
-    rho = T.T @ (log_prior[J] - even) - (log_prior[R] - even)
-    om = jump(T, basis.u * np.exp(-even), rho, log_x[J] - even, LEAVE_AT / start.tau, LEAVE_AT, budget)
-    if om is None or not np.isfinite(om).all():
-        return None
-    dual = basis.dual(om + even - log_prior[J])
-    return settled(system, log_prior, log_prior + system.rmatvec(dual), budget)
+    if not landing.is_close:
+        return settled(system, log_prior, landing.log_x, budget)
+    everywhere = Face(free=np.ones(log_prior.size, dtype=bool))
+    return Arrival(
+        log_x=landing.log_x, dual=landing.dual, outcome=Outcome.OPTIMAL, error=start.tol, face=everywhere, tau=1.0
+    )
 
 
 def settled(system: LinearSystem, log_prior: Vector, log_x: Vector, budget: Budget) -> Arrival | None:
@@ -216,7 +198,7 @@ def _from_centre(system: LinearSystem, log_prior: Vector, budget: Budget) -> Arr
     )
     everywhere = np.zeros(columns.size)
     if answer.x is None:
-        return _nowhere(system, Start(even=everywhere, tau=0.0, log_x=everywhere), budget.spent_out)
+        return _nowhere(system, 0.0, everywhere, budget.spent_out)
     x = answer.x * float(np.abs(system.y / rows).max()) / columns
     centre = np.log(np.maximum(x, LOWEST_OF_CENTRE * float(np.median(x))))
     return _walked(system, centre, log_prior, centre, 0.0, budget)

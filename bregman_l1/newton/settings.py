@@ -108,8 +108,17 @@ MOST_BARRIER_STEPS: Final = 40
 BARRIER_SOLVED: Final = 0.1
 """Complementarity left over, in units of log p: Newton's method converges from there."""
 
-BARRIER_LIFT: Final = 0.3
-"""The first slacks are lifted by this share of their mean: a start off the boundary."""
+BARRIER_LIFT: Final = 0.1
+"""The first weights and slacks are lifted to this share of their mean: a start off the boundary."""
+
+BARRIER_LEVEL: Final = 0.3
+"""The first slacks of a layer all begin above this share of their mean."""
+
+BARRIER_ROUGH: Final = 0.3
+"""While log p is off by more, single precision is good enough."""
+
+MOST_COUPLINGS: Final = 6
+"""How often the support and the rounding of T may be made good; each time leaves a small share of the error."""
 
 BARRIER_KEPT: Final = 1e-6
 """Weights below this share of the largest are left out of the normal matrix, while steps are long."""
@@ -159,8 +168,8 @@ DEPENDENT: Final = 1e-11
 POOR: Final = 1e-4
 """A pivot below this share of its column is met by a more careful choice."""
 
-WIDEST_ELIMINATION: Final = 300.0
-"""Weights over so many e-folds fit one elimination: their squares do not underflow."""
+WIDEST_ELIMINATION: Final = 650.0
+"""Weights over so many e-folds fit one elimination; wider ones are drawn together, exchanges make up for that."""
 
 RANGE_OF_WEIGHTS: Final = 20.0
 """E-folds of weights that one orthogonal factorisation may mix."""
@@ -170,6 +179,9 @@ THIN: Final = 0.1
 
 THIN_FROM: Final = 10_000
 """if they have so many entries at least."""
+
+UNREFINED: Final = 4 * EPS
+"""The rounding of a product with a computed inverse; refined it has half of that, and less where A_J has zeros."""
 
 UNBALANCED: Final = 2.0
 """Bases are exchanged when some log |T_ij| sqrt(x_j / x_i) exceeds this,"""
@@ -182,6 +194,12 @@ MOST_PIVOTS: Final = 200
 
 LARGEST_EXPONENT: Final = 300.0
 """Terms up to exp of this are summed as they are, larger ones as logarithms."""
+
+NEGLIGIBLE_TERM: Final = -42.0
+"""Terms T_ij x_j / x_i below exp of this change no sum."""
+
+LIGHT_TERM: Final = -12.0
+"""Terms below exp of this matter to a residual, not to the direction it asks for."""
 
 WORTHLESS: Final = -34.0
 """An error of T_ij x_j / x_i below exp of this changes nothing."""
@@ -197,6 +215,9 @@ EXACT_ENTRIES: Final = 400_000
 
 ILL_CONDITIONED: Final = 1e4
 """Inverses that lose so much to rounding are computed exactly, in bases that are not too large."""
+
+EXACT_WORK: Final = 20_000_000
+"""Multiplications that are made exactly where a basis is ill-conditioned: a second."""
 
 EXACT_AS_A_RULE: Final = 2_000
 """Systems of so many entries are finished exactly whenever rounding might show; it takes milliseconds."""

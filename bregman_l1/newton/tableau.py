@@ -29,6 +29,7 @@ from bregman_l1.newton.settings import (
     DEPENDENT,
     EXACT_ELIMINATION,
     EXACT_ENTRIES,
+    EXACT_WORK,
     ILL_CONDITIONED,
     MARGIN,
     MOST_PIVOTS,
@@ -38,6 +39,7 @@ from bregman_l1.newton.settings import (
     THIN,
     THIN_FROM,
     UNBALANCED,
+    UNREFINED,
     WIDEST_ELIMINATION,
     WORTHLESS,
 )
@@ -58,6 +60,8 @@ class Tableau:
     ----------
     J, R : ndarray of shape (k,) and (m,)
     T : ndarray of shape (k, m)
+    rounding : float
+        dT = A_J^{-1} E with |E| <= rounding (|A_R| + |A_J||T|).
     row_error, column_error : ndarray of shape (k,) and (m,)
         |dT_ij| <= row_error_i column_error_j.
     u, u_error : ndarray of shape (k,)
@@ -77,6 +81,7 @@ class Tableau:
     J: Index
     R: Index
     T: Matrix
+    rounding: float
     row_error: Vector
     column_error: Vector
     u: Vector
@@ -95,45 +100,47 @@ class Tableau:
         Tableaus of up to ``exactly_to`` entries, A_J included, decide them exactly; larger ones take what rounding
         cannot tell from zero for zero.
         """
-        matrix, columns = system.columns(J), system.columns(R)
-        size = system.row_units[:, None]
-        lu, pivots, info = dgetrf(matrix / size)
+        matrix, columns, units, sizes = system.columns(J), system.columns(R), system.row_units, system.column_sizes
+        lu, pivots, info = dgetrf(matrix / units[:, None])
         inverse, singular = dgetri(lu, pivots)
-        inverse = inverse / size[:, 0]
-        peaks, row_error = (np.abs(matrix) / size).max(axis=0), np.abs(inverse) @ size[:, 0]
+        inverse /= units
+        row_error = np.abs(inverse) @ units
         sound = info == 0 and singular == 0 and np.isfinite(inverse).all()
-        if not sound or (row_error * peaks).max() > ILL_CONDITIONED:
+        if not sound or (row_error * sizes[J]).max() > ILL_CONDITIONED:
             exactly = cls._exactly(system.y, J, R, matrix, columns)
             if exactly is not None:
                 return exactly
             if not sound:
                 raise SingularBasisError
         few, few_inverse = thin(matrix), thin(inverse)
-        T = few_inverse @ columns
-        T += few_inverse @ (columns - few @ T)
-        terms = peaks @ np.abs(T) + (np.abs(columns) / size).max(axis=0)
+        T, rounding = few_inverse @ columns, UNREFINED
+        terms = sizes[J] @ np.abs(T) + sizes[R]
+        if (np.abs(T) <= 2 * rounding * np.multiply.outer(row_error, terms)).any():
+            T, rounding = T + few_inverse @ (columns - few @ T), 2 * EPS
+            terms = sizes[J] @ np.abs(T) + sizes[R]
         wide, u = matrix.astype(np.longdouble), inverse @ system.y
-        for _ in range(3):
+        for _ in range(2):
             u = u + inverse @ np.asarray(system.y - wide @ u.astype(np.longdouble), dtype=np.float64)
         tableau = cls(
             J=J,
             R=R,
             T=T,
+            rounding=rounding,
             row_error=row_error,
-            column_error=4 * EPS * terms,
+            column_error=2 * rounding * terms,
             u=u,
             u_error=EPS * np.abs(u) + WIDE_EPS * np.abs(inverse) @ (np.abs(matrix) @ np.abs(u) + np.abs(system.y)),
             inverse=inverse,
             matrix=matrix,
             exactly_to=exactly_to,
-        )
-        return tableau._with_zeros(system.y)._decided(columns, log_x)
+        )._with_zeros(system.y)
+        return tableau if rounding == UNREFINED else tableau._decided(columns, log_x)
 
     @classmethod
     def _exactly(cls, y: Vector, J: Index, R: Index, matrix: Matrix, columns: Matrix) -> Tableau | None:
         """The tableau with every number right to rounding; None where it is too large, or singular."""
         right = np.hstack([columns, y[:, None], np.eye(J.size)])
-        if right.size > EXACT_ENTRIES:
+        if J.size * right.size > EXACT_WORK:
             return None
         zero = exact.zeros(matrix, right)
         values = None if zero is None else exact.values(matrix, right, zero)
@@ -145,6 +152,7 @@ class Tableau:
             J=J,
             R=R,
             T=T,
+            rounding=2 * EPS,
             row_error=row_error,
             column_error=EPS * (np.abs(T) / row_error[:, None]).max(axis=0),
             u=values[:, R.size],
@@ -324,9 +332,10 @@ def _by_partial_pivoting(system: LinearSystem, weight: Vector, index: Index) -> 
     Gaussian elimination scales with its rows, so that columns of any weight are pivoted in one factorisation.
     """
     n_rows = system.shape[0]
-    if index.size < n_rows or weight[index[0]] - weight[index[-1]] > WIDEST_ELIMINATION:
+    if index.size < n_rows:
         return None
-    scale = np.exp(weight[index] - weight[index[0]])
+    below = weight[index] - weight[index[0]]
+    scale = np.exp(below * min(1.0, WIDEST_ELIMINATION / max(1.0, -float(below[-1]))))
     columns = system.columns(index).T / system.row_units / system.column_sizes[index][:, None]
     factor, swaps, _ = dgetrf(columns * scale[:, None])
     order = np.arange(index.size)
