@@ -89,7 +89,10 @@ def dual_newton(
             return DualPoint(dual=lam, log_x=log_x, error=np.inf)
         length = line_search(log_x, along, float(system.y @ change)) if step > FAR else 1.0
         lam = lam + length * change
-        log_x = np.add(log_x, np.multiply(along, length, out=along), out=along)
+        if length != 1.0:
+            along *= length
+        along += log_x
+        log_x = along
         error = step * max(step, min(accuracy, equations.accuracy))
         if error <= until or (step < SETTLED and step > before / 4):
             noise = rounding_noise(system, equations) if until <= AT_REST else np.nan

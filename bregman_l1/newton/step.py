@@ -242,9 +242,11 @@ def _refined(system: LinearSystem, log_prior: Vector, log_x: Vector, dual: Vecto
         size = system.largest_of_rmatvec(change)
         if not size < before / 2:
             return None
+        if size <= 16 * EPS * unit:
+            return Step(change=step, noise=noise + size, y=system.y)
         before, lam = size, lam + change
         step = _towards(system, log_prior, log_x, lam)
-        if size <= REFINED * largest(step) + 16 * EPS * unit:
+        if size <= REFINED * largest(step):
             return Step(change=step, noise=noise, y=system.y)
     return None
 

@@ -15,6 +15,7 @@ from bregman_l1.newton import newton_step
 from bregman_l1.newton.fit import fit
 from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron.feasible_set import INFEASIBILITY, exposes, infeasibility, maximal_support
+from bregman_l1.system import largest
 
 if TYPE_CHECKING:
     from bregman_l1.claim import Claim
@@ -90,8 +91,8 @@ class ProjectionResiduals:
         if not self.is_candidate:
             return infeasibility(self._system, self._claim.point)
         relative = np.abs(self._missed) / np.where(self._terms > _SMALLEST_TERMS, self._terms, 1.0)
-        largest = float(relative.max())
-        return np.inf if np.isnan(largest) else largest
+        worst = float(relative.max())
+        return np.inf if np.isnan(worst) else worst
 
     @cached_property
     def deviation(self) -> float:
@@ -102,10 +103,10 @@ class ProjectionResiduals:
         """
         if not self.is_candidate or self._is_cut_short:
             return np.inf
-        change = np.abs(self._step.change)
-        change += self._step.noise
-        change /= self._spread
-        return float(change.max() if self.positive.all() else change[self.positive].max())
+        change, noise = self._step.change, self._step.noise
+        if isinstance(noise, np.ndarray):
+            return self._largest(np.abs(change) + noise)
+        return self._largest(change) + noise
 
     @property
     def _is_cut_short(self) -> bool:
@@ -185,15 +186,19 @@ class ProjectionResiduals:
         """
         if not self.is_candidate:
             return np.inf
-        return self._fit.size / float(self._spread.max())
+        return self._fit.size / float(np.max(self._spread))
 
     @cached_property
-    def _spread(self) -> Vector:
+    def _spread(self) -> float | Vector:
         """How much coarser than log alpha, or than 1000, each log x is: no solver can place it better."""
         coarsest = max(1000.0, abs(self._problem.log_alpha))
         if max(self._unit, -self._lowest) <= coarsest:
-            return np.broadcast_to(np.float64(1.0), self._log_x.shape)
+            return 1.0
         return np.maximum(1.0, np.where(self.positive, np.abs(self._log_x), 0.0) / coarsest)
+
+    def _largest(self, errors: Vector) -> float:
+        """The largest magnitude of errors of log x, each in units of its spread."""
+        return largest(errors if isinstance(self._spread, float) else errors / self._spread)
 
     @cached_property
     def _ratio(self) -> Vector:
@@ -236,14 +241,13 @@ class ProjectionResiduals:
             return 0.0
         if not np.isfinite(lam).all():
             return np.inf
-        if self._fit.dual is lam:
-            misfit = np.abs(self._fit.misfit)
-        else:
-            misfit = np.where(self.positive, np.abs(self._ratio - self._system.rmatvec(lam)), 0.0)
-        if misfit.max() > _SMALL_MISFIT:
+        misfit = self._fit.misfit
+        if self._fit.dual is not lam:
+            misfit = np.where(self.positive, self._ratio - self._system.rmatvec(lam), 0.0)
+        if largest(misfit) > _SMALL_MISFIT:
             terms = self._system.abs_rmatvec(np.abs(lam)) + np.abs(self._ratio)
-            misfit = np.maximum(misfit - _ROUNDINGS * terms, 0.0)
-        return float((misfit / self._spread).max())
+            misfit = np.maximum(np.abs(misfit) - _ROUNDINGS * terms, 0.0)
+        return self._largest(misfit)
 
     def _remarks(self) -> tuple[str, ...]:
         if self._is_cut_short:
