@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from threading import local
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -23,7 +23,6 @@ _T = TypeVar("_T")
 
 # Entries beyond it overflow in products, rows below its inverse underflow.
 _LARGEST = 1e250
-_BLOCK_BYTES = 16 * 2**20
 _CACHED_BYTES = 2**20
 _FEW_ROWS = 32
 _NONE: Index = np.zeros(0, dtype=np.intp)
@@ -214,8 +213,9 @@ class LinearSystem:
         return self.remember("fits single precision", self._fits_single_precision)
 
     def _fits_single_precision(self) -> bool:
-        for rows in self._row_blocks():
-            sizes = abs(rows.data if sp.issparse(rows) else rows)
+        for part in self._parts:
+            block = self._block(part)
+            sizes = abs(block if isinstance(block, np.ndarray) else block.data)
             if sizes.max(initial=0.0) > 1e12 or sizes.min(where=sizes > 0, initial=1.0) < 1e-12:
                 return False
         return True
@@ -232,11 +232,6 @@ class LinearSystem:
         """The columns A[:, index] as a dense array of shape (N, len(index))."""
         chosen = self._A[:, np.asarray(index)]
         return np.asarray(chosen if isinstance(chosen, np.ndarray) else chosen.toarray(), dtype=np.float64)
-
-    def column_block(self, start: int, stop: int) -> Matrix:
-        """The columns A[:, start:stop], dense; a view where A is dense."""
-        block = self._A[:, start:stop]
-        return np.asarray(block if isinstance(block, np.ndarray) else block.toarray(), dtype=np.float64)
 
     def rows(self, index: ArrayLike) -> Matrix:
         """The rows A[index] as a dense array of shape (len(index), d)."""
@@ -285,11 +280,7 @@ class LinearSystem:
 
     def abs_rmatvec(self, lam: Vector) -> Vector:
         """|A|.T @ lam, shape (d,): the size of the terms that cancel in A.T @ lam, for lam >= 0."""
-        parts, start = np.zeros(self.shape[1]), 0
-        for rows in self._row_blocks():
-            parts += abs(rows).T @ lam[start : start + rows.shape[0]]
-            start += rows.shape[0]
-        return parts
+        return np.concatenate([abs(self._block(part)).T @ lam for part in self._parts])
 
     def residual(self, x: Vector) -> float:
         """The largest |A x - y|_i relative to (|A| |x| + |y|)_i: the componentwise backward error of A x = y.
@@ -357,15 +348,6 @@ class LinearSystem:
 
     def __setstate__(self, state: tuple[Matrix | sp.csc_array, Vector]) -> None:
         self.__init__(*state)  # type: ignore[misc]
-
-    def _row_blocks(self) -> Iterator[Any]:
-        """Rows of A, some megabytes at a time."""
-        if not isinstance(self._A, np.ndarray):
-            yield self._A
-            return
-        height = max(1, _BLOCK_BYTES // (8 * self.shape[1]))
-        for start in range(0, self.shape[0], height):
-            yield self._A[start : start + height]
 
     def _block(self, part: slice) -> Any:
         """A[:, part], without a copy."""

@@ -60,7 +60,9 @@ def fit(system: LinearSystem, values: Vector, on: Mask, dual: Vector | None = No
     """
     small = FITTED * max(1.0, largest(values))
     if dual is not None and np.isfinite(dual).all():
-        misfit = np.subtract(values, system.rmatvec(dual), out=np.zeros(values.size), where=on)
+        misfit = system.rmatvec(dual)
+        np.subtract(values, misfit, out=misfit)
+        misfit[~on] = 0.0
         if largest(misfit) <= small:
             return Fit(dual=dual, misfit=misfit)
     with threads_for(system), np.errstate(all="ignore"):

@@ -11,6 +11,7 @@ from bregman_l1._types import Vector
 from bregman_l1.budget import Budget
 from bregman_l1.claim import Claim, Farkas
 from bregman_l1.errors import InfeasibleError
+from bregman_l1.frozen import read_only
 from bregman_l1.newton.dual_newton import dual_newton
 from bregman_l1.newton.facial_reduction import Face
 from bregman_l1.newton.jump import Start
@@ -135,7 +136,7 @@ def _claim(system: LinearSystem, rows: Rows, arrival: Arrival, budget: Budget) -
         if farkas is not None:
             outcome, proof = Outcome.INFEASIBLE, Farkas(farkas)
     return Claim(
-        log_x=arrival.log_x,
+        log_x=read_only(arrival.log_x),
         dual=rows.embedded(arrival.dual),
         error=arrival.error,
         iterations=budget.used,

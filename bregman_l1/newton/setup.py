@@ -52,12 +52,11 @@ class Rows:
         """
         if not self.dropped.size:
             return system
-        weights, y, size = self.weights, system.y[self.kept], np.abs(system.y)
-        wrong = system.y[self.dropped] - weights @ y
-        terms = size[self.dropped] + np.abs(weights) @ size[self.kept]
+        y, size = system.y[self.kept], np.abs(system.y)
+        wrong, terms = self._excess(system.y, size)
         if wrong.any() and (np.abs(wrong) <= SPREAD * terms).all():
-            spread = weights * size[self.kept] ** 2
-            share = spread @ weights.T + np.diag(size[self.dropped] ** 2)
+            spread = self.weights * size[self.kept] ** 2
+            share = spread @ self.weights.T + np.diag(size[self.dropped] ** 2)
             y = y + spread.T @ np.linalg.lstsq(share, wrong)[0]
         return system.of_rows(self.kept, y)
 
@@ -72,19 +71,19 @@ class Rows:
 
         None where some y within the margin of all rows, ROUNDINGS of their terms |A|x + |y|, does not.
         """
-        wrong = system.backward_errors(x)[self.dropped] > ROUNDINGS
-        if not wrong.any():
+        excess, terms = self._excess(system.y, system.abs_matvec(x) + np.abs(system.y))
+        beyond = np.where(system.backward_errors(x)[self.dropped] > ROUNDINGS, np.abs(excess) / terms, 0.0)
+        worst = int(beyond.argmax())
+        if not beyond[worst] > ROUNDINGS:
             return None
-        rows, weights = self.dropped[wrong], self.weights[wrong]
-        excess = system.y[rows] - weights @ system.y[self.kept]
-        size = system.abs_matvec(x) + np.abs(system.y)
-        terms = size[rows] + np.abs(weights) @ size[self.kept]
-        worst = int(np.argmax(np.abs(excess) / terms))
-        if not abs(excess[worst]) > ROUNDINGS * terms[worst]:
-            return None
-        z = self.embedded(-weights[worst])
-        z[rows[worst]] = 1.0
+        z = self.embedded(-self.weights[worst])
+        z[self.dropped[worst]] = 1.0
         return z if excess[worst] > 0 else -z
+
+    def _excess(self, y: Vector, size: Vector) -> tuple[Vector, Vector]:
+        """By how much y_i of the rows dropped exceeds what the others say, and the terms of that, y of this size."""
+        weights = self.weights
+        return y[self.dropped] - weights @ y[self.kept], size[self.dropped] + np.abs(weights) @ size[self.kept]
 
     def embedded(self, values: Vector) -> Vector:
         """A value for every row, zero for those dropped."""

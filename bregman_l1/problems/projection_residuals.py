@@ -90,7 +90,8 @@ class ProjectionResiduals:
         """The larger of the backward error of A x = y and max(-x) / max |x|; NaN if x holds one."""
         if not self.is_candidate:
             return infeasibility(self._system, self._claim.point)
-        relative = np.abs(self._missed) / np.where(self._terms > _SMALLEST_TERMS, self._terms, 1.0)
+        missed, terms = self._sums
+        relative = np.abs(missed) / np.where(terms > _SMALLEST_TERMS, terms, 1.0)
         worst = float(relative.max())
         return np.inf if np.isnan(worst) else worst
 
@@ -131,23 +132,17 @@ class ProjectionResiduals:
         """Log x where the candidate is positive."""
         return self._log_x if self.positive.all() else self._log_x[self.positive]
 
-    @cached_property
+    @property
     def _x(self) -> Vector:
         """The candidate in its unit."""
-        return np.asarray(np.exp(self._log_x - self._unit))
+        x = self._log_x - self._unit
+        return np.exp(x, out=x)
 
     @cached_property
-    def _y(self) -> Vector:
-        return np.asarray(self._system.y * np.exp(-self._unit))
-
-    @cached_property
-    def _missed(self) -> Vector:
-        return self._y - self._system.matvec(self._x)
-
-    @cached_property
-    def _terms(self) -> Vector:
-        """|A| x + |y|: what rounding of the equations is measured by."""
-        return self._system.abs_matvec(self._x) + np.abs(self._y)
+    def _sums(self) -> tuple[Vector, Vector]:
+        """Y - A x, and |A| x + |y|: what rounding of the equations is measured by."""
+        x, y = self._x, self._system.y * np.exp(-self._unit)
+        return y - self._system.matvec(x), self._system.abs_matvec(x) + np.abs(y)
 
     @cached_property
     def maximal_support(self) -> Mask | None:
@@ -200,7 +195,7 @@ class ProjectionResiduals:
         """The largest magnitude of errors of log x, each in units of its spread."""
         return largest(errors if isinstance(self._spread, float) else errors / self._spread)
 
-    @cached_property
+    @property
     def _ratio(self) -> Vector:
         """Log(x/p) on the positive entries, zero elsewhere."""
         on = self.positive
@@ -225,13 +220,14 @@ class ProjectionResiduals:
         if not self.is_candidate:
             return np.inf
         with np.errstate(all="ignore"):
-            misfit, lam = self._fit.misfit, self._fit.dual
-            size = float(self._x.sum() + self._x @ np.abs(self._ratio))
-            distances = np.expm1(-misfit)
-            distances += misfit
-            slack = abs(float(lam @ self._missed))
-            rounding = _ROUNDINGS * float(np.abs(lam) @ self._terms)
-            return max((float(self._x @ distances) + max(0.0, slack - rounding)) / size, self._misfit_of_claimed_dual)
+            x, lam, (missed, terms) = self._x, self._fit.dual, self._sums
+            size = float(x.sum() + x @ np.abs(self._ratio))
+            distances = -self._fit.misfit
+            np.expm1(distances, out=distances)
+            distances += self._fit.misfit
+            slack = abs(float(lam @ missed))
+            rounding = _ROUNDINGS * float(np.abs(lam) @ terms)
+            return max((float(x @ distances) + max(0.0, slack - rounding)) / size, self._misfit_of_claimed_dual)
 
     @cached_property
     def _misfit_of_claimed_dual(self) -> float:
