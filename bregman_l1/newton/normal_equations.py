@@ -118,7 +118,8 @@ class Preconditioned:
         self._x: Single = (x / self._unit).astype(np.float32)
         if not (near and self._factor is not None) and not self._precondition():
             return None
-        return self._system.remainder(x, np.flatnonzero(x > dominant_cut(x, self._system.shape[0])))
+        cut = dominant_cut(x, self._system.shape[0]) if near else np.inf
+        return self._system.remainder(x, np.flatnonzero(x > cut))
 
     def solve(self, right: Vector, residual: float) -> Vector:
         """Preconditioned conjugate gradients, the residual measured in the preconditioner's norm."""
