@@ -25,6 +25,7 @@ _T = TypeVar("_T")
 _LARGEST = 1e250
 _CACHED_BYTES = 2**20
 _FEW_ROWS = 32
+_SHORT = 2**12
 _NONE: Index = np.zeros(0, dtype=np.intp)
 _TRANSPOSED = 64
 _EQUILIBRATION_ROUNDS = 10
@@ -88,7 +89,7 @@ class LinearSystem:
         self._A = _checked_matrix(A)
         self._y = _checked_vector(y, self._A.shape[0])
         # Columns of A, as many at a time as stay in the cache; all of them where A is sparse.
-        n_rows, n_columns = self._A.shape
+        n_rows, n_columns = self.shape = (int(self._A.shape[0]), int(self._A.shape[1]))
         width = n_columns if self.is_sparse else max(1, _CACHED_BYTES // (8 * n_rows))
         self._parts = [slice(start, min(start + width, n_columns)) for start in range(0, n_columns, width)]
         self._memory: dict[Hashable, Any] = {}
@@ -114,15 +115,12 @@ class LinearSystem:
         return self._y
 
     @property
-    def shape(self) -> tuple[int, int]:
-        """(N, d)."""
-        n_rows, n_columns = self._A.shape
-        return int(n_rows), int(n_columns)
-
-    @property
     def is_sparse(self) -> bool:
         """Whether A is stored sparse."""
         return not isinstance(self._A, np.ndarray)
+
+    shape: tuple[int, int]
+    """(N, d)."""
 
     row_peaks: Vector
     """The largest |A_ij| of each row, shape (N,)."""
@@ -401,13 +399,13 @@ class LinearSystem:
 
 
 def largest(values: Vector) -> float:
-    """The largest magnitude; NaN if there is one."""
-    return float(max(values.max(), -values.min()))
+    """The largest magnitude, NaN if there is one; long vectors are not copied."""
+    return float(np.abs(values).max() if values.size <= _SHORT else max(values.max(), -values.min()))
 
 
 def dense(matrix: Any) -> Matrix:
     """A matrix or vector as an array, however it is stored."""
-    return np.asarray(matrix.toarray() if sp.issparse(matrix) else matrix)
+    return np.asarray(matrix if isinstance(matrix, np.ndarray) else matrix.toarray())
 
 
 def checked_system(system: Any) -> LinearSystem:
