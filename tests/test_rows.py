@@ -41,8 +41,10 @@ def test_rows_that_differ_by_more_than_rounding_are_kept():
     assert split_rows(LinearSystem(np.vstack([row, other]), [1.0, 1.0])).dropped.size == 0
 
 
-def test_the_dual_of_a_thinned_system_changes_nothing(monkeypatch):
+@pytest.mark.parametrize("largest", [1.0, 1e6])
+def test_the_dual_of_a_thinned_system_changes_nothing(monkeypatch, largest):
     A = np.vstack([np.ones(6000), np.random.default_rng(2).standard_normal((2, 6000))])
+    A[1, 1] = largest  # not among the columns looked at first
     problem = BregmanProjection(LinearSystem(A, [1.0, 0.2, -0.1]), alpha=1 / 6000)
     started = solve(problem)
     monkeypatch.setattr(projection, "_thinned", lambda *_: None)

@@ -87,13 +87,16 @@ def _in_double_precision(system: LinearSystem, log_prior: Vector, tol: float, bu
     share = 1.0 if depth <= NEAR else LEAVE_AT / depth
     even = np.broadcast_to(np.float64(size), log_prior.shape)
     equations, start = normal_equations(system), Start(even=even, tau=0.0, log_x=even, tol=tol)
-    dual = _thinned(system, log_prior, budget) if share == 1.0 else None
+    dual = thinned = _thinned(system, log_prior, budget) if share == 1.0 else None
     while True:
         until = AT_REST if share == 1.0 else CLOSE
         prior = log_prior if share == 1.0 else size + share * (log_prior - size)
         point = dual_newton(system, equations, prior, budget, dual=dual, until=until)
         solved = share == 1.0 and point.error <= tol / 10 and point.noise <= NOISE * tol
         limit = budget.spent_out
+        if thinned is not None and not (solved or limit):
+            dual = thinned = None
+            continue
         if solved or limit:
             return Arrival(
                 log_x=point.log_x,
