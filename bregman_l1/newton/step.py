@@ -233,27 +233,20 @@ def _refined(system: LinearSystem, log_prior: Vector, log_x: Vector, dual: Vecto
     noise = rounding_noise(system, equations)
     if not noise <= NEGLIGIBLE:
         return None
-    lam, before, unit = np.zeros(system.shape[0]) if dual is None else dual, np.inf, largest(log_x) + 1.0
-    step = _towards(system, log_prior, log_x, lam)
+    lam, size, unit = np.zeros(system.shape[0]) if dual is None else dual, np.inf, largest(log_x) + 1.0
     for _ in range(MOST_REFINEMENTS):
+        step = system.rmatvec(lam)
+        step += log_prior
+        step -= log_x
+        if size <= REFINED * largest(step):
+            return Step(change=step, noise=noise, y=system.y)
         moved = np.exp(log_x)
         moved *= step
         change = equations.solve(residual - system.matvec(moved), REFINED)
-        size = system.largest_of_rmatvec(change)
+        before, size = size, system.largest_of_rmatvec(change)
         if not size < before / 2:
             return None
         if size <= 16 * EPS * unit:
             return Step(change=step, noise=noise + size, y=system.y)
-        before, lam = size, lam + change
-        step = _towards(system, log_prior, log_x, lam)
-        if size <= REFINED * largest(step):
-            return Step(change=step, noise=noise, y=system.y)
+        lam = lam + change
     return None
-
-
-def _towards(system: LinearSystem, log_prior: Vector, log_x: Vector, lam: Vector) -> Vector:
-    """Log p + A'lam - log x."""
-    step = system.rmatvec(lam)
-    step += log_prior
-    step -= log_x
-    return step
