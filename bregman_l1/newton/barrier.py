@@ -62,16 +62,16 @@ class Barrier:
             if budget.spent_out:
                 return None
             budget.count()
-            if not self._step():
+            if not self._step() or not np.isfinite(self._gap):
                 return None
             if self._gap < BARRIER_SOLVED and np.abs(self._right - self._p @ self._M).max() < 1e-3 * size:
-                break
+                return self._eta
             alive = (self._p > 1e-9 * self._p.max()) | (self._t * self._sigma < BARRIER_FAR)
             if alive.mean() < 0.7:
                 self._M, self._single, self._g, self._p, self._sigma = (
                     part[alive] for part in (self._M, self._single, self._g, self._p, self._sigma)
                 )
-        return self._eta if self._gap < 10.0 else None
+        return None
 
     @property
     def _gap(self) -> float:

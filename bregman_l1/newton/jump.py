@@ -30,6 +30,7 @@ from bregman_l1.newton.settings import (
     LONG,
     MOST_COUPLINGS,
     NEGLIGIBLE,
+    NEGLIGIBLE_ENTRY,
 )
 from bregman_l1.newton.tableau import SingularBasisError, Tableau, choose_basis
 from bregman_l1.system import LinearSystem
@@ -95,12 +96,14 @@ def jump(system: LinearSystem, log_prior: Vector, start: Start, keeps: float, bu
     found = None if multipliers is None else layer.ended(multipliers, tol, budget)
     if found is None:
         return None
-    om, top, error = found
+    om, taken, top, error = found
     dual = basis.dual(om + even - log_prior[J])
     log_x = log_prior + system.rmatvec(dual)
-    log_x[J], kept[J] = om + even, True
-    left_out = (log_x + np.log(system.column_sizes))[~kept].max(initial=-np.inf)
-    return Landing(log_x=log_x, dual=dual, is_close=error <= tol / 2) if left_out < top + even - COLD else None
+    log_x[J] = om + even
+    left_out = np.delete(log_x + np.log(system.column_sizes), np.append(J, taken))
+    if left_out.max(initial=-np.inf) > top + even - NEGLIGIBLE_ENTRY:
+        return None
+    return Landing(log_x=log_x, dual=dual, is_close=error <= tol / 2)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -193,8 +196,8 @@ class _Layer:
         found = Barrier(self.M, self.right, g, np.exp(log_p), eta, t).multipliers(budget)
         return None if found is None else t * found
 
-    def ended(self, multipliers: Vector, tol: float, budget: Budget) -> tuple[Vector, float, float] | None:
-        """Log x_J, the logarithm of the largest entry off S, and the error; None if the convex loop does not end."""
+    def ended(self, multipliers: Vector, tol: float, budget: Budget) -> tuple[Vector, Index, float, float] | None:
+        """Log x_J, the columns that took part, the largest log x off S, and the error; None if the loop fails."""
         om, change = self._om(multipliers), np.inf
         log_x = self.log_x_R(om)
         layer = self.of_columns(log_x > log_x.max() - COLD)
@@ -213,7 +216,7 @@ class _Layer:
             change, was = float(np.abs(om - before).max()), change
             if change <= tol / 10 or not was > 2 * change:
                 break
-        return om, float(point.log_x.max() - level), change + point.noise
+        return om, layer.R, float(point.log_x.max() - level), change + point.noise
 
     def _om(self, multipliers: Vector, x_S: Vector | None = None) -> Vector:
         """Log x_J from the multipliers and x_S; u_S if it is omitted."""

@@ -280,6 +280,9 @@ JUMP_KEEPS: Final = (14.0, 30.0)
 JUMP_WIDENS: Final = 6.0
 """Jumps that are not long keep more columns: this times the share of the way that is behind."""
 
+NEGLIGIBLE_ENTRY: Final = 37.0
+"""Entries so many e-folds below the largest of a layer are beneath its rounding."""
+
 COLD: Final = 40.0
 """Columns that many e-folds below the lightest of as many as there are rows change nothing."""
 
