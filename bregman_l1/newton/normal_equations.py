@@ -24,11 +24,13 @@ from bregman_l1.newton.settings import (
     DOMINANT,
     DROPPED,
     ITERATIVE_FROM,
+    KEEP_FACTOR,
     MOST_GRADIENTS,
     MOST_SCALES,
     MOST_SORTED,
     RIDGE,
     SETTLED,
+    TAKE_CARE,
 )
 
 if TYPE_CHECKING:
@@ -40,6 +42,9 @@ class NormalEquations(Protocol):
 
     accuracy: float
     """The relative error that its solutions have at most, whatever is asked."""
+
+    nearby: float
+    """The size of the last step in log x from which on x is near the solution."""
 
     def at(self, log_x: Vector, *, near: bool = True) -> Vector | None:
         """Take x = exp(log_x) and return y - A x; None where A X A' is singular to rounding.
@@ -64,46 +69,41 @@ def normal_equations(system: LinearSystem) -> NormalEquations:
 class Factored:
     """The matrix and its Cholesky factor in double precision."""
 
-    accuracy = SETTLED
+    accuracy, nearby = SETTLED, TAKE_CARE
 
     def __init__(self, system: LinearSystem) -> None:
         self._system = system
 
     def at(self, log_x: Vector, *, near: bool = True) -> Vector | None:
-        """Make and factorise the matrix, scaled to a unit diagonal."""
+        """Make and factorise the matrix."""
         # Far from the solution the rounding of y - A x is no matter.
         cut = dominant_cut(np.exp(log_x), self._system.shape[0]) if near else np.inf
         self._moments = moments = self._system.moments(log_x, cut)
-        gram, self._diagonal = moments.gram, moments.gram.diagonal().copy()
-        if not (self._diagonal > 0).all():
-            return None
-        self._scale = 1.0 / np.sqrt(self._diagonal)
-        gram *= self._scale
-        gram *= self._scale[:, None]
-        self._factor, info = dpotrf(gram.T, lower=1, overwrite_a=1)
-        if info != 0 or not self._factor.diagonal().min() > EPS:
+        self._factor, info = dpotrf(moments.gram, lower=0)
+        pivots = self._factor.diagonal()
+        if info != 0 or not (pivots > EPS * np.sqrt(moments.gram.diagonal())).all():
             return None
         return moments.residual
 
     def solve(self, right: Vector, residual: float) -> Vector:  # noqa: ARG002 - never less than exact
         """Two triangular solves."""
-        return np.asarray(dpotrs(self._factor, right * self._scale, lower=1)[0] * self._scale)
+        return np.asarray(dpotrs(self._factor, right, lower=0)[0])
 
     def rounding(self) -> Vector:
         """At most eps sqrt((A X A')_ii sum x) over the entries that are not dominant, by Cauchy's inequality.
 
         And what extended precision leaves of the dominant ones.
         """
-        at = self._moments
+        at, diagonal = self._moments, self._moments.gram.diagonal()
         squares = self._system.columns(at.dominant) ** 2
-        rest = self._diagonal - squares @ at.large + EPS * self._diagonal
+        rest = (1.0 + EPS) * diagonal - squares @ at.large
         return _rounding(rest, at.total - float(at.large.sum())) + WIDE_EPS * np.sqrt(squares @ at.large**2)
 
 
 class Preconditioned:
     """Conjugate gradients in single precision on a single-precision copy of A', its rows the columns of A."""
 
-    accuracy = 1.0
+    accuracy, nearby = 1.0, KEEP_FACTOR
 
     def __init__(self, system: LinearSystem) -> None:
         self._system = system
@@ -118,7 +118,8 @@ class Preconditioned:
         self._x: Single = (x / self._unit).astype(np.float32)
         if not (near and self._factor is not None) and not self._precondition():
             return None
-        return self._system.remainder(x, np.flatnonzero(x > dominant_cut(x, self._system.shape[0])))
+        cut = dominant_cut(x, self._system.shape[0]) if near else np.inf
+        return self._system.remainder(x, np.flatnonzero(x > cut))
 
     def solve(self, right: Vector, residual: float) -> Vector:
         """Preconditioned conjugate gradients, the residual measured in the preconditioner's norm."""
@@ -197,14 +198,11 @@ class Preconditioned:
 
 
 def dominant_cut(x: Vector, n_rows: int) -> float:
-    """The size above which entries are dominant: far above the mean of the rest, and fewer than determine x alone."""
+    """The size above which entries are taken in extended precision: half as many as there are rows, or the outliers."""
     if x.size > MOST_SORTED:
         return DOMINANT * float(x.mean())
-    most = min(n_rows // 2, x.size - 1)
-    falling = -np.sort(np.partition(-x, most)[: most + 1])[::-1]
-    before = np.concatenate([[0.0], np.cumsum(falling)[:-1]])
-    apart = falling <= DOMINANT * (float(x.sum()) - before) / (x.size - np.arange(most + 1))
-    return float(falling[apart.argmax()]) if apart.any() else np.inf
+    last = x.size - 1 - min(n_rows // 2, x.size - 1)
+    return float(np.partition(x, last)[last])
 
 
 def _rounding(diagonal: Vector, total: float) -> Vector:
