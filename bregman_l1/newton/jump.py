@@ -101,7 +101,7 @@ def jump(system: LinearSystem, log_prior: Vector, start: Start, keeps: float, bu
     log_x = log_prior + system.rmatvec(dual)
     log_x[J] = om + even
     left_out = np.delete(log_x + np.log(system.column_sizes), np.append(J, taken))
-    if left_out.max(initial=-np.inf) > top + even - NEGLIGIBLE_ENTRY:
+    if not left_out.max(initial=-np.inf) <= top + even - NEGLIGIBLE_ENTRY or not np.isfinite(log_x).all():
         return None
     return Landing(log_x=log_x, dual=dual, is_close=error <= tol / 2)
 
