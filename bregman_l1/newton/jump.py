@@ -202,7 +202,7 @@ class _Layer:
         log_x = self.log_x_R(om)
         layer = self.of_columns(log_x > log_x.max() - COLD)
         program = LinearSystem(layer.M.T, self.right)
-        equations = normal_equations(program)
+        equations = normal_equations(program, budget)
         for _ in range(MOST_COUPLINGS):
             log_x = layer.prior_R + layer.columns.T @ self.basis.dual(om - self.prior_J)
             ahead = np.append(np.zeros(self.L.size), log_x - layer._times_T_L(om[self.L]))

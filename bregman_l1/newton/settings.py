@@ -64,6 +64,9 @@ ITERATIVE_FROM: Final = 160
 BLOCK_BYTES: Final = 2**20
 """So much of A is worked on at a time: it stays in the cache between A'v and A(x A'v)."""
 
+MULTIPLIED: Final = 2048
+"""So many columns are added to a Gram matrix at a time: enough for full speed, few enough to stop in between."""
+
 DOMINANT: Final = 100.0
 """Entries of x above this multiple of the mean of the rest enter the preconditioner by a low-rank correction."""
 
