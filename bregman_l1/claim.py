@@ -8,6 +8,7 @@ import numpy as np
 
 from bregman_l1._types import Vector
 from bregman_l1.errors import InvalidProblemError
+from bregman_l1.frozen import read_only
 from bregman_l1.outcome import Outcome
 
 
@@ -79,7 +80,7 @@ class Claim:
         if self.log_x is None:
             raise InvalidProblemError("the claim holds neither x nor log_x")
         with np.errstate(under="ignore", over="ignore"):
-            return np.exp(self.log_x)
+            return read_only(np.exp(self.log_x))
 
     @property
     def log_point(self) -> Vector:

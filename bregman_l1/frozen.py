@@ -17,6 +17,8 @@ _P = ParamSpec("_P")
 def frozen(value: _T) -> _T:
     """Return a read-only copy of an array, or of every array in a tuple, and anything else as it is.
 
+    An array that is read-only already, and no view of another, is not copied.
+
     Examples
     --------
     >>> frozen(np.ones(2)).flags.writeable
@@ -24,7 +26,9 @@ def frozen(value: _T) -> _T:
     """
     if type(value) is tuple:
         return cast("_T", tuple(frozen(part) for part in cast("tuple[Any, ...]", value)))
-    return read_only(value.copy()) if isinstance(value, np.ndarray) else value
+    if not isinstance(value, np.ndarray) or (value.flags.owndata and not value.flags.writeable):
+        return value
+    return read_only(value.copy())
 
 
 def read_only(value: _T) -> _T:

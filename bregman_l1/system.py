@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
 from threading import local
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -24,14 +23,15 @@ _T = TypeVar("_T")
 
 # Entries beyond it overflow in products, rows below its inverse underflow.
 _LARGEST = 1e250
-_BLOCK_BYTES = 16 * 2**20
 _CACHED_BYTES = 2**20
+_FEW_ROWS = 32
+_SHORT = 2**12
+_NONE: Index = np.zeros(0, dtype=np.intp)
 _TRANSPOSED = 64
 _EQUILIBRATION_ROUNDS = 10
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Moments:
+class Moments(NamedTuple):
     """What one pass over A says of a point x.
 
     Attributes
@@ -88,6 +88,10 @@ class LinearSystem:
     def __init__(self, A: ArrayLike | sp.sparray | sp.spmatrix, y: ArrayLike) -> None:
         self._A = _checked_matrix(A)
         self._y = _checked_vector(y, self._A.shape[0])
+        # Columns of A, as many at a time as stay in the cache; all of them where A is sparse.
+        n_rows, n_columns = self.shape = (int(self._A.shape[0]), int(self._A.shape[1]))
+        width = n_columns if self.is_sparse else max(1, _CACHED_BYTES // (8 * n_rows))
+        self._parts = [slice(start, min(start + width, n_columns)) for start in range(0, n_columns, width)]
         self._memory: dict[Hashable, Any] = {}
         self._memory_of_thread = local()
         self.row_peaks = read_only(_peaks(self._A, axis=1))
@@ -111,15 +115,12 @@ class LinearSystem:
         return self._y
 
     @property
-    def shape(self) -> tuple[int, int]:
-        """(N, d)."""
-        n_rows, n_columns = self._A.shape
-        return int(n_rows), int(n_columns)
-
-    @property
     def is_sparse(self) -> bool:
         """Whether A is stored sparse."""
         return not isinstance(self._A, np.ndarray)
+
+    shape: tuple[int, int]
+    """(N, d)."""
 
     row_peaks: Vector
     """The largest |A_ij| of each row, shape (N,)."""
@@ -133,18 +134,21 @@ class LinearSystem:
         return self.remember("column sizes", self._column_sizes)
 
     def _column_sizes(self) -> Vector:
-        units = 1.0 / self.row_units
-        parts = [_peaks(self._in_row_units(part, units), axis=0) for part in self._column_blocks()]
-        return np.concatenate(parts)
-
-    def _in_row_units(self, part: slice, inverse_units: Vector) -> Any:
-        if isinstance(self._A, np.ndarray):
-            return self._A[:, part] * inverse_units[:, None]
-        return sp.csc_array(_diagonal(inverse_units) @ self._A[:, part])
+        units, columns = 1.0 / self.row_units, np.ones(self.shape[1])
+        if self.is_sparse:
+            return _peaks(self.scaled(units, columns), axis=0)
+        return np.concatenate([_peaks(self._block(part) * units[:, None], axis=0) for part in self._parts])
 
     def matvec(self, x: ArrayLike) -> Vector:
         """A @ x, shape (N,)."""
         return np.asarray(self._A @ np.asarray(x), dtype=np.float64)
+
+    def largest_of_rmatvec(self, lam: Vector) -> float:
+        """The largest magnitude of an entry of A.T @ lam, for one lam or a row of each; NaN if there is one."""
+        found = 0.0
+        for part in self._parts:
+            found = np.maximum(found, largest(lam @ self._block(part)))
+        return float(found)
 
     def rmatvec(self, lam: ArrayLike) -> Vector:
         """A.T @ lam, shape (d,)."""
@@ -155,12 +159,18 @@ class LinearSystem:
 
         Works in blocks of columns, so that no second matrix of the size of A is made.
         """
-        root = np.ones(self.shape[1]) if weights is None else np.sqrt(weights)
+        weights = np.ones(self.shape[1]) if weights is None else weights
         gram = np.zeros((self.shape[0], self.shape[0]))
-        for part in self._column_blocks():
-            block = self._weighted(part, root[part])
-            gram += _dense(block @ block.T)
+        for part in self._parts:
+            gram += self._gram_of(part, weights[part])
         return gram
+
+    def _gram_of(self, part: slice, weights: Vector) -> Matrix:
+        """A_part diag(weights) A_part'; few rows are multiplied faster as two different matrices."""
+        if self.shape[0] <= _FEW_ROWS:
+            return dense(self._weighted(part, weights) @ self._block(part).T)
+        block = self._weighted(part, np.sqrt(weights))
+        return dense(block @ block.T)
 
     def remainder(self, x: Vector, dominant: Index) -> Vector:
         """Y - A x, shape (N,), the ``dominant`` entries of x taken in extended precision.
@@ -180,20 +190,18 @@ class LinearSystem:
         cut : float
             Entries of x above it are taken in extended precision, as in `remainder`.
         """
-        n_rows = self.shape[0]
-        image, gram, total = np.zeros(n_rows), np.zeros((n_rows, n_rows)), 0.0
+        image, gram, total = np.zeros(self.shape[0]), np.zeros((self.shape[0], self.shape[0])), 0.0
         large: list[Index] = []
-        for part in self._column_blocks():
-            root = np.exp(0.5 * log_x[part])
-            block = self._weighted(part, root)
-            gram += _dense(block @ block.T)
-            total += float(root @ root)
-            above = np.flatnonzero(root > np.sqrt(cut))
-            if above.size:
-                large.append(above + part.start)
-                root[above] = 0.0
-            image += block @ root
-        dominant = np.concatenate(large) if large else np.zeros(0, dtype=np.intp)
+        for part in self._parts:
+            x = np.exp(log_x[part])
+            gram += self._gram_of(part, x)
+            total += float(x.sum())
+            if cut < np.inf:
+                large.append(np.flatnonzero(x > cut))
+                x[large[-1]] = 0.0
+                large[-1] += part.start
+            image += self._block(part) @ x
+        dominant = np.concatenate(large) if large else _NONE
         x = np.exp(log_x[dominant])
         return Moments(residual=self._extended(x, dominant, image), gram=gram, total=total, dominant=dominant, large=x)
 
@@ -203,8 +211,9 @@ class LinearSystem:
         return self.remember("fits single precision", self._fits_single_precision)
 
     def _fits_single_precision(self) -> bool:
-        for rows in self._row_blocks():
-            sizes = abs(rows.data if sp.issparse(rows) else rows)
+        for part in self._parts:
+            block = self._block(part)
+            sizes = abs(block if isinstance(block, np.ndarray) else block.data)
             if sizes.max(initial=0.0) > 1e12 or sizes.min(where=sizes > 0, initial=1.0) < 1e-12:
                 return False
         return True
@@ -222,11 +231,6 @@ class LinearSystem:
         chosen = self._A[:, np.asarray(index)]
         return np.asarray(chosen if isinstance(chosen, np.ndarray) else chosen.toarray(), dtype=np.float64)
 
-    def column_block(self, start: int, stop: int) -> Matrix:
-        """The columns A[:, start:stop], dense; a view where A is dense."""
-        block = self._A[:, start:stop]
-        return np.asarray(block if isinstance(block, np.ndarray) else block.toarray(), dtype=np.float64)
-
     def rows(self, index: ArrayLike) -> Matrix:
         """The rows A[index] as a dense array of shape (len(index), d)."""
         chosen = self._A[np.asarray(index)]
@@ -239,7 +243,9 @@ class LinearSystem:
     def scaled(self, row_factors: Vector, column_factors: Vector) -> Matrix | sp.csc_array:
         """diag(row_factors) A diag(column_factors), stored as A is."""
         if not isinstance(self._A, np.ndarray):
-            return sp.csc_array(_diagonal(row_factors) @ self._A @ _diagonal(column_factors))
+            scaled = self._weighted(self._parts[0], column_factors)
+            scaled.data *= row_factors[scaled.indices]
+            return scaled
         return np.asarray(self._A * column_factors * row_factors[:, None])
 
     def equilibration(self) -> tuple[Vector, Vector]:
@@ -263,20 +269,16 @@ class LinearSystem:
     def extended_rmatvec(self, lam: Vector) -> NDArray[np.longdouble]:
         """A.T @ lam, shape (d,), in extended precision."""
         wide = lam.astype(np.longdouble)
-        parts = [self._A[:, part].T.astype(np.longdouble) @ wide for part in self._column_blocks()]
+        parts = [self._block(part).T.astype(np.longdouble) @ wide for part in self._parts]
         return np.concatenate(parts)
 
     def abs_matvec(self, x: Vector) -> Vector:
         """|A| @ x, shape (N,): the size of the terms that cancel in A @ x, for x >= 0."""
-        return np.concatenate([np.asarray(abs(rows) @ x) for rows in self._row_blocks()])
+        return np.asarray(sum(abs(self._block(part)) @ x[part] for part in self._parts))
 
     def abs_rmatvec(self, lam: Vector) -> Vector:
         """|A|.T @ lam, shape (d,): the size of the terms that cancel in A.T @ lam, for lam >= 0."""
-        parts, start = np.zeros(self.shape[1]), 0
-        for rows in self._row_blocks():
-            parts += abs(rows).T @ lam[start : start + rows.shape[0]]
-            start += rows.shape[0]
-        return parts
+        return np.concatenate([abs(self._block(part)).T @ lam for part in self._parts])
 
     def residual(self, x: Vector) -> float:
         """The largest |A x - y|_i relative to (|A| |x| + |y|)_i: the componentwise backward error of A x = y.
@@ -345,34 +347,23 @@ class LinearSystem:
     def __setstate__(self, state: tuple[Matrix | sp.csc_array, Vector]) -> None:
         self.__init__(*state)  # type: ignore[misc]
 
-    def _row_blocks(self) -> Iterator[Any]:
-        """Rows of A, some megabytes at a time."""
-        if not isinstance(self._A, np.ndarray):
-            yield self._A
-            return
-        height = max(1, _BLOCK_BYTES // (8 * self.shape[1]))
-        for start in range(0, self.shape[0], height):
-            yield self._A[start : start + height]
-
-    def _column_blocks(self) -> Iterator[slice]:
-        """Columns of A, as many at a time as stay in the cache; all of them where A is sparse."""
-        n_rows, n_columns = self.shape
-        width = n_columns if self.is_sparse else max(1, _CACHED_BYTES // (8 * n_rows))
-        for start in range(0, n_columns, width):
-            yield slice(start, min(start + width, n_columns))
+    def _block(self, part: slice) -> Any:
+        """A[:, part], without a copy."""
+        return self._A if len(self._parts) == 1 else self._A[:, part]
 
     def _weighted(self, part: slice, weights: Vector) -> Any:
         """A[:, part] diag(weights), stored as A is."""
-        if isinstance(self._A, np.ndarray):
-            return self._A[:, part] * weights
-        whole = part == slice(0, self.shape[1])
-        block = self._A if whole else self._A[:, part]
+        block = self._block(part)
+        if isinstance(block, np.ndarray):
+            return block * weights
         return sp.csc_array(
             (block.data * np.repeat(weights, np.diff(block.indptr)), block.indices, block.indptr), block.shape
         )
 
     def _extended(self, x: Vector, columns: Index, image: Vector) -> Vector:
         """Y - A_columns x - image, the product in extended precision."""
+        if not columns.size:
+            return self._y - image
         large: Any = self._A[:, columns].astype(np.longdouble)
         return np.asarray(self._y - large @ x.astype(np.longdouble) - image, dtype=np.float64)
 
@@ -407,8 +398,14 @@ class LinearSystem:
         )
 
 
-def _dense(matrix: Any) -> Matrix:
-    return np.asarray(matrix.toarray() if sp.issparse(matrix) else matrix)
+def largest(values: Vector) -> float:
+    """The largest magnitude, NaN if there is one; long vectors are not copied."""
+    return float(np.abs(values).max() if values.size <= _SHORT else max(values.max(), -values.min()))
+
+
+def dense(matrix: Any) -> Matrix:
+    """A matrix or vector as an array, however it is stored."""
+    return np.asarray(matrix if isinstance(matrix, np.ndarray) else matrix.toarray())
 
 
 def checked_system(system: Any) -> LinearSystem:
@@ -424,10 +421,11 @@ def _diagonal(entries: Vector) -> sp.dia_array:
 
 def _peaks(matrix: Matrix | sp.csc_array, axis: int) -> Vector:
     """Largest magnitude along an axis."""
-    high, low = matrix.max(axis=axis), matrix.min(axis=axis)
-    if sp.issparse(matrix):
-        high, low = high.toarray(), low.toarray()
-    return np.maximum(np.ravel(high), -np.ravel(low)).astype(np.float64)
+    if not isinstance(matrix, np.ndarray):
+        peaks = np.zeros(matrix.shape[1 - axis])
+        np.maximum.at(peaks, matrix.tocoo().coords[1 - axis], np.abs(matrix.data))
+        return peaks
+    return np.asarray(np.maximum(matrix.max(axis=axis), -matrix.min(axis=axis)), dtype=np.float64)
 
 
 def _one_for_zero(scale: Vector) -> Vector:

@@ -41,7 +41,9 @@ def checked_vector(name: str, values: ArrayLike, length: int) -> Vector:
 
 def checked_cost(cost: ArrayLike | None, length: int) -> Vector:
     """Return the cost vector, ones if omitted, finite and read-only."""
-    vector = np.ones(length) if cost is None else checked_vector("cost", cost, length)
+    if cost is None:
+        return np.broadcast_to(np.float64(1.0), length)
+    vector = checked_vector("cost", cost, length)
     bad = np.flatnonzero(~np.isfinite(vector))
     if bad.size:
         raise InvalidProblemError(f"cost[{bad[0]}] is {vector[bad[0]]}; every entry must be finite")

@@ -180,18 +180,19 @@ def choose_backend(problem: Problem, name: str, **settings: Any) -> Backend:
     """
     name = name.lower()
     if name == "auto":
-        return make_backend(next(_able(problem)), **settings)
+        return next(_able(problem, **settings))
     backend = make_backend(name, **settings)
     support = backend.supports(problem)
     if not support:
-        able = ", ".join(_able(problem))
+        able = ", ".join(other.name for other in _able(problem))
         raise UnsupportedProblemError(f"{name} cannot solve this {problem.title}: {support.reason}; use {able}")
     return backend
 
 
-def _able(problem: Problem) -> Iterator[str]:
-    """Names of the installed backends that can solve the problem, best first; each is imported when reached."""
-    return (name for name, entry in _ENTRIES.items() if entry.installed and make_backend(name).supports(problem))
+def _able(problem: Problem, **settings: Any) -> Iterator[Backend]:
+    """The installed backends that can solve the problem, best first; each is imported when reached."""
+    backends = (make_backend(name, **settings) for name, entry in _ENTRIES.items() if entry.installed)
+    return (backend for backend in backends if backend.supports(problem))
 
 
 def _others() -> dict[str, Entry]:

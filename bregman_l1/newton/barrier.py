@@ -111,7 +111,9 @@ class Barrier:
 
     def _factorised(self, D: Vector) -> Callable[[Vector], Vector] | None:
         """Solve with M'D M, of the weights that count; in single precision while the way is long."""
-        kept = np.flatnonzero(self._kept * D.max() < D)
+        order = np.argsort(-D)
+        rest = np.cumsum(D[order][::-1])[::-1]
+        kept = order[: max(int(np.searchsorted(-rest, -self._kept * rest[0])), 2 * self._right.size)]
         if self._gap > BARRIER_ROUGH:
             gram = ssyrk(1.0, (self._single[kept] * np.sqrt(D[kept]).astype(np.float32)[:, None]).T, lower=1)
             size = np.sqrt(gram.diagonal())

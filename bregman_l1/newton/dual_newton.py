@@ -10,23 +10,26 @@ logarithms are nearly straight lines: one to three trials of O(d) find its zero.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bregman_l1._types import Vector
+from bregman_l1._types import Matrix, Vector
+from bregman_l1.frozen import read_only
 from bregman_l1.newton.settings import (
     ACCURACY,
     AT_REST,
     FAR,
-    KEEP_FACTOR,
     MOST_CONVEX_STEPS,
     MOST_SORTED,
     MOST_TRIALS,
     SEARCHED,
     SETTLED,
 )
+from bregman_l1.system import largest
 
 if TYPE_CHECKING:
     from bregman_l1.budget import Budget
@@ -74,22 +77,27 @@ def dual_newton(
         if budget.spent_out:
             return DualPoint(dual=lam, log_x=log_x, error=step)
         budget.count()
-        residual = equations.at(log_x, near=step <= KEEP_FACTOR)
+        residual = equations.at(log_x, near=step <= equations.nearby)
         if residual is None:
             return DualPoint(dual=lam, log_x=log_x, error=np.inf)
         before = step
         accuracy = next(value for above, value in ACCURACY if before > above)
         change = equations.solve(residual, accuracy)
         along = system.rmatvec(change)
-        step = _peak(along)
-        if not np.isfinite(step):
+        step = largest(along)
+        if not math.isfinite(step):
             return DualPoint(dual=lam, log_x=log_x, error=np.inf)
         length = line_search(log_x, along, float(system.y @ change)) if step > FAR else 1.0
         lam = lam + length * change
-        log_x = log_prior + system.rmatvec(lam)
+        if length != 1.0:
+            along *= length
+        along += log_x
+        log_x = along
         error = step * max(step, min(accuracy, equations.accuracy))
         if error <= until or (step < SETTLED and step > before / 4):
             noise = rounding_noise(system, equations) if until <= AT_REST else np.nan
+            log_x = system.rmatvec(lam)
+            log_x += log_prior
             return DualPoint(dual=lam, log_x=log_x, error=error, noise=noise)
     return DualPoint(dual=lam, log_x=log_x, error=np.inf)
 
@@ -103,12 +111,11 @@ def line_search(log_x: Vector, along: Vector, slope: float) -> float:
     slope : float
         y'dlam; larger than along'exp(log_x) where dlam is an ascent direction.
     """
-    rising = along > 0
-    if slope > 0.0 and rising.any():
-        limits = (np.log(slope / along.max()) - log_x[rising]) / along[rising]
-        length = min(1.0, float(limits.min())) if limits.min() > 0 else 1.0
-    else:
-        length = 1.0 / float(np.abs(along).max())
+    limit = np.inf
+    if slope > 0.0:
+        limits = (np.log(slope / along.max()) - log_x) / along
+        limit = float(limits.min(where=along > 0.0, initial=np.inf))
+    length = 1.0 / largest(along) if limit == np.inf else min(1.0, limit) if limit > 0.0 else 1.0
     low, high = 0.0, np.inf
     for _ in range(MOST_TRIALS):
         excess, growth = _balance(log_x, along, slope, length)
@@ -124,28 +131,27 @@ def line_search(log_x: Vector, along: Vector, slope: float) -> float:
 def _balance(log_x: Vector, along: Vector, slope: float, length: float) -> tuple[float, float]:
     """Log of the terms of along'exp(log_x + s along) - slope that push it up, over those that push it down."""
     up, down, up_slope, down_slope = max(-slope, 0.0), max(slope, 0.0), 0.0, 0.0
-    with np.errstate(over="ignore", invalid="ignore"):
-        for start in range(0, log_x.size, _SEARCH_WIDTH):
-            part = slice(start, start + _SEARCH_WIDTH)
-            direction = along[part]
-            x = np.exp(log_x[part] + length * direction)
-            rising, falling = np.maximum(direction, 0.0), np.maximum(-direction, 0.0)
-            up, up_slope = up + float(x @ rising), up_slope + float(x @ (rising * rising))
-            down, down_slope = down + float(x @ falling), down_slope + float(x @ (falling * falling))
-    if not np.isfinite(up + up_slope):
+    for start in range(0, log_x.size, _SEARCH_WIDTH):
+        direction = along[start : start + _SEARCH_WIDTH]
+        x = np.exp(log_x[start : start + _SEARCH_WIDTH] + length * direction)
+        rising = np.maximum(direction, 0.0)
+        falling, change = rising - direction, x * direction
+        up, up_slope = up + float(x @ rising), up_slope + float(change @ rising)
+        down, down_slope = down + float(x @ falling), down_slope - float(change @ falling)
+    if not math.isfinite(up + up_slope):
         return np.inf, 0.0
     if down <= 0.0 or up <= 0.0:
         return (np.inf if up > down else -np.inf), 0.0
-    return float(np.log(up / down)), up_slope / up + down_slope / down
+    return math.log(up / down), up_slope / up + down_slope / down
 
 
 def rounding_noise(system: LinearSystem, equations: NormalEquations) -> float:
     """What the rounding of y - A x does to log x, by two random vectors of its size; one where the columns are many."""
     count = 2 if system.shape[1] <= MOST_SORTED else 1
-    probes = np.random.default_rng(0).standard_normal((count, system.shape[0])) * equations.rounding()
-    return max(_peak(system.rmatvec(equations.solve(probe, 0.1))) for probe in probes)
+    probes = _probes(count, system.shape[0]) * equations.rounding()
+    return system.largest_of_rmatvec(np.array([equations.solve(probe, 0.1) for probe in probes]))
 
 
-def _peak(values: Vector) -> float:
-    """The largest magnitude; NaN if there is one."""
-    return float(max(values.max(), -values.min()))
+@cache
+def _probes(count: int, size: int) -> Matrix:
+    return read_only(np.random.default_rng(0).standard_normal((count, size)))

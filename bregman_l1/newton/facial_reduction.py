@@ -42,6 +42,11 @@ class Face:
     exposing: Vector | None = None
     farkas: Vector | None = None
 
+    @classmethod
+    def whole(cls, size: int) -> Face:
+        """The face of which nothing is known."""
+        return cls(free=np.ones(size, dtype=bool))
+
     @property
     def is_whole(self) -> bool:
         """Whether nothing is known to vanish, nor that nothing is feasible."""

@@ -13,6 +13,7 @@ from bregman_l1.newton.settings import FITTED, FITTED_ON_BASIS
 from bregman_l1.newton.setup import independent_rows
 from bregman_l1.newton.tableau import SingularBasisError, Tableau, choose_basis
 from bregman_l1.newton.threads import threads_for
+from bregman_l1.system import largest
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
@@ -38,6 +39,7 @@ def fit(system: LinearSystem, values: Vector, on: Mask, dual: Vector | None = No
     ----------
     system : LinearSystem
     values : ndarray of shape (d,)
+        Zero where they do not count.
     on : ndarray of bool, shape (d,)
         The columns that count.
     dual : ndarray of shape (N,), optional
@@ -56,12 +58,14 @@ def fit(system: LinearSystem, values: Vector, on: Mask, dual: Vector | None = No
     >>> fit(LinearSystem([[1.0, 2.0**40]], [1.0]), np.array([0.5, 2.0**39]), np.ones(2, dtype=bool)).misfit
     array([0., 0.])
     """
-    small = FITTED * max(1.0, float(np.abs(values[on]).max(initial=0.0)))
+    small = FITTED * max(1.0, largest(values))
+    if dual is not None and np.isfinite(dual).all():
+        misfit = system.rmatvec(dual)
+        np.subtract(values, misfit, out=misfit)
+        misfit[~on] = 0.0
+        if largest(misfit) <= small:
+            return Fit(dual=dual, misfit=misfit)
     with threads_for(system), np.errstate(all="ignore"):
-        if dual is not None and np.isfinite(dual).all():
-            claimed = Fit(dual=dual, misfit=np.where(on, values - system.rmatvec(dual), 0.0))
-            if np.abs(claimed.misfit).max() <= small:
-                return claimed
         rows = np.flatnonzero(system.abs_matvec(on.astype(np.float64)))
         if not rows.size:
             return Fit(dual=np.zeros(system.shape[0]), misfit=np.where(on, values, 0.0))

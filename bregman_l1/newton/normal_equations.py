@@ -19,16 +19,20 @@ from scipy.linalg.blas import ssyrk
 from scipy.linalg.lapack import dpotrf, dpotri, dpotrs, spotrf, strtrs
 
 from bregman_l1._types import EPS, WIDE_EPS, Index, Single, Vector
+from bregman_l1.budget import Budget
 from bregman_l1.newton.settings import (
     BLOCK_BYTES,
     DOMINANT,
     DROPPED,
     ITERATIVE_FROM,
+    KEEP_FACTOR,
     MOST_GRADIENTS,
     MOST_SCALES,
     MOST_SORTED,
+    MULTIPLIED,
     RIDGE,
     SETTLED,
+    TAKE_CARE,
 )
 
 if TYPE_CHECKING:
@@ -40,6 +44,9 @@ class NormalEquations(Protocol):
 
     accuracy: float
     """The relative error that its solutions have at most, whatever is asked."""
+
+    nearby: float
+    """The size of the last step in log x from which on x is near the solution."""
 
     def at(self, log_x: Vector, *, near: bool = True) -> Vector | None:
         """Take x = exp(log_x) and return y - A x; None where A X A' is singular to rounding.
@@ -54,59 +61,54 @@ class NormalEquations(Protocol):
         """How much the rounding of y - A x may amount to in each row."""
 
 
-def normal_equations(system: LinearSystem) -> NormalEquations:
-    """The way that suits the system."""
+def normal_equations(system: LinearSystem, budget: Budget | None = None) -> NormalEquations:
+    """The way that suits the system; a matrix is left half made where the budget has run out."""
     if system.is_sparse or system.shape[0] < ITERATIVE_FROM or not system.fits_single_precision:
         return Factored(system)
-    return Preconditioned(system)
+    return Preconditioned(system, budget or Budget())
 
 
 class Factored:
     """The matrix and its Cholesky factor in double precision."""
 
-    accuracy = SETTLED
+    accuracy, nearby = SETTLED, TAKE_CARE
 
     def __init__(self, system: LinearSystem) -> None:
         self._system = system
 
     def at(self, log_x: Vector, *, near: bool = True) -> Vector | None:
-        """Make and factorise the matrix, scaled to a unit diagonal."""
+        """Make and factorise the matrix."""
         # Far from the solution the rounding of y - A x is no matter.
         cut = dominant_cut(np.exp(log_x), self._system.shape[0]) if near else np.inf
         self._moments = moments = self._system.moments(log_x, cut)
-        gram, self._diagonal = moments.gram, moments.gram.diagonal().copy()
-        if not (self._diagonal > 0).all():
-            return None
-        self._scale = 1.0 / np.sqrt(self._diagonal)
-        gram *= self._scale
-        gram *= self._scale[:, None]
-        self._factor, info = dpotrf(gram.T, lower=1, overwrite_a=1)
-        if info != 0 or not self._factor.diagonal().min() > EPS:
+        self._factor, info = dpotrf(moments.gram, lower=0)
+        pivots = self._factor.diagonal()
+        if info != 0 or not (pivots > EPS * np.sqrt(moments.gram.diagonal())).all():
             return None
         return moments.residual
 
     def solve(self, right: Vector, residual: float) -> Vector:  # noqa: ARG002 - never less than exact
         """Two triangular solves."""
-        return np.asarray(dpotrs(self._factor, right * self._scale, lower=1)[0] * self._scale)
+        return np.asarray(dpotrs(self._factor, right, lower=0)[0])
 
     def rounding(self) -> Vector:
         """At most eps sqrt((A X A')_ii sum x) over the entries that are not dominant, by Cauchy's inequality.
 
         And what extended precision leaves of the dominant ones.
         """
-        at = self._moments
+        at, diagonal = self._moments, self._moments.gram.diagonal()
         squares = self._system.columns(at.dominant) ** 2
-        rest = self._diagonal - squares @ at.large + EPS * self._diagonal
+        rest = (1.0 + EPS) * diagonal - squares @ at.large
         return _rounding(rest, at.total - float(at.large.sum())) + WIDE_EPS * np.sqrt(squares @ at.large**2)
 
 
 class Preconditioned:
     """Conjugate gradients in single precision on a single-precision copy of A', its rows the columns of A."""
 
-    accuracy = 1.0
+    accuracy, nearby = 1.0, KEEP_FACTOR
 
-    def __init__(self, system: LinearSystem) -> None:
-        self._system = system
+    def __init__(self, system: LinearSystem, budget: Budget) -> None:
+        self._system, self._budget = system, budget
         self._columns = system.columns_in_single_precision()
         self._factor: Single | None = None
         self._width = max(64, BLOCK_BYTES // (4 * system.shape[0]))
@@ -118,7 +120,8 @@ class Preconditioned:
         self._x: Single = (x / self._unit).astype(np.float32)
         if not (near and self._factor is not None) and not self._precondition():
             return None
-        return self._system.remainder(x, np.flatnonzero(x > dominant_cut(x, self._system.shape[0])))
+        cut = dominant_cut(x, self._system.shape[0]) if near else np.inf
+        return self._system.remainder(x, np.flatnonzero(x > cut))
 
     def solve(self, right: Vector, residual: float) -> Vector:
         """Preconditioned conjugate gradients, the residual measured in the preconditioner's norm."""
@@ -159,14 +162,20 @@ class Preconditioned:
     def _precondition(self) -> bool:
         dominant, kept, theta = _split(self._x, self._system.shape[0])
         weights = np.sqrt(np.minimum(self._x[kept], theta))
-        rows = self._columns[kept] * weights[:, None]
-        gram = ssyrk(1.0, rows.T, lower=1)
+        gram: Single = np.zeros((self._columns.shape[1], self._columns.shape[1]), dtype=np.float32, order="F")
+        for start in range(0, kept.size, MULTIPLIED):
+            part = slice(start, start + MULTIPLIED)
+            rows = self._columns[kept[part]]
+            rows *= weights[part, None]
+            gram = np.asarray(ssyrk(1.0, rows.T, beta=1.0, c=gram, lower=1, overwrite_c=1), dtype=np.float32)
+            if self._budget.spent_out:
+                return False
         excess = self._x[dominant] - theta
         columns = self._columns[dominant]
         self._diagonal, self._tail = gram.diagonal().copy(), float(weights @ weights)
         if not (self._diagonal > 0).all() or not theta * MOST_SCALES > 1.0:
             return False
-        self._scale: Single = 1 / np.sqrt(self._diagonal)
+        self._scale: Single = (1 / np.sqrt(self._diagonal)).astype(np.float32)
         gram *= self._scale[:, None]
         gram *= self._scale
         gram.flat[:: gram.shape[0] + 1] += np.float32(RIDGE)
@@ -197,21 +206,18 @@ class Preconditioned:
 
 
 def dominant_cut(x: Vector, n_rows: int) -> float:
-    """The size above which entries are dominant: far above the mean of the rest, and fewer than determine x alone."""
+    """The size above which entries are taken in extended precision: half as many as there are rows, or the outliers."""
     if x.size > MOST_SORTED:
         return DOMINANT * float(x.mean())
-    most = min(n_rows // 2, x.size - 1)
-    falling = -np.sort(np.partition(-x, most)[: most + 1])[::-1]
-    before = np.concatenate([[0.0], np.cumsum(falling)[:-1]])
-    apart = falling <= DOMINANT * (float(x.sum()) - before) / (x.size - np.arange(most + 1))
-    return float(falling[apart.argmax()]) if apart.any() else np.inf
+    last = x.size - 1 - min(n_rows // 2, x.size - 1)
+    return float(np.partition(x, last)[last])
 
 
 def _rounding(diagonal: Vector, total: float) -> Vector:
     return np.asarray(4 * EPS * np.sqrt(np.maximum(diagonal * total, 0.0)), dtype=np.float64)
 
 
-def _split(x: Single, n_rows: int) -> tuple[Index, Index | slice, np.float32]:
+def _split(x: Single, n_rows: int) -> tuple[Index, Index, np.float32]:
     """The dominant columns, the columns kept, and theta: the largest entry that is not dominant."""
     order = np.argsort(-x)
     falling = x[order].astype(np.float64)
@@ -221,5 +227,4 @@ def _split(x: Single, n_rows: int) -> tuple[Index, Index | slice, np.float32]:
     count = int(apart[0]) if apart.size else 0
     kept = int(np.searchsorted(-tail, -DROPPED * tail[count]))
     kept = max(kept, min(x.size, n_rows + n_rows // 4))
-    index = slice(None) if kept > 0.9 * x.size else order[:kept]
-    return order[:count], index, np.float32(falling[count])
+    return order[:count], np.sort(order[:kept]), np.float32(falling[count])

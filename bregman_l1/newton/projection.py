@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bregman_l1._types import Index, Vector
+from bregman_l1._types import Vector
 from bregman_l1.budget import Budget
 from bregman_l1.claim import Claim, Farkas
-from bregman_l1.newton.dual_newton import DualPoint, dual_newton
+from bregman_l1.errors import InfeasibleError
+from bregman_l1.frozen import read_only
+from bregman_l1.newton.dual_newton import dual_newton
+from bregman_l1.newton.facial_reduction import Face
 from bregman_l1.newton.jump import Start
 from bregman_l1.newton.normal_equations import normal_equations
-from bregman_l1.newton.scale_free import Arrival, scale_free, settled
-from bregman_l1.newton.settings import AT_REST, CLOSE, FURTHER, LEAVE_AT, NEAR, NOISE
-from bregman_l1.newton.setup import contradiction, independent_part
+from bregman_l1.newton.scale_free import Arrival, scale_free, walked
+from bregman_l1.newton.settings import AT_REST, CLOSE, ENOUGH_TO_THIN, FURTHER, LEAVE_AT, NEAR, NOISE, THINNED
+from bregman_l1.newton.setup import Rows, split_rows
 from bregman_l1.newton.threads import threads_for
 from bregman_l1.outcome import Outcome
 
@@ -61,110 +64,88 @@ def project(
     """
     budget = Budget(max_iter, time_limit)
     with threads_for(system), np.errstate(all="ignore"):
-        reduced, rows = independent_part(system)
-        start = None if start_dual is None else start_dual[rows]
-        if start is not None:
-            arrival = settled(reduced, log_prior, log_prior + reduced.rmatvec(start), budget)
-            if arrival is not None:
-                return _held_against_dropped_rows(system, rows, _arrived(system, rows, arrival, budget))
-        way = _in_double_precision(reduced, log_prior, tol, budget)
-        if way.is_solved or budget.spent_out:
-            return _held_against_dropped_rows(system, rows, _claim(system, rows, way, budget))
-        arrival = scale_free(reduced, log_prior, way.start, budget)
-        return _held_against_dropped_rows(system, rows, _arrived(system, rows, arrival, budget))
+        rows = split_rows(system)
+        part = rows.part(system)
+        if start_dual is not None:
+            log_x = log_prior + part.rmatvec(start_dual[rows.kept])
+            start = Start(even=np.zeros(log_x.size), tau=1.0, log_x=log_x, tol=tol)
+            arrival = walked(part, log_prior, start, budget)
+            if arrival.outcome is Outcome.OPTIMAL:
+                return _claim(system, rows, arrival, budget)
+        found = _in_double_precision(part, log_prior, tol, budget)
+        if isinstance(found, Start):
+            found = scale_free(part, log_prior, found, budget)
+        return _claim(system, rows, found, budget)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Descent:
-    """How far the convex loop came.
-
-    Attributes
-    ----------
-    point : DualPoint
-        The last point.
-    is_solved : bool
-        Whether it is the projection.
-    start : Start
-        Where the scale-free form may begin.
-    """
-
-    point: DualPoint
-    is_solved: bool
-    start: Start
-
-
-def _in_double_precision(system: LinearSystem, log_prior: Vector, tol: float, budget: Budget) -> Descent:
-    """The convex loop, entered from a nearby prior where the own one is deep, until its rounding shows.
+def _in_double_precision(system: LinearSystem, log_prior: Vector, tol: float, budget: Budget) -> Arrival | Start:
+    """The convex loop, entered from a nearby prior where the own one is deep, or where it leaves off.
 
     On the way down x stays within double precision where the prior's depth lies in the row space of A, as with
     transport. For dense A the first stage alone is run: from there the jump is cheaper.
     """
-    size = _log_size(system)
-    even = np.broadcast_to(np.float64(size), log_prior.shape)
+    size = float(np.log((np.abs(system.y) / system.row_peaks).max()))  # of x if one entry had to do it all
     depth = float(max(log_prior.max() - size, size - log_prior.min()))
     share = 1.0 if depth <= NEAR else LEAVE_AT / depth
-    equations, start, dual = normal_equations(system), Start(even=even, tau=0.0, log_x=even, tol=tol), None
+    even = np.broadcast_to(np.float64(size), log_prior.shape)
+    equations, start = normal_equations(system, budget), Start(even=even, tau=0.0, log_x=even, tol=tol)
+    dual = thinned = _thinned(system, log_prior, budget) if share == 1.0 else None
     while True:
         until = AT_REST if share == 1.0 else CLOSE
         prior = log_prior if share == 1.0 else size + share * (log_prior - size)
         point = dual_newton(system, equations, prior, budget, dual=dual, until=until)
-        if share == 1.0:
-            solved = point.error <= tol / 10 and point.noise <= NOISE * tol
-            return Descent(point=point, is_solved=solved, start=start)
-        if not point.error <= CLOSE or budget.spent_out:
-            return Descent(point=point, is_solved=False, start=start)
+        solved = share == 1.0 and point.error <= tol / 10 and point.noise <= NOISE * tol
+        limit = budget.spent_out
+        if thinned is not None and not (solved or limit):
+            dual = thinned = None
+            continue
+        if solved or limit:
+            return Arrival(
+                log_x=point.log_x,
+                dual=point.dual,
+                outcome=Outcome.OPTIMAL if solved or limit is None else limit,
+                error=point.error,
+                face=Face.whole(log_prior.size),
+                tau=share,
+            )
+        if share == 1.0 or not point.error <= CLOSE:
+            return start
         start = Start(even=even, tau=share, log_x=point.log_x, tol=tol)
         if not system.is_sparse:
-            return Descent(point=point, is_solved=False, start=start)
+            return start
         before, share = share, min(1.0, FURTHER * share)
         dual = point.dual * (share / before)
 
 
-def _log_size(system: LinearSystem) -> float:
-    """The logarithm of the size entries of x would have if one of them had to do it all."""
-    return float(np.log((np.abs(system.y) / system.row_peaks).max()))
+def _thinned(system: LinearSystem, log_prior: Vector, budget: Budget) -> Vector | None:
+    """The dual of a few of very many columns, each standing for its neighbours: a start some percent off."""
+    n_rows, n_columns = system.shape
+    if system.is_sparse or n_columns < THINNED * ENOUGH_TO_THIN * n_rows:
+        return None
+    try:
+        part = system.restrict(np.arange(0, n_columns, THINNED))
+    except InfeasibleError:
+        return None
+    prior = log_prior[::THINNED] + np.log(THINNED)
+    point = dual_newton(part, normal_equations(part, budget), prior, budget, until=CLOSE**2)
+    return point.dual if point.error <= CLOSE else None
 
 
-def _claim(system: LinearSystem, rows: Index, way: Descent, budget: Budget) -> Claim:
-    """What the convex loop has to say."""
-    outcome = Outcome.OPTIMAL if way.is_solved else budget.spent_out or Outcome.INACCURATE
+def _claim(system: LinearSystem, rows: Rows, arrival: Arrival, budget: Budget) -> Claim:
+    """What there is to say, in terms of all rows; a contradiction if a dropped row does not agree."""
+    outcome, proof = arrival.outcome, arrival.face.proof
+    if proof is not None:
+        proof = replace(proof, z=rows.embedded(proof.z))
+    if outcome is Outcome.OPTIMAL and rows.dropped.size:
+        farkas = rows.contradiction(system, np.exp(arrival.log_x))
+        if farkas is not None:
+            outcome, proof = Outcome.INFEASIBLE, Farkas(farkas)
     return Claim(
-        log_x=way.point.log_x,
-        dual=_embedded(way.point.dual, rows, system.shape[0]),
-        error=way.point.error,
+        log_x=read_only(arrival.log_x),
+        dual=rows.embedded(arrival.dual),
+        error=arrival.error,
         iterations=budget.used,
         outcome=outcome,
         raw_status=outcome.value,
-    )
-
-
-def _arrived(system: LinearSystem, rows: Index, arrival: Arrival, budget: Budget) -> Claim:
-    """What the scale-free form has to say, its proof in terms of all rows."""
-    proof = arrival.face.proof
-    if proof is not None:
-        proof = replace(proof, z=_embedded(proof.z, rows, system.shape[0]))
-    return Claim(
-        log_x=arrival.log_x,
-        dual=_embedded(arrival.dual, rows, system.shape[0]),
-        error=arrival.error,
-        iterations=budget.used,
-        outcome=arrival.outcome,
-        raw_status=arrival.outcome.value,
         proof=proof,
     )
-
-
-def _embedded(values: Vector, rows: Index, n_rows: int) -> Vector:
-    whole = np.zeros(n_rows)
-    whole[rows] = values
-    return whole
-
-
-def _held_against_dropped_rows(system: LinearSystem, rows: Index, claim: Claim) -> Claim:
-    """The claim, or the contradiction between the rows kept and one that depends on them."""
-    if claim.outcome is not Outcome.OPTIMAL or rows.size == system.shape[0]:
-        return claim
-    farkas = contradiction(system, rows, claim.point)
-    if farkas is None:
-        return claim
-    return replace(claim, outcome=Outcome.INFEASIBLE, raw_status="infeasible", proof=Farkas(farkas))

@@ -16,14 +16,13 @@ from bregman_l1.errors import InfeasibleError
 from bregman_l1.newton.facial_reduction import Face, by_linear_program, narrowed
 from bregman_l1.newton.jump import Start, jump
 from bregman_l1.newton.settings import (
-    COLD,
     JUMP_FROM,
     JUMP_KEEPS,
     LARGEST_TABLEAU,
     LOWEST_OF_CENTRE,
 )
 from bregman_l1.newton.setup import independent_rows
-from bregman_l1.newton.tableau import SingularBasisError, warm_columns
+from bregman_l1.newton.tableau import SingularBasisError
 from bregman_l1.newton.walk import Walk
 from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron.feasible_set import equilibrated
@@ -77,14 +76,14 @@ def scale_free(
     """
     is_program = system.is_sparse and start.tau == 0.0
     arrival = (
-        _nowhere(system, start.tau, start.log_x, None) if is_program else _from_start(system, log_prior, start, budget)
+        _nowhere(system, start, Outcome.INACCURATE) if is_program else _from_start(system, log_prior, start, budget)
     )
     if arrival.outcome is not Outcome.OPTIMAL and arrival.face.is_whole and not budget.spent_out:
         if not is_minimal:
             arrival = replace(arrival, face=by_linear_program(system, budget), tau=0.0, log_x=start.even)
             is_minimal = True
         if arrival.face.is_whole:
-            arrival = _from_centre(system, log_prior, budget)
+            arrival = _from_centre(system, log_prior, start, budget)
     return arrival if arrival.face.is_whole else _on_face(system, log_prior, start, arrival, budget, is_minimal)
 
 
@@ -114,88 +113,43 @@ def _on_face(
 
 def _from_start(system: LinearSystem, log_prior: Vector, start: Start, budget: Budget) -> Arrival:
     """A jump to the end where the scales have begun to part; the walk where that fails, or is not worth its while."""
-    n_rows, n_columns = system.shape
-    if n_rows * n_columns > LARGEST_TABLEAU:
-        return _nowhere(system, start.tau, start.log_x, Outcome.INACCURATE)
-    if start.tau > 0.0 and n_rows * n_columns >= JUMP_FROM:
+    if start.tau > 0.0 and np.prod(system.shape) >= JUMP_FROM:
         for keeps in JUMP_KEEPS:
-            arrival = _jumped(system, log_prior, start, keeps, budget)
-            if arrival is not None or budget.spent_out:
-                return arrival or _nowhere(system, start.tau, start.log_x, budget.spent_out)
-    return _walked(system, start.even, log_prior, start.log_x, start.tau, budget)
+            landing = jump(system, log_prior, start, keeps, budget)
+            if budget.spent_out:
+                return _nowhere(system, start, budget.spent_out)
+            if landing is not None and landing.is_close:
+                face = Face.whole(log_prior.size)
+                return Arrival(
+                    log_x=landing.log_x, dual=landing.dual, outcome=Outcome.OPTIMAL, error=start.tol, face=face, tau=1.0
+                )
+            if landing is not None:
+                arrival = walked(system, log_prior, replace(start, tau=1.0, log_x=landing.log_x), budget)
+                if arrival.outcome is Outcome.OPTIMAL:
+                    return arrival
+    return walked(system, log_prior, start, budget)
 
 
-def _walked(
-    system: LinearSystem, even: Vector, log_prior: Vector, log_x: Vector, tau: float, budget: Budget
-) -> Arrival:
+def walked(system: LinearSystem, log_prior: Vector, start: Start, budget: Budget) -> Arrival:
+    """Walk to the end of the way; from there already, converge."""
+    if np.prod(system.shape) > LARGEST_TABLEAU:
+        return _nowhere(system, start, Outcome.INACCURATE)
     try:
-        walk = Walk(system, even, log_prior - even, log_x, tau, budget)
+        walk = Walk(system, start.even, log_prior - start.even, start.log_x, start.tau, budget)
         outcome = walk.advance(1.0)
     except SingularBasisError:
-        return _nowhere(system, tau, log_x, Outcome.INACCURATE)
-    return _arrival(walk, outcome)
-
-
-def _arrival(walk: Walk, outcome: Outcome) -> Arrival:
+        return _nowhere(system, start, Outcome.INACCURATE)
     log_x = walk.log_x if outcome is Outcome.OPTIMAL else walk.point.log_x
-    face = walk.face or Face(free=np.ones(log_x.size, dtype=bool))
+    face = walk.face or Face.whole(log_x.size)
     return Arrival(log_x=log_x, dual=walk.dual, outcome=outcome, error=walk.error, face=face, tau=walk.point.tau)
 
 
-def _nowhere(system: LinearSystem, tau: float, log_x: Vector, outcome: Outcome | None) -> Arrival:
-    return Arrival(
-        log_x=log_x,
-        dual=np.zeros(system.shape[0]),
-        outcome=outcome or Outcome.INACCURATE,
-        error=np.inf,
-        face=Face(free=np.ones(system.shape[1], dtype=bool)),
-        tau=tau,
-    )
+def _nowhere(system: LinearSystem, start: Start, outcome: Outcome) -> Arrival:
+    dual, face = np.zeros(system.shape[0]), Face.whole(system.shape[1])
+    return Arrival(log_x=start.log_x, dual=dual, outcome=outcome, error=np.inf, face=face, tau=start.tau)
 
 
-def _jumped(system: LinearSystem, log_prior: Vector, start: Start, keeps: float, budget: Budget) -> Arrival | None:
-    """Jump to the end; where rounding shows in what that finds, settle it on a basis of its own."""
-    landing = jump(system, log_prior, start, keeps, budget)
-    if landing is None or not np.isfinite(landing.log_x).all():
-        return None
-    if not landing.is_close:
-        return settled(system, log_prior, landing.log_x, budget)
-    everywhere = Face(free=np.ones(log_prior.size, dtype=bool))
-    return Arrival(
-        log_x=landing.log_x, dual=landing.dual, outcome=Outcome.OPTIMAL, error=start.tol, face=everywhere, tau=1.0
-    )
-
-
-def settled(system: LinearSystem, log_prior: Vector, log_x: Vector, budget: Budget) -> Arrival | None:
-    """Converge at the prior itself, from nearby; None if that fails, or wakes a column that was left out.
-
-    Parameters
-    ----------
-    system : LinearSystem
-        Of independent rows.
-    log_prior, log_x : ndarray of shape (d,)
-        log_x = log_prior + A'lam for some lam.
-    budget : Budget
-    """
-    warm = warm_columns(system, log_x, share=2)
-    part = system.restrict(warm)
-    try:
-        walk = Walk(part, log_prior[warm], np.zeros(warm.size), log_x[warm], 0.0, budget)
-        outcome = walk.advance(0.0)
-    except SingularBasisError:
-        return None
-    if outcome is not Outcome.OPTIMAL:
-        return None
-    whole = log_prior + system.rmatvec(walk.dual)
-    cold = np.ones(whole.size, dtype=bool)
-    cold[warm] = False
-    if (whole + np.log(system.column_sizes))[cold].max(initial=-np.inf) > walk.point.om.min() - COLD / 2:
-        return None
-    whole[warm] = walk.log_x
-    return replace(_arrival(walk, outcome), log_x=whole, face=Face(free=np.ones(whole.size, dtype=bool)), tau=1.0)
-
-
-def _from_centre(system: LinearSystem, log_prior: Vector, budget: Budget) -> Arrival:
+def _from_centre(system: LinearSystem, log_prior: Vector, start: Start, budget: Budget) -> Arrival:
     """Walk from a centre of the feasible set, the solution for the prior which it is itself."""
     matrix, y, rows, columns = equilibrated(system)
     native = {"solver": "ipm", "run_crossover": "off", "presolve": "off"}
@@ -204,9 +158,8 @@ def _from_centre(system: LinearSystem, log_prior: Vector, budget: Budget) -> Arr
         LinearProgram(cost=np.zeros(columns.size), rows=matrix, row_lower=y, row_upper=y, lower=0.0),
         LinearProgramSettings(tol=1e-7, native=native, time_limit=limit),
     )
-    everywhere = np.zeros(columns.size)
     if answer.x is None:
-        return _nowhere(system, 0.0, everywhere, budget.spent_out)
+        return _nowhere(system, start, budget.spent_out or Outcome.INACCURATE)
     x = answer.x * float(np.abs(system.y / rows).max()) / columns
     centre = np.log(np.maximum(x, LOWEST_OF_CENTRE * float(np.median(x))))
-    return _walked(system, centre, log_prior, centre, 0.0, budget)
+    return walked(system, log_prior, replace(start, even=centre, tau=0.0, log_x=centre), budget)

@@ -17,7 +17,7 @@ MARGIN: Final = 60 * EPS
 FAR: Final = 0.5
 """A Newton step in log x above this takes a line search: the quadratic model errs by its square."""
 
-SEARCHED: Final = 0.1
+SEARCHED: Final = 0.03
 """The line search ends where the logarithms of the two sides of its equation agree to this."""
 
 MOST_TRIALS: Final = 40
@@ -32,6 +32,9 @@ SETTLED: Final = 1e-6
 KEEP_FACTOR: Final = 0.5
 """A preconditioner made at x still serves once log x moves by less than this."""
 
+TAKE_CARE: Final = 0.01
+"""The rounding of y - A x shows in no step above this."""
+
 MOST_CONVEX_STEPS: Final = 60
 """The convex loop takes 6 to 15 steps where it converges; forced zeros make it run on for ever."""
 
@@ -44,6 +47,12 @@ NOISE: Final = 0.02
 NEAR: Final = 26.0
 """Priors within so many e-folds of one are met by the convex loop directly."""
 
+THINNED: Final = 32
+"""One column of so many is looked at first,"""
+
+ENOUGH_TO_THIN: Final = 32
+"""if so many columns a row are left: their sums are then close to those of all."""
+
 LEAVE_AT: Final = 10.0
 """Deeper priors are entered from here: the support shows, and double precision still holds all of x."""
 
@@ -54,6 +63,9 @@ ITERATIVE_FROM: Final = 160
 
 BLOCK_BYTES: Final = 2**20
 """So much of A is worked on at a time: it stays in the cache between A'v and A(x A'v)."""
+
+MULTIPLIED: Final = 2048
+"""So many columns are added to a Gram matrix at a time: enough for full speed, few enough to stop in between."""
 
 DOMINANT: Final = 100.0
 """Entries of x above this multiple of the mean of the rest enter the preconditioner by a low-rank correction."""
@@ -78,6 +90,9 @@ WELL_CONDITIONED: Final = 0.05
 
 SUSPECT: Final = 1e-12
 """A pivot of the double-precision scaled Gram matrix below this makes its row a suspect of dependence."""
+
+SAME: Final = 1e-12
+"""Weighted sums of rows that agree to this share of them are of rows that may be multiples of each other."""
 
 EVEN: Final = 1024.0
 """Columns that differ by more are put in units of their own before rows are compared."""
@@ -108,8 +123,8 @@ BARRIER_ROUGH: Final = 0.3
 MOST_COUPLINGS: Final = 6
 """How often the support and the rounding of T may be made good; each time leaves a small share of the error."""
 
-BARRIER_KEPT: Final = 1e-6
-"""Weights below this share of the largest are left out of the normal matrix, while steps are long."""
+BARRIER_KEPT: Final = 0.02
+"""The share of the weight that is left out of the normal matrix, while steps are long."""
 
 BARRIER_STRIDE: Final = 0.995
 """The share of the way to the boundary a step may take."""

@@ -6,160 +6,218 @@ by entry. It then says nothing that the others do not say; whether y agrees is s
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.linalg.lapack import dpotrf, dpstrf
+from scipy.linalg.lapack import dpotrs, dpstrf, spotrf
 
 from bregman_l1._types import EPS, Index, Matrix, Vector
-from bregman_l1.newton.settings import ENOUGH_COLUMNS, EVEN, ROUNDINGS, SPREAD, SUSPECT, WELL_CONDITIONED
-from bregman_l1.system import LinearSystem
+from bregman_l1.newton.settings import (
+    BLOCK_BYTES,
+    ENOUGH_COLUMNS,
+    EVEN,
+    ROUNDINGS,
+    SAME,
+    SPREAD,
+    SUSPECT,
+    WELL_CONDITIONED,
+)
+from bregman_l1.system import LinearSystem, dense
 
 
-def independent_rows(system: LinearSystem) -> Index:
-    """Return the rows that the others do not say, sorted.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Rows:
+    """The rows of a system that say it all.
+
+    Attributes
+    ----------
+    kept, dropped : ndarray of int
+        The rows that the others do not say, and the rest; sorted.
+    weights : ndarray of shape (dropped, kept)
+        A_dropped = weights A_kept, to the rounding of the terms.
+    """
+
+    kept: Index
+    dropped: Index
+    weights: Matrix
+
+    def part(self, system: LinearSystem) -> LinearSystem:
+        """The system of the rows kept; ``system`` itself where none is dropped.
+
+        What y contradicts itself by in the others is spread over all its entries, in proportion to their size: that
+        moves each by a few roundings where rounding is all there is.
+        """
+        if not self.dropped.size:
+            return system
+        y, size = system.y[self.kept], np.abs(system.y)
+        wrong, terms = self._excess(system.y, size)
+        if wrong.any() and (np.abs(wrong) <= SPREAD * terms).all():
+            spread = self.weights * size[self.kept] ** 2
+            share = spread @ self.weights.T + np.diag(size[self.dropped] ** 2)
+            y = y + spread.T @ np.linalg.lstsq(share, wrong)[0]
+        return system.of_rows(self.kept, y)
+
+    def implied(self, y: Vector) -> tuple[Vector, Vector]:
+        """The right-hand side of all rows that goes with one of the rows kept, and the sizes of the terms it sums."""
+        whole, terms = self.embedded(y), np.zeros(self.kept.size + self.dropped.size)
+        whole[self.dropped], terms[self.dropped] = self.weights @ y, np.abs(self.weights) @ np.abs(y)
+        return whole, terms
+
+    def contradiction(self, system: LinearSystem, x: Vector) -> Vector | None:
+        """Return z with A'z = 0 up to rounding and y'z > 0, from a dropped row whose y_i contradicts the rows kept.
+
+        None where some y within the margin of all rows, ROUNDINGS of their terms |A|x + |y|, does not.
+        """
+        excess, terms = self._excess(system.y, system.abs_matvec(x) + np.abs(system.y))
+        beyond = np.where(system.backward_errors(x)[self.dropped] > ROUNDINGS, np.abs(excess) / terms, 0.0)
+        worst = int(beyond.argmax())
+        if not beyond[worst] > ROUNDINGS:
+            return None
+        z = self.embedded(-self.weights[worst])
+        z[self.dropped[worst]] = 1.0
+        return z if excess[worst] > 0 else -z
+
+    def _excess(self, y: Vector, size: Vector) -> tuple[Vector, Vector]:
+        """By how much y_i of the rows dropped exceeds what the others say, and the terms of that, y of this size."""
+        weights = self.weights
+        return y[self.dropped] - weights @ y[self.kept], size[self.dropped] + np.abs(weights) @ size[self.kept]
+
+    def embedded(self, values: Vector) -> Vector:
+        """A value for every row, zero for those dropped."""
+        whole = np.zeros(self.kept.size + self.dropped.size)
+        whole[self.kept] = values
+        return whole
+
+
+def split_rows(system: LinearSystem) -> Rows:
+    """Find the rows that the others do not say, and how the rest follows from them.
 
     Examples
     --------
     >>> from bregman_l1 import LinearSystem
-    >>> independent_rows(LinearSystem([[1.0, 2.0], [2.0, 4.0], [1.0, 0.0]], [3.0, 6.0, 1.0])).size
-    2
+    >>> rows = split_rows(LinearSystem([[1.0, 2.0], [2.0, 4.0], [1.0, 0.0]], [3.0, 6.0, 1.0]))
+    >>> rows.kept.size, rows.dropped.size
+    (2, 1)
     """
-    n_rows, n_columns = system.shape
-    everything = np.arange(n_rows)
-    if n_columns >= ENOUGH_COLUMNS * n_rows and not system.is_sparse:
-        starts = np.linspace(0, n_columns - n_rows, ENOUGH_COLUMNS).astype(np.intp)
-        some = np.hstack([system.column_block(start, start + n_rows) for start in starts]).astype(np.float32)
-        if _is_well_conditioned(np.asarray(some @ some.T, dtype=np.float64)):
-            return everything
+    everything = np.arange(system.shape[0])
+    if _shows_independence(system.matrix):
+        return Rows(kept=everything, dropped=everything[:0], weights=np.zeros((0, everything.size)))
     with np.errstate(all="ignore"):
-        gram = system.gram()
-    if not (np.isfinite(gram).all() and (gram.diagonal() > 0).any()):
-        rows, columns = system.equilibration()
-        return independent_rows(LinearSystem(system.scaled(1 / rows, 1 / columns), system.y / rows))
-    if _is_well_conditioned(gram):
-        return everything
-    matrix = _even_columns(system)
-    return _independent(matrix, gram if matrix is system.matrix else _dense(matrix @ matrix.T))
+        matrix = _in_units(system)
+        first, factor = _multiples(matrix)
+        alone = np.flatnonzero(first == everything)
+        kept, weights = _eliminated(matrix if alone.size == everything.size else matrix[alone])
+    kept = alone[kept]
+    dropped, units = np.setdiff1d(everything, kept), system.row_units
+    weights = weights[np.searchsorted(alone, first[dropped])]
+    return Rows(kept=kept, dropped=dropped, weights=weights * (factor * units)[dropped, None] / units[kept])
 
 
-def independent_part(system: LinearSystem) -> tuple[LinearSystem, Index]:
-    """The system of its independent rows, and which these are; ``system`` itself where all are.
+def independent_rows(system: LinearSystem) -> Index:
+    """The rows that the others do not say, sorted."""
+    return split_rows(system).kept
 
-    What y contradicts itself by in the others is spread over all its entries, in proportion to their size: that moves
-    each by a few roundings where rounding is all there is.
+
+def _shows_independence(matrix: Any) -> bool:
+    """Whether columns spread over A have rows whose pivots are far above the rounding even of single precision."""
+    n_rows, n_columns = matrix.shape
+    some = matrix[:, :: max(1, n_columns // (ENOUGH_COLUMNS * n_rows))]
+    with np.errstate(all="ignore"):
+        some = some.astype(np.float32)
+        gram = dense(some @ some.T)
+        factor, info = spotrf(gram.T, lower=1)
+        return bool(info == 0 and (factor.diagonal() > WELL_CONDITIONED * np.sqrt(gram.diagonal())).all())
+
+
+def _in_units(system: LinearSystem) -> Any:
+    """A with its rows in units, and its columns where they differ much: combinations of rows do not depend on that."""
+    columns, sizes = np.ones(system.shape[1]), system.column_sizes
+    if sizes.max() > EVEN * sizes.min():
+        columns = np.ldexp(1.0, -np.frexp(np.where(sizes > 0, sizes, 1.0))[1])
+    matrix = system.scaled(1.0 / system.row_units, columns)
+    return sp.csr_array(matrix) if sp.issparse(matrix) else matrix
+
+
+def _multiples(matrix: Any) -> tuple[Index, Vector]:
+    """For each row one that it is a multiple of to one rounding, and the factor; itself and one if there is none.
+
+    Multiples have the same sum, in units of their largest entry, whatever the columns are weighted by.
     """
-    rows = independent_rows(system)
-    if rows.size == system.shape[0]:
-        return system, rows
-    others = np.setdiff1d(np.arange(system.shape[0]), rows)
-    matrix = _even_columns(system)
-    weights = _combinations(matrix[rows], matrix[others])
-    y, size = system.y[rows], np.abs(system.y)
-    wrong = system.y[others] - weights @ y
-    terms = size[others] + abs(weights) @ size[rows]
-    if wrong.any() and (np.abs(wrong) <= SPREAD * terms).all():
-        spread = weights.multiply(size[rows] ** 2).tocsr()
-        share = (spread @ weights.T).toarray() + np.diag(size[others] ** 2)
-        y = y + spread.T @ np.linalg.lstsq(share, wrong)[0]
-    return system.of_rows(rows, y), rows
+    own = np.arange(matrix.shape[0])
+    sums = matrix @ np.random.default_rng(0).standard_normal(matrix.shape[1])
+    keys = np.abs(sums) / _peaks(matrix)
+    order = np.argsort(keys)
+    apart = np.diff(keys[order], prepend=-1.0) > SAME * keys[order]
+    apart[0] = True
+    first = own.copy()
+    first[order] = order[np.flatnonzero(apart)[np.cumsum(apart) - 1]]
+    factor, rows = np.ones(own.size), np.flatnonzero(first != own)
+    if rows.size:
+        given, factor[rows] = matrix[rows], sums[rows] / sums[first[rows]]
+        left = abs(given - sp.diags_array(factor[rows]) @ matrix[first[rows]]) - 2 * EPS * abs(given)
+        rows = rows[~(_peaks(left, signed=True) <= 0.0)]
+        first[rows], factor[rows] = rows, 1.0
+    return first, factor
 
 
-def implied(system: LinearSystem, kept: Index, y: Vector) -> tuple[Vector, Vector]:
-    """The right-hand side of all rows that goes with one of the rows kept, and the sizes of the terms it sums."""
-    others = np.setdiff1d(np.arange(system.shape[0]), kept)
-    whole, terms, matrix = np.empty(system.shape[0]), np.zeros(system.shape[0]), _even_columns(system)
-    weights = _combinations(matrix[kept], matrix[others])
-    whole[kept], whole[others] = y, weights @ y
-    terms[others] = abs(weights) @ np.abs(y)
-    return whole, terms
+def _eliminated(matrix: Any) -> tuple[Index, Matrix]:
+    """Sort the rows by pivoted elimination; look at those that nearly vanish in A itself, not in its Gram matrix.
 
-
-def contradiction(system: LinearSystem, kept: Index, x: Vector, unit: float = 1.0) -> Vector | None:
-    """Return z with A'z = 0 up to rounding and y'z > 0, from a dropped row whose y_i contradicts the rows kept.
-
-    None where some y within the margin of all rows, ROUNDINGS of their terms |A|x + |y| unit, does not.
+    Returns the rows kept, sorted, and weights that make all rows of them.
     """
-    missed = system.backward_errors(x, unit)
-    missed[kept] = 0.0
-    rows = np.flatnonzero(missed > ROUNDINGS)
-    if not rows.size:
-        return None
-    matrix = _even_columns(system)
-    weights = _combinations(matrix[kept], matrix[rows])
-    excess = system.y[rows] - weights @ system.y[kept]
-    size = system.abs_matvec(x) / unit + np.abs(system.y)
-    terms = size[rows] + abs(weights) @ size[kept]
-    worst = int(np.argmax(np.abs(excess) / terms))
-    if not abs(excess[worst]) > ROUNDINGS * terms[worst]:
-        return None
-    z = np.zeros(system.shape[0])
-    z[kept] = -weights.toarray()[worst]
-    z[rows[worst]] = 1.0
-    return z if excess[worst] > 0 else -z
-
-
-def _is_well_conditioned(gram: Matrix) -> bool:
-    """Whether the pivots of the rows are far above the rounding even of single precision."""
-    size = np.sqrt(gram.diagonal())
-    if not (size > 0).all():
-        return False
-    factor, info = dpotrf((gram / size / size[:, None]).T, lower=1, overwrite_a=1)
-    return bool(info == 0 and factor.diagonal().min() > WELL_CONDITIONED)
-
-
-def _even_columns(system: LinearSystem) -> Any:
-    """A with its columns in units, where they differ much: combinations of rows do not depend on that."""
-    sizes = system.column_sizes
-    if sizes.max() <= EVEN * sizes.min():
-        return system.matrix
-    return system.scaled(np.ones(system.shape[0]), np.ldexp(1.0, -np.frexp(np.where(sizes > 0, sizes, 1.0))[1]))
-
-
-def _dense(matrix: Any) -> Matrix:
-    return np.asarray(sp.csr_array(matrix).toarray() if sp.issparse(matrix) else matrix)
-
-
-def _independent(matrix: Any, gram: Matrix) -> Index:
-    """Sort the rows by pivoted elimination; look at those that nearly vanish in A itself, not in its Gram matrix."""
+    gram = dense(matrix @ matrix.T)
     size = np.sqrt(gram.diagonal())
     scale = 1.0 / np.where(size > 0, size, 1.0)
-    _, pivots, rank, _ = dpstrf(gram * scale * scale[:, None], tol=SUSPECT, lower=1)
+    factor, pivots, rank, _ = dpstrf((gram * scale * scale[:, None]).T, tol=SUSPECT, lower=1, overwrite_a=1)
     order = pivots.astype(np.intp) - 1
-    kept, suspects = order[:rank], order[rank:]
-    if not suspects.size:
-        return np.sort(kept)
-    basis, rest = matrix[kept], matrix[suspects]
-    weights = _combinations(basis, rest)
-    left = rest - weights @ basis
-    noise = ROUNDINGS * (abs(rest) + abs(weights) @ abs(basis))
-    above = np.ravel(sp.coo_array(abs(left) - noise).max(axis=1).toarray()) > 0
-    if not above.any():
-        return np.sort(kept)
-    chosen = _independent_remainders(*(sp.csr_array(part)[above].toarray() for part in (left, noise)))
-    return np.sort(np.concatenate([kept, suspects[above][chosen]]))
+    kept, suspects, factor, scale = order[:rank], order[rank:], factor[:rank, :rank], scale[order[:rank], None]
+    weights, above, left, noise = _combinations(
+        matrix, kept, suspects, lambda right: scale * dpotrs(factor, scale * right, lower=1)[0]
+    )
+    chosen = above[_independent_remainders(left, noise)]
+    if chosen.size:
+        kept, suspects = np.concatenate([kept, suspects[chosen]]), np.delete(suspects, chosen)
+        basis = matrix[kept]
+        inverse = np.linalg.pinv(dense(basis @ basis.T), rcond=EPS, hermitian=True)
+        weights, *_ = _combinations(matrix, kept, suspects, lambda right: inverse @ right)
+    whole = np.empty((order.size, kept.size))
+    whole[kept], whole[suspects] = np.eye(kept.size), weights
+    by_row = np.argsort(kept)
+    return kept[by_row], whole[:, by_row]
 
 
-def _combinations(basis: Any, rest: Any) -> sp.csr_array:
-    """Weights W with rest = W basis as nearly as can be; weights that are rounding are zero."""
-    units, others = (1.0 / np.where(peaks > 0, peaks, 1.0) for peaks in (_peaks(basis), _peaks(rest)))
-    basis, rest = sp.diags_array(units) @ basis, sp.diags_array(others) @ rest
-    gram = _dense(basis @ basis.T)
-    inverse = np.linalg.pinv(gram, rcond=EPS, hermitian=True)
-    weights = sp.csr_array((rest.shape[0], basis.shape[0]))
-    for _ in range(3):
-        left = rest - weights @ basis
-        if not abs(left).max():
-            break
-        found = weights.toarray() + (inverse @ _dense(basis @ left.T)).T
-        found[np.abs(found) <= ROUNDINGS * np.abs(found).max(axis=1, keepdims=True)] = 0.0
-        weights = sp.csr_array(found)
-    return sp.csr_array(sp.diags_array(1.0 / others) @ weights @ sp.diags_array(units))
+def _combinations(
+    matrix: Any, kept: Index, others: Index, solve: Callable[[Matrix], Matrix]
+) -> tuple[Matrix, Index, Matrix, Matrix]:
+    """Weights W with A_others = W A_kept as nearly as can be; weights that are rounding are zero.
+
+    And which of the others are not W A_kept to rounding, what is left of these, and its noise. ``solve`` is by
+    A_kept A_kept'.
+    """
+    basis, weights = matrix[kept], np.zeros((others.size, kept.size))
+    sizes, height = abs(basis), max(1, BLOCK_BYTES // matrix.shape[1])
+    above, lefts, noises = [others[:0]], [np.zeros((0, matrix.shape[1]))], [np.zeros((0, matrix.shape[1]))]
+    for start in range(0, others.size, height):
+        W, rest = weights[start : start + height], dense(matrix[others[start : start + height]])
+        left = rest
+        for _ in range(3):
+            if not left.any():
+                break
+            W += solve(basis @ left.T).T
+            W[np.abs(W) <= ROUNDINGS * np.abs(W).max(axis=1, keepdims=True)] = 0.0
+            left = rest - W @ basis
+        noise = ROUNDINGS * (np.abs(rest) + np.abs(W) @ sizes)
+        rows = np.flatnonzero((np.abs(left) > noise).any(axis=1))
+        above, lefts, noises = [*above, start + rows], [*lefts, left[rows]], [*noises, noise[rows]]
+    return weights, np.concatenate(above), np.vstack(lefts), np.vstack(noises)
 
 
-def _peaks(rows: Any) -> Vector:
-    return np.asarray(_dense(abs(rows).max(axis=1)), dtype=np.float64).ravel()
+def _peaks(rows: Any, *, signed: bool = False) -> Vector:
+    """The largest entry of each row, or the largest magnitude."""
+    return np.asarray(dense((rows if signed else abs(rows)).max(axis=1)), dtype=np.float64).ravel()
 
 
 def _independent_remainders(left: Matrix, noise: Matrix) -> Index:

@@ -33,9 +33,10 @@ from bregman_l1.newton.settings import (
     PLAIN_RANGE,
     REFINED,
 )
-from bregman_l1.newton.setup import implied, independent_part
+from bregman_l1.newton.setup import Rows, split_rows
 from bregman_l1.newton.tableau import SingularBasisError, Tableau, choose_basis
 from bregman_l1.newton.threads import threads_for
+from bregman_l1.system import largest
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
@@ -104,10 +105,10 @@ def newton_step(system: LinearSystem, log_prior: Vector, log_x: Vector, dual: Ve
 
 def _step(system: LinearSystem, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step:
     """The step at a positive candidate, by the cheaper of the two ways if its rounding does not show."""
-    part, rows = independent_part(system)
-    lam = None if dual is None else dual[rows]
-    step = _refined(part, log_prior, log_x, lam) if np.abs(log_x).max() <= PLAIN_RANGE else None
-    if step is None or np.abs(step.change).max() > NEGLIGIBLE:
+    rows = split_rows(system)
+    part, lam = rows.part(system), None if dual is None else dual[rows.kept]
+    step = _refined(part, log_prior, log_x, lam) if largest(log_x) <= PLAIN_RANGE else None
+    if step is None or largest(step.change) > NEGLIGIBLE:
         # For another y within the margin the candidate may be right where it is not for y itself.
         on_basis = _basis_step(part, log_prior, log_x, lam)
         if step is None or np.abs(on_basis.change).max() < np.abs(step.change).max():
@@ -115,11 +116,11 @@ def _step(system: LinearSystem, log_prior: Vector, log_x: Vector, dual: Vector |
     return _held_against_dropped_rows(system, rows, log_x, step)
 
 
-def _held_against_dropped_rows(system: LinearSystem, rows: Index, log_x: Vector, step: Step) -> Step:
+def _held_against_dropped_rows(system: LinearSystem, rows: Rows, log_x: Vector, step: Step) -> Step:
     """The step; infinite if the solution does not satisfy the rows left out to the rounding of their terms."""
-    if rows.size == system.shape[0]:
+    if not rows.dropped.size:
         return step
-    remark = f"{system.shape[0] - rows.size} rows are combinations of the others to the rounding of their terms"
+    remark = f"{rows.dropped.size} rows are combinations of the others to the rounding of their terms"
     unit = float(log_x.max())
     x = np.exp(log_x - unit) * (1.0 + step.change)
     if np.abs(step.change).max() > REFINED or system.backward_errors(x, np.exp(-unit)).max() <= MARGIN:
@@ -127,7 +128,7 @@ def _held_against_dropped_rows(system: LinearSystem, rows: Index, log_x: Vector,
     # That is seen in logarithms only so far; the y' of the step itself can be held against y.
     assert step.y is not None
     # Where rounding of y does not show in log x, its entries may move by what doubles do not hold.
-    other, summed = implied(system, rows, step.y)
+    other, summed = rows.implied(step.y)
     beyond = 4 * EPS * summed if np.max(step.noise) <= NEGLIGIBLE else 0.0
     if (np.abs(other - system.y) <= MARGIN * (system.abs_matvec(x) * np.exp(unit) + np.abs(system.y)) + beyond).all():
         return replace(step, remarks=(*step.remarks, remark))
@@ -232,15 +233,20 @@ def _refined(system: LinearSystem, log_prior: Vector, log_x: Vector, dual: Vecto
     noise = rounding_noise(system, equations)
     if not noise <= NEGLIGIBLE:
         return None
-    lam = np.zeros(system.shape[0]) if dual is None else dual
-    step, x, before = log_prior + system.rmatvec(lam) - log_x, np.exp(log_x), np.inf
+    lam, size, unit = np.zeros(system.shape[0]) if dual is None else dual, np.inf, largest(log_x) + 1.0
     for _ in range(MOST_REFINEMENTS):
-        change = equations.solve(residual - system.matvec(x * step), REFINED)
-        size = float(np.abs(system.rmatvec(change)).max())
+        step = system.rmatvec(lam)
+        step += log_prior
+        step -= log_x
+        if size <= REFINED * largest(step):
+            return Step(change=step, noise=noise, y=system.y)
+        moved = np.exp(log_x)
+        moved *= step
+        change = equations.solve(residual - system.matvec(moved), REFINED)
+        before, size = size, system.largest_of_rmatvec(change)
         if not size < before / 2:
             return None
-        before, lam = size, lam + change
-        step = log_prior + system.rmatvec(lam) - log_x
-        if size <= REFINED * float(np.abs(step).max()) + 16 * EPS * float(np.abs(log_x).max() + 1.0):
-            return Step(change=step, noise=noise, y=system.y)
+        if size <= 16 * EPS * unit:
+            return Step(change=step, noise=noise + size, y=system.y)
+        lam = lam + change
     return None

@@ -26,7 +26,6 @@ from bregman_l1.caching import cached_property
 from bregman_l1.newton.settings import (
     AHEAD,
     BALANCED,
-    COLD,
     DEPENDENT,
     EXACT_ELIMINATION,
     EXACT_ENTRIES,
@@ -283,15 +282,6 @@ def product(left: Any, right: Matrix) -> Matrix:
     if isinstance(few, np.ndarray):
         return np.asarray(left @ few)
     return np.asarray((left @ few).toarray() if sp.issparse(left) else (few.T @ left.T).T)
-
-
-def warm_columns(system: LinearSystem, log_x: Vector, depth: float = COLD, share: int = 1) -> Index:
-    """The columns not negligible beside the lightest of as many as there are rows; ``share`` times as many at least."""
-    weight = log_x + np.log(system.column_sizes)
-    falling = -np.sort(-weight)
-    count = min(weight.size, share * system.shape[0])
-    lightest = falling[min(weight.size, system.shape[0]) - 1] - depth
-    return np.flatnonzero(weight >= min(lightest, falling[count - 1]))
 
 
 def exchange(T: Matrix, K: Matrix, J: Index, R: Index, half: Vector) -> Index:

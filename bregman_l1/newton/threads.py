@@ -12,16 +12,22 @@ if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
 
 _SHARED_FROM = 500
+# Multiplications up to which BLAS itself keeps to one thread.
+_NEVER_SHARED = 2**16
 
 
 @cache
-def _controller() -> ThreadpoolController:
-    return ThreadpoolController()
+def _libraries() -> ThreadpoolController:
+    return ThreadpoolController().select(user_api="blas")
 
 
 def threads_for(system: LinearSystem) -> AbstractContextManager[Any]:
     """A context in which BLAS uses one thread if the system has few rows; leaves no trace."""
-    if system.shape[0] >= _SHARED_FROM:
+    n_rows, n_columns = system.shape
+    if n_rows >= _SHARED_FROM or n_rows * n_rows * n_columns <= _NEVER_SHARED:
         return nullcontext()
-    limit: AbstractContextManager[Any] = _controller().limit(limits=1, user_api="blas")
+    libraries = _libraries()
+    if all(library.num_threads == 1 for library in libraries.lib_controllers):
+        return nullcontext()
+    limit: AbstractContextManager[Any] = libraries.limit(limits=1)
     return limit

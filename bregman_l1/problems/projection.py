@@ -12,12 +12,13 @@ from numpy.typing import ArrayLike
 from bregman_l1._types import Vector
 from bregman_l1.claim import Claim
 from bregman_l1.errors import InvalidProblemError
+from bregman_l1.frozen import read_only
 from bregman_l1.newton import project
 from bregman_l1.outcome import Outcome
 from bregman_l1.problems.base import Problem
 from bregman_l1.problems.projection_residuals import ProjectionResiduals
 from bregman_l1.scale import LARGEST_LOG, natural_log_alpha
-from bregman_l1.system import LinearSystem, checked_system
+from bregman_l1.system import LinearSystem, checked_system, largest
 from bregman_l1.validation import checked_cost
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class BregmanProjection(Problem):
     [0.951234, 0.097531]
     """
 
-    __slots__ = ("_cost", "_log_alpha", "_system")
+    __slots__ = ("_cost", "_log_alpha", "_log_prior", "_system")
 
     def __init__(
         self,
@@ -78,6 +79,10 @@ class BregmanProjection(Problem):
         self._system = checked_system(system)
         self._log_alpha = natural_log_alpha(alpha, log_alpha)
         self._cost = checked_cost(cost, system.shape[1])
+        with np.errstate(over="ignore"):
+            one = self._cost[:1] * self._log_alpha
+            prior = np.broadcast_to(one, self._cost.shape) if cost is None else self._cost * self._log_alpha
+        self._log_prior = read_only(prior)
         self._refuse_extreme_prior()
 
     @property
@@ -102,7 +107,7 @@ class BregmanProjection(Problem):
     @property
     def log_prior(self) -> Vector:
         """Logarithm of the vector that is projected, cost * log_alpha, shape (d,)."""
-        return self._cost * self._log_alpha
+        return self._log_prior
 
     @property
     def title(self) -> str:
@@ -142,18 +147,19 @@ class BregmanProjection(Problem):
     def objective(self, claim: Claim) -> float:
         x, log_x = claim.point, claim.log_point
         with np.errstate(under="ignore", over="ignore", invalid="ignore"):
-            return float(np.sum(np.where(x > 0, x * (log_x - self.log_prior), 0.0) - x + np.exp(self.log_prior)))
+            log_prior = self.log_prior
+            terms = log_x - log_prior
+            terms[~(x > 0)] = 0.0
+            return float(x @ terms - x.sum() + np.exp(log_prior, out=terms).sum())
 
     def certify(self, claim: Claim, tol: float = 1e-9) -> Certificate:
         return ProjectionResiduals(self, claim).certificate(tol)
 
     def _refuse_extreme_prior(self) -> None:
-        with np.errstate(over="ignore"):
-            log_prior = self.log_prior
-        extreme = np.flatnonzero(np.abs(log_prior) > LARGEST_LOG)
-        if extreme.size:
-            i = int(extreme[0])
-            raise InvalidProblemError(f"cost[{i}] * log_alpha is {log_prior[i]:g}; it must be between -1e15 and 1e15")
+        if largest(self._log_prior) > LARGEST_LOG:
+            i = int(np.argmax(np.abs(self._log_prior) > LARGEST_LOG))
+            size = self._log_prior[i]
+            raise InvalidProblemError(f"cost[{i}] * log_alpha is {size:g}; it must be between -1e15 and 1e15")
 
 
 def _normalisation(system: LinearSystem, log_alpha: float) -> tuple[float, float, float]:

@@ -15,6 +15,7 @@ from bregman_l1.newton import newton_step
 from bregman_l1.newton.fit import fit
 from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron.feasible_set import INFEASIBILITY, exposes, infeasibility, maximal_support
+from bregman_l1.system import largest
 
 if TYPE_CHECKING:
     from bregman_l1.claim import Claim
@@ -45,6 +46,7 @@ class ProjectionResiduals:
         self._system = problem.system
         self._claim = claim
         self._log_x = claim.log_point
+        self._log_prior = problem.log_prior
 
     def certificate(self, tol: float) -> Certificate:
         """Return every residual against its tolerance.
@@ -80,16 +82,18 @@ class ProjectionResiduals:
     @cached_property
     def is_candidate(self) -> bool:
         """Whether every entry is zero or a positive number of a size to reckon with, and not all are zero."""
-        within = np.abs(self._log_x[self.positive]) < _LARGEST_LOGARITHM
-        return bool(self.positive.any() and within.all() and (self._log_x < np.inf).all())
+        within = self._lowest > -_LARGEST_LOGARITHM and self._unit < _LARGEST_LOGARITHM
+        return bool(self.positive.any() and within and (self.positive.all() or (self._log_x < np.inf).all()))
 
     @cached_property
     def infeasibility(self) -> float:
         """The larger of the backward error of A x = y and max(-x) / max |x|; NaN if x holds one."""
         if not self.is_candidate:
             return infeasibility(self._system, self._claim.point)
-        relative = np.abs(self._missed) / np.where(self._terms > _SMALLEST_TERMS, self._terms, 1.0)
-        return float(np.nan_to_num(relative, nan=np.inf).max())
+        missed, terms = self._sums
+        relative = np.abs(missed) / np.where(terms > _SMALLEST_TERMS, terms, 1.0)
+        worst = float(relative.max())
+        return np.inf if np.isnan(worst) else worst
 
     @cached_property
     def deviation(self) -> float:
@@ -100,10 +104,10 @@ class ProjectionResiduals:
         """
         if not self.is_candidate or self._is_cut_short:
             return np.inf
-        change = np.abs(self._step.change)
-        change += self._step.noise
-        change /= self._spread
-        return float(change.max(where=self.positive, initial=0.0))
+        change, noise = self._step.change, self._step.noise
+        if isinstance(noise, np.ndarray):
+            return self._largest(np.abs(change) + noise)
+        return self._largest(change) + noise
 
     @property
     def _is_cut_short(self) -> bool:
@@ -112,30 +116,33 @@ class ProjectionResiduals:
 
     @cached_property
     def _step(self) -> Step:
-        return newton_step(self._system, self._problem.log_prior, self._log_x, self._fit.dual)
+        return newton_step(self._system, self._log_prior, self._log_x, self._fit.dual)
 
     @cached_property
     def _unit(self) -> float:
         """The size of the largest entry: x and y are measured in it, so that neither overflows."""
-        return float(self._log_x[self.positive].max())
+        return float(self._placed.max(initial=-np.inf))
 
     @cached_property
+    def _lowest(self) -> float:
+        return float(self._placed.min(initial=np.inf))
+
+    @property
+    def _placed(self) -> Vector:
+        """Log x where the candidate is positive."""
+        return self._log_x if self.positive.all() else self._log_x[self.positive]
+
+    @property
     def _x(self) -> Vector:
         """The candidate in its unit."""
-        return np.asarray(np.exp(self._log_x - self._unit))
+        x = self._log_x - self._unit
+        return np.exp(x, out=x)
 
     @cached_property
-    def _y(self) -> Vector:
-        return np.asarray(self._system.y * np.exp(-self._unit))
-
-    @cached_property
-    def _missed(self) -> Vector:
-        return self._y - self._system.matvec(self._x)
-
-    @cached_property
-    def _terms(self) -> Vector:
-        """|A| x + |y|: what rounding of the equations is measured by."""
-        return self._system.abs_matvec(self._x) + np.abs(self._y)
+    def _sums(self) -> tuple[Vector, Vector]:
+        """Y - A x, and |A| x + |y|: what rounding of the equations is measured by."""
+        x, y = self._x, self._system.y * np.exp(-self._unit)
+        return y - self._system.matvec(x), self._system.abs_matvec(x) + np.abs(y)
 
     @cached_property
     def maximal_support(self) -> Mask | None:
@@ -174,24 +181,27 @@ class ProjectionResiduals:
         """
         if not self.is_candidate:
             return np.inf
-        return self._fit.size / float(self._spread.max())
+        return self._fit.size / float(np.max(self._spread))
 
     @cached_property
-    def _spread(self) -> Vector:
+    def _spread(self) -> float | Vector:
         """How much coarser than log alpha, or than 1000, each log x is: no solver can place it better."""
-        on = self._log_x if self.positive.all() else self._log_x[self.positive]
         coarsest = max(1000.0, abs(self._problem.log_alpha))
-        if max(on.max(initial=0.0), -on.min(initial=0.0)) <= coarsest:
-            return np.broadcast_to(np.float64(1.0), self._log_x.shape)
+        if max(self._unit, -self._lowest) <= coarsest:
+            return 1.0
         return np.maximum(1.0, np.where(self.positive, np.abs(self._log_x), 0.0) / coarsest)
 
-    @cached_property
+    def _largest(self, errors: Vector) -> float:
+        """The largest magnitude of errors of log x, each in units of its spread."""
+        return largest(errors if isinstance(self._spread, float) else errors / self._spread)
+
+    @property
     def _ratio(self) -> Vector:
         """Log(x/p) on the positive entries, zero elsewhere."""
         on = self.positive
         if on.all():
-            return self._log_x - self._problem.log_prior
-        return np.where(on, self._log_x, 0.0) - np.where(on, self._problem.log_prior, 0.0)
+            return self._log_x - self._log_prior
+        return np.where(on, self._log_x, 0.0) - np.where(on, self._log_prior, 0.0)
 
     @cached_property
     def _fit(self) -> Fit:
@@ -210,12 +220,14 @@ class ProjectionResiduals:
         if not self.is_candidate:
             return np.inf
         with np.errstate(all="ignore"):
-            size = float(self._x @ (1.0 + np.abs(self._ratio)))
-            misfit, lam = self._fit.misfit, self._fit.dual
-            distances = float((self._x * (np.expm1(-misfit) + misfit)).sum())
-            slack = abs(float(lam @ self._missed))
-            rounding = _ROUNDINGS * float(np.abs(lam) @ self._terms)
-            return max((distances + max(0.0, slack - rounding)) / size, self._misfit_of_claimed_dual)
+            x, lam, (missed, terms) = self._x, self._fit.dual, self._sums
+            size = float(x.sum() + x @ np.abs(self._ratio))
+            distances = -self._fit.misfit
+            np.expm1(distances, out=distances)
+            distances += self._fit.misfit
+            slack = abs(float(lam @ missed))
+            rounding = _ROUNDINGS * float(np.abs(lam) @ terms)
+            return max((float(x @ distances) + max(0.0, slack - rounding)) / size, self._misfit_of_claimed_dual)
 
     @cached_property
     def _misfit_of_claimed_dual(self) -> float:
@@ -225,11 +237,13 @@ class ProjectionResiduals:
             return 0.0
         if not np.isfinite(lam).all():
             return np.inf
-        misfit = np.where(self.positive, np.abs(self._ratio - self._system.rmatvec(lam)), 0.0)
-        if misfit.max() > _SMALL_MISFIT:
+        misfit = self._fit.misfit
+        if self._fit.dual is not lam:
+            misfit = np.where(self.positive, self._ratio - self._system.rmatvec(lam), 0.0)
+        if largest(misfit) > _SMALL_MISFIT:
             terms = self._system.abs_rmatvec(np.abs(lam)) + np.abs(self._ratio)
-            misfit = np.maximum(misfit - _ROUNDINGS * terms, 0.0)
-        return float((misfit / self._spread).max())
+            misfit = np.maximum(np.abs(misfit) - _ROUNDINGS * terms, 0.0)
+        return self._largest(misfit)
 
     def _remarks(self) -> tuple[str, ...]:
         if self._is_cut_short:

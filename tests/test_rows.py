@@ -1,0 +1,55 @@
+"""Rows that say what others say: which are dropped, and that each is the combination it is said to be."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from bregman_l1 import BregmanProjection, LinearSystem, solve
+from bregman_l1.newton import projection
+from bregman_l1.newton.settings import ROUNDINGS
+from bregman_l1.newton.setup import split_rows
+
+
+def assert_combinations(A, rows):
+    """Every dropped row is its combination of the kept ones up to ROUNDINGS of the terms, in rationals."""
+    for i, weights in zip(rows.dropped, rows.weights, strict=True):
+        used = np.flatnonzero(weights)
+        for j in range(A.shape[1]):
+            terms = [Fraction(weights[k]) * Fraction(A[rows.kept[k], j]) for k in used]
+            margin = Fraction(ROUNDINGS) * (abs(Fraction(A[i, j])) + sum(map(abs, terms)))
+            assert abs(Fraction(A[i, j]) - sum(terms)) <= 2 * margin
+
+
+@pytest.mark.parametrize("stored", [np.asarray, sp.csc_array])
+def test_multiples_and_sums_of_rows_are_dropped(stored):
+    rng = np.random.default_rng(0)
+    A = rng.integers(-3, 4, (6, 40)).astype(float)
+    A = np.vstack([A, 3.1 * A[0], -A[1], 1e-7 * A[2], A[0] + A[3], 0.3 * (A[0] + A[3]), np.zeros(40)])
+    order = rng.permutation(len(A))
+    rows = split_rows(LinearSystem(stored(A[order]), A[order] @ np.ones(40)))
+    assert rows.kept.size == 6
+    assert sorted([*rows.kept, *rows.dropped]) == list(range(len(A)))
+    assert_combinations(A[order], rows)
+
+
+def test_rows_that_differ_by_more_than_rounding_are_kept():
+    row = np.random.default_rng(1).uniform(1.0, 2.0, 30)
+    other = row.copy()
+    other[7] *= 1.0 + 2.0**-40
+    assert split_rows(LinearSystem(np.vstack([row, other]), [1.0, 1.0])).dropped.size == 0
+
+
+@pytest.mark.parametrize("largest", [1.0, 1e6])
+def test_the_dual_of_a_thinned_system_changes_nothing(monkeypatch, largest):
+    A = np.vstack([np.ones(6000), np.random.default_rng(2).standard_normal((2, 6000))])
+    A[1, 1] = largest  # not among the columns looked at first
+    problem = BregmanProjection(LinearSystem(A, [1.0, 0.2, -0.1]), alpha=1 / 6000)
+    started = solve(problem)
+    monkeypatch.setattr(projection, "_thinned", lambda *_: None)
+    cold = solve(problem)
+    assert started.status.is_certified
+    assert cold.status.is_certified
+    np.testing.assert_allclose(started.log_x, cold.log_x, atol=1e-11)
+    assert started.iterations != cold.iterations
