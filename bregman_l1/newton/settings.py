@@ -53,7 +53,7 @@ THINNED: Final = 32
 ENOUGH_TO_THIN: Final = 32
 """if so many columns a row are left: their sums are then close to those of all."""
 
-LEAVE_AT: Final = 10.0
+LEAVE_AT: Final = 16.0
 """Deeper priors are entered from here: the support shows, and double precision still holds all of x."""
 
 # --- the normal equations --------------------------------------------------------------------------------------------
@@ -274,10 +274,10 @@ JUMP_FROM: Final = 30_000
 LARGEST_TABLEAU: Final = 50_000_000
 """Entries of a tableau that still fits the memory of a small machine."""
 
-JUMP_KEEPS: Final = (14.0, 30.0)
+JUMP_KEEPS: Final = (20.0, 40.0)
 """Columns that many e-folds below the heaviest where the jump begins take no part in it; more do in a second try."""
 
-JUMP_WIDENS: Final = 6.0
+JUMP_WIDENS: Final = 5.5
 """Jumps that are not long keep more columns: this times the share of the way that is behind."""
 
 NEGLIGIBLE_ENTRY: Final = 37.0
