@@ -100,7 +100,7 @@ EVEN: Final = 1024.0
 SPREAD: Final = 1e-12
 """Contradictions between dependent entries of y up to this share of their terms may be many roundings together."""
 
-ENOUGH_COLUMNS: Final = 2
+ENOUGH_COLUMNS: Final = 1.25
 """So many columns a row, spread over A, show that its rows are independent, where they are."""
 
 # --- the jump --------------------------------------------------------------------------------------------------------
@@ -191,6 +191,9 @@ UNBALANCED: Final = 3.0
 
 BALANCED: Final = 0.6931471805599453
 """and until none exceeds log 2."""
+
+SMALL_CORRECTION: Final = 1e-10
+"""After a correction by this share the next is rounding of extended precision."""
 
 SOUND: Final = 1e-8
 """Pivots of an exchange below this share of their terms may be rounding, and are left aside."""
