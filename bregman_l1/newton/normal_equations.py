@@ -25,6 +25,7 @@ from bregman_l1.newton.settings import (
     DOMINANT,
     DROPPED,
     ITERATIVE_FROM,
+    LEAST_PIVOT,
     KEEP_FACTOR,
     MOST_GRADIENTS,
     MOST_SCALES,
@@ -83,7 +84,7 @@ class Factored:
         self._moments = moments = self._system.moments(log_x, cut)
         self._factor, info = dpotrf(moments.gram, lower=0)
         pivots = self._factor.diagonal()
-        if info != 0 or not (pivots > EPS * np.sqrt(moments.gram.diagonal())).all():
+        if info != 0 or not (pivots > EPS * np.sqrt(moments.gram.diagonal()) + LEAST_PIVOT).all():
             return None
         return moments.residual
 

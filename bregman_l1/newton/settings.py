@@ -64,6 +64,9 @@ ITERATIVE_FROM: Final = 160
 BLOCK_BYTES: Final = 2**20
 """So much of A is worked on at a time: it stays in the cache between A'v and A(x A'v)."""
 
+LEAST_PIVOT: Final = 1e-140
+"""Its square is far above what underflows in sums of x."""
+
 MULTIPLIED: Final = 2048
 """So many columns are added to a Gram matrix at a time: enough for full speed, few enough to stop in between."""
 
@@ -141,7 +144,7 @@ CENTRINGS: Final = ((0.0, 1.0), (0.3, 0.0), (0.8, 0.0))
 # --- the certificate's step -------------------------------------------------------------------------------------------
 
 PLAIN_RANGE: Final = 600.0
-"""Beyond so many e-folds exp(log x) leaves the range of double precision."""
+"""Larger log x leave the range of double precision; smaller ones may underflow."""
 
 MOST_REFINEMENTS: Final = 8
 """Refinements of one linear system; each gains two digits or more."""

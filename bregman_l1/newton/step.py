@@ -107,7 +107,7 @@ def _step(system: LinearSystem, log_prior: Vector, log_x: Vector, dual: Vector |
     """The step at a positive candidate, by the cheaper of the two ways if its rounding does not show."""
     rows = split_rows(system)
     part, lam = rows.part(system), None if dual is None else dual[rows.kept]
-    step = _refined(part, log_prior, log_x, lam) if largest(log_x) <= PLAIN_RANGE else None
+    step = _refined(part, log_prior, log_x, lam) if log_x.max() <= PLAIN_RANGE else None
     if step is None or largest(step.change) > NEGLIGIBLE:
         # For another y within the margin the candidate may be right where it is not for y itself.
         on_basis = _basis_step(part, log_prior, log_x, lam)
