@@ -14,3 +14,5 @@ Index = NDArray[np.intp]
 
 EPS = float(np.finfo(np.float64).eps)
 WIDE_EPS = float(np.finfo(np.longdouble).eps)
+# What a sum may miss by beside its terms: the margin inside which y is free.
+ROUNDINGS = 64 * EPS

@@ -11,13 +11,13 @@ import numpy as np
 import scipy.linalg as sla
 from flint import arb, arb_mat, ctx, fmpq, fmpq_mat, fmpz_mat, nmod_mat
 
-from bregman_l1._types import EPS, Index, Mask, Matrix, Vector
+from bregman_l1._types import ROUNDINGS, Index, Mask, Matrix, Vector
 
 # Size beyond which exact linear algebra takes seconds, and is not attempted.
 LARGEST = 300
 # Entries of a matrix beyond which it takes seconds to write them as rationals.
 LARGEST_MATRIX = 300_000
-_ROUNDINGS, _ESTIMATE = 64.0, 3.0
+_ESTIMATE = 3.0
 _MANTISSA = 53
 _PRIME = 2**61 - 1
 # Precisions of balls; the last resolves any product of floats that a basis of some dozen columns can form.
@@ -69,7 +69,7 @@ def inverse_bound(A: Matrix) -> float:
         return np.inf
     R = np.asarray(np.linalg.qr(A, mode="r"))
     reciprocal_condition, info = sla.lapack.dtrcon(R, norm="1")
-    if info or not reciprocal_condition > _ROUNDINGS * EPS * size:
+    if info or not reciprocal_condition > ROUNDINGS * size:
         return np.inf
     # LAPACK's estimate is rarely wrong by more than 3; a matrix has at most sqrt(size) times its 1-norm.
     return float(_ESTIMATE * np.sqrt(size) / reciprocal_condition / np.abs(R).sum(axis=0).max())

@@ -7,8 +7,8 @@ import pytest
 import scipy.sparse as sp
 
 from bregman_l1 import BregmanProjection, LinearSystem, solve
+from bregman_l1._types import ROUNDINGS
 from bregman_l1.newton import projection
-from bregman_l1.newton.settings import ROUNDINGS
 from bregman_l1.newton.setup import split_rows
 
 

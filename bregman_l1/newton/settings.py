@@ -6,9 +6,6 @@ from typing import Final
 
 from bregman_l1._types import EPS
 
-ROUNDINGS: Final = 64 * EPS
-"""What the terms of a sum may miss it by: the margin inside which y is free."""
-
 MARGIN: Final = 60 * EPS
 """The margin as it is measured in floating point, which rounds itself."""
 

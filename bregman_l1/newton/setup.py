@@ -14,12 +14,11 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.linalg.lapack import dpotrs, dpstrf, spotrf
 
-from bregman_l1._types import EPS, Index, Matrix, Vector
+from bregman_l1._types import EPS, ROUNDINGS, Index, Matrix, Vector
 from bregman_l1.newton.settings import (
     BLOCK_BYTES,
     ENOUGH_COLUMNS,
     EVEN,
-    ROUNDINGS,
     SAME,
     SPREAD,
     SUSPECT,

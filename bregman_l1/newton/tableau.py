@@ -21,7 +21,7 @@ from scipy.linalg.lapack import dgetrf, dgetri
 from scipy.sparse.linalg import splu
 
 from bregman_l1 import exact
-from bregman_l1._types import EPS, WIDE_EPS, Index, Matrix, Vector
+from bregman_l1._types import EPS, ROUNDINGS, WIDE_EPS, Index, Matrix, Vector
 from bregman_l1.caching import cached_property
 from bregman_l1.newton.settings import (
     AHEAD,
@@ -34,7 +34,6 @@ from bregman_l1.newton.settings import (
     MARGIN,
     POOR,
     RANGE_OF_WEIGHTS,
-    ROUNDINGS,
     SMALL_CORRECTION,
     SOUND,
     THIN,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from bregman_l1._types import EPS, Mask, Matrix, Vector
+from bregman_l1._types import ROUNDINGS, Mask, Matrix, Vector
 from bregman_l1.budget import Budget
 from bregman_l1.errors import WHAT_TO_TRY, BackendError, InfeasibleError
 from bregman_l1.exact import orthogonal
@@ -24,7 +24,7 @@ from bregman_l1.system import LinearSystem
 # Sums are compared with the sum of their terms' magnitudes: at most ROUNDING of it is zero, SEPARATION of it is not.
 ROUNDING, SEPARATION = 1e-13, 1e-12
 # The margin inside which y is free, of the terms |A|x + |y|; and how much larger than y these may be in all rows.
-ROUNDINGS, _MODERATE = 64 * EPS, 1024.0
+_MODERATE = 1024.0
 # Matrices of so many entries are reduced to echelon form in a few milliseconds.
 _EXACT_ENTRIES = 10_000
 _STRICT = 1e-7

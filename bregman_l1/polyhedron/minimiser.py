@@ -8,7 +8,7 @@ import numpy as np
 import scipy.linalg as sla
 
 from bregman_l1 import exact
-from bregman_l1._types import EPS, Index, Mask, Matrix, Vector
+from bregman_l1._types import ROUNDINGS, Index, Mask, Matrix, Vector
 from bregman_l1.budget import Budget
 from bregman_l1.errors import BackendError, InvalidProblemError
 from bregman_l1.frozen import FrozenArrays
@@ -29,7 +29,6 @@ from bregman_l1.system import LinearSystem
 SUPPORT_THRESHOLD = 1e-8
 _REFINED_RESIDUAL = 1e-11
 # What a linear program misses in y beyond this many roundings comes from entries too small for its tolerance.
-_ROUNDINGS = 64.0
 _NEARBY_RANK = 1e-13
 # Pivots after a linear program whose tolerance hides a reduced cost, and what an entry must fall by to leave the basis.
 _PIVOTS, _FALLING = 30, 1e-9
@@ -201,7 +200,7 @@ def _pivoted(system: LinearSystem, cost: Vector, columns: Index, rows: Index) ->
 def _violation(system: LinearSystem, cost: Vector, dual: Vector) -> Vector:
     """By how much a_j'mu exceeds c_j beyond the rounding of its terms, for every j."""
     terms = system.abs_rmatvec(np.abs(dual)) + np.abs(cost)
-    return np.asarray(np.maximum(system.rmatvec(dual) - cost - _ROUNDINGS * EPS * terms, 0.0))
+    return np.asarray(np.maximum(system.rmatvec(dual) - cost - ROUNDINGS * terms, 0.0))
 
 
 def basic_dual(system: LinearSystem, cost: Vector, columns: Index, rows: Index) -> Vector | None:
@@ -261,7 +260,7 @@ def completed_vertex(system: LinearSystem, cost: Vector, x: Vector, budget: Budg
         return feasible_nearby(system, np.maximum(x, 0.0))[0]
     A = system.columns(support)
     missing = remainder(A, vertex[support], system.y)
-    noise = _ROUNDINGS * EPS * (np.abs(A) @ vertex[support] + np.abs(system.y))
+    noise = ROUNDINGS * (np.abs(A) @ vertex[support] + np.abs(system.y))
     if (np.abs(missing) <= noise).all():
         return vertex
     target = np.where(np.abs(missing) > noise, missing, 0.0)
@@ -302,7 +301,7 @@ def feasible_nearby(system: LinearSystem, x: Vector) -> tuple[Vector, float]:
     change : float
         max_j |x'_j - x_j| / x_j over the positive entries; infinite where no solution is near.
     """
-    if system.residual(x) <= _ROUNDINGS * EPS:
+    if system.residual(x) <= ROUNDINGS:
         return x, 0.0
     rows, _ = system.equilibration()
     support = x > 0 if np.count_nonzero(x > 0) <= rows.size else large_entries(system, x)

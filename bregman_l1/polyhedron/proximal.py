@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.linalg as sla
 
-from bregman_l1._types import EPS, Index, Matrix, Vector
+from bregman_l1._types import EPS, ROUNDINGS, Index, Matrix, Vector
 from bregman_l1.budget import Budget
 from bregman_l1.frozen import FrozenArrays
 from bregman_l1.polyhedron.units import mean_units
@@ -40,7 +40,7 @@ _STEPS = 100
 _SHARES = (1e-3, 1e-7, 0.0)
 # What a pivot of unit columns must exceed for them to be independent. Dependent ones are no vertex.
 _DEPENDENT = 1e-13
-_ROUNDINGS, _NOISE = 64.0, 8.0
+_NOISE = 8.0
 _REFINEMENTS = 3
 _SEARCH_STEPS, _SEARCH_TOLERANCE, _LONGEST = 60, 1e-6, 1e30
 
@@ -190,7 +190,7 @@ class _Program:
         for _ in range(_REFINEMENTS):
             on_J = on_J + sla.solve_triangular(R, Q.T @ missing)
             missing = np.asarray(self.y - exact @ on_J.astype(np.longdouble), dtype=np.float64)
-        rounding = _ROUNDINGS * EPS * (np.abs(A) @ np.abs(on_J) + np.abs(self.y))
+        rounding = ROUNDINGS * (np.abs(A) @ np.abs(on_J) + np.abs(self.y))
         hidden = (np.abs(A) * on_J <= rounding[:, None]).all(axis=0)
         if hidden.any() and not hidden.all():
             # What rounding hides is no entry, if the others solve the system by themselves.
@@ -209,7 +209,7 @@ class _Program:
         excess[J] = 0.0
         above = np.flatnonzero(excess > 0)
         terms = np.abs(self.chosen(above)).T @ np.abs(mu) + np.abs(self.cost[above])
-        return bool((excess[above] <= _ROUNDINGS * EPS * terms).all())
+        return bool((excess[above] <= ROUNDINGS * terms).all())
 
 
 def without_noise(mu: Vector) -> Vector:

@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
 
-from bregman_l1._types import EPS, Index, Matrix, Vector
+from bregman_l1._types import ROUNDINGS, Index, Matrix, Vector
 from bregman_l1.budget import Budget
 from bregman_l1.certificate import Certificate, Check
 from bregman_l1.claim import Claim
@@ -41,7 +41,6 @@ _FORMULAS = {
 }
 # A range of (B p)_i that leaves zero on one side by less than this share of the other is one-sided.
 _ONE_SIDED = 1e-12
-_ROUNDINGS = 64
 # A constant whose two ends agree to this share of its size is exact.
 AGREEMENT = 1e-9
 _ENUMERATED_ROWS = 6
@@ -199,7 +198,7 @@ class NullSpaceConstant(Problem):
 
     def _difference(self, one: float, other: float, n: Vector) -> float:
         """How far two values are apart beyond the rounding of the terms of n_S, relative to the second."""
-        beyond = abs(one - other) - _ROUNDINGS * EPS * float(np.abs(n).sum())
+        beyond = abs(one - other) - ROUNDINGS * float(np.abs(n).sum())
         return 0.0 if beyond <= 0 else float(beyond / abs(other)) if other else np.inf
 
     def _kernel_residual(self, n: Vector) -> float:
@@ -386,7 +385,7 @@ class NullSpaceConstant(Problem):
     def agree(self, claim: Claim, bound: float) -> bool:
         """Whether a bound is the claim's value, up to a share of its size and the rounding of its terms."""
         value, terms = self.objective(claim), float(np.abs(claim.point).sum())
-        return bool(bound - value <= AGREEMENT * abs(value) + _ROUNDINGS * EPS * terms)
+        return bool(bound - value <= AGREEMENT * abs(value) + ROUNDINGS * terms)
 
     def _patterns(self) -> Iterator[Vector]:
         """Weights w such that the constant is the largest of the maxima of w'(B p); all there are where these are few.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bregman_l1._types import EPS, Index, Mask, Matrix, Vector
+from bregman_l1._types import EPS, ROUNDINGS, Index, Mask, Matrix, Vector
 from bregman_l1.caching import cached_property
 from bregman_l1.errors import UndefinedConstantError
 from bregman_l1.frozen import FrozenArrays
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 # Roundings of a slack, beyond one for every column of the support, and the share of the rate they may be.
-_ROUNDINGS, _RESOLVED = 64.0, 1e-6
+_RESOLVED = 1e-6
 _LONG_EPS = float(np.finfo(np.longdouble).eps)
 
 
@@ -203,4 +203,4 @@ def _find_limit(system: LinearSystem, cost: Vector) -> Limit:
 def rounding(cone: KernelCone, on: Vector, off: Vector, b: Vector) -> Vector:
     """Bound the rounding of the slacks c_j - (B'c_S + C'b)_j, shape (|R|,), each by its column's own terms."""
     terms = np.abs(off) + np.abs(cone.B).T @ np.abs(on) + np.abs(cone.C).T @ np.abs(b)
-    return np.asarray((_ROUNDINGS + cone.support.size) * EPS * cone.condition * terms, dtype=np.float64)
+    return np.asarray((ROUNDINGS + cone.support.size * EPS) * cone.condition * terms, dtype=np.float64)
