@@ -23,7 +23,7 @@ from bregman_l1.system import LinearSystem
 
 # Sums are compared with the sum of their terms' magnitudes: at most ROUNDING of it is zero, SEPARATION of it is not.
 ROUNDING, SEPARATION = 1e-13, 1e-12
-# The margin inside which y is free, of the terms |A|x + |y|; and how much larger than y these may be in all rows.
+# How much larger than y the terms |A|x + |y| may be in all rows.
 _MODERATE = 1024.0
 # Matrices of so many entries are reduced to echelon form in a few milliseconds.
 _EXACT_ENTRIES = 10_000
