@@ -10,15 +10,14 @@ import numpy as np
 import pytest
 
 from bregman_l1 import LinearSystem
-from bregman_l1.newton import newton_step as whole_step
-from bregman_l1.newton import project
+from bregman_l1.newton import NewtonSteps, project
 
 CASES = json.loads((Path(__file__).parent / "reference" / "projections.json").read_text())
 POINTS = [(case, point) for case in CASES for point in case["projections"]]
 
 
-def newton_step(*arguments):
-    return whole_step(*arguments).change
+def newton_step(system, *arguments):
+    return NewtonSteps(system).at(*arguments).change
 
 
 def system_of(case):

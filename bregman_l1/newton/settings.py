@@ -143,6 +143,9 @@ PLAIN_RANGE: Final = 600.0
 MOST_REFINEMENTS: Final = 8
 """Refinements of one linear system; each gains two digits or more."""
 
+KEPT_WIDE: Final = 100_000
+"""Matrices of up to so many entries are kept in extended precision while several candidates are measured."""
+
 REFINED: Final = 1e-3
 """A step is measured to three digits."""
 

@@ -13,7 +13,7 @@ from bregman_l1._types import Vector
 from bregman_l1.claim import Claim
 from bregman_l1.errors import InvalidProblemError
 from bregman_l1.frozen import read_only
-from bregman_l1.newton import project
+from bregman_l1.newton import NewtonSteps, project
 from bregman_l1.outcome import Outcome
 from bregman_l1.problems.base import Problem
 from bregman_l1.problems.projection_residuals import ProjectionResiduals
@@ -152,8 +152,9 @@ class BregmanProjection(Problem):
             terms[~(x > 0)] = 0.0
             return float(x @ terms - x.sum() + np.exp(log_prior, out=terms).sum())
 
-    def certify(self, claim: Claim, tol: float = 1e-9) -> Certificate:
-        return ProjectionResiduals(self, claim).certificate(tol)
+    def certify(self, claim: Claim, tol: float = 1e-9, steps: NewtonSteps | None = None) -> Certificate:
+        """As `Problem.certify`; ``steps`` may be shared by projections on one system."""
+        return ProjectionResiduals(self, claim, steps).certificate(tol)
 
     def _refuse_extreme_prior(self) -> None:
         if largest(self._log_prior) > LARGEST_LOG:

@@ -11,7 +11,7 @@ from bregman_l1.caching import cached_property
 from bregman_l1.certificate import Certificate, Check
 from bregman_l1.claim import ExposingVector
 from bregman_l1.errors import BackendError
-from bregman_l1.newton import newton_step
+from bregman_l1.newton import NewtonSteps
 from bregman_l1.newton.fit import fit
 from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron.feasible_set import INFEASIBILITY, exposes, infeasibility, maximal_support
@@ -38,10 +38,12 @@ _SMALL_MISFIT = 1e-10
 class ProjectionResiduals:
     """The residuals of one candidate for a `BregmanProjection`.
 
-    The candidate is held as log x, so that entries beyond the range of floating point count in full.
+    The candidate is held as log x, so that entries beyond the range of floating point count in full. ``steps``
+    measure its Newton step; those of one system may be shared by many candidates.
     """
 
-    def __init__(self, problem: BregmanProjection, claim: Claim) -> None:
+    def __init__(self, problem: BregmanProjection, claim: Claim, steps: NewtonSteps | None = None) -> None:
+        self._steps = steps or NewtonSteps(problem.system)
         self._problem = problem
         self._system = problem.system
         self._claim = claim
@@ -116,7 +118,7 @@ class ProjectionResiduals:
 
     @cached_property
     def _step(self) -> Step:
-        return newton_step(self._system, self._log_prior, self._log_x, self._fit.dual)
+        return self._steps.at(self._log_prior, self._log_x, self._fit.dual)
 
     @cached_property
     def _unit(self) -> float:
