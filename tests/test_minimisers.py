@@ -11,11 +11,10 @@ import pytest
 from conftest import gaussian_system
 from scipy.optimize import linprog
 
-from bregman_l1 import L1Minimization, LinearSystem, certify, solve
+from bregman_l1 import L1Minimization, LinearSystem, certify, exact, solve
 from bregman_l1.budget import Budget
 from bregman_l1.claim import Claim
 from bregman_l1.errors import BackendError, InfeasibleError, InvalidProblemError
-from bregman_l1.polyhedron import exact
 from bregman_l1.polyhedron.face import optimal_face
 from bregman_l1.polyhedron.minimiser import all_minimisers, minimisers, optimum
 from bregman_l1.polyhedron.proximal import proximal_minimiser

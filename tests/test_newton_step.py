@@ -128,3 +128,12 @@ def test_step_is_small_where_columns_of_any_size_carry_the_right_answer():
     log_x = A.T @ dual
     step = newton_step(LinearSystem(A, A @ np.exp(log_x)), np.zeros(8), log_x)
     assert np.abs(step).max() < 1e-9
+
+
+def test_the_noise_of_rows_far_below_the_largest_is_finite():
+    # The second row does not meet the columns of the first, which are exp(2000) times as large.
+    system = LinearSystem([[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, -1.0]], [2.0, 0.0])
+    log_x = np.array([0.0, 0.0, -2000.0, -2000.0])
+    step = NewtonSteps(system).at(log_x, log_x)
+    assert np.abs(step.change).max() == 0.0
+    assert np.max(step.noise) < 1e-12

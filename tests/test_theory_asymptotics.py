@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bregman_l1 import solve
+from bregman_l1 import exact, solve
 from bregman_l1.errors import InvalidProblemError
-from bregman_l1.polyhedron import exact
 from bregman_l1.polyhedron.kernel_cone import KernelCone
 from bregman_l1.polyhedron.maximum_entropy import entropy, maximise_entropy
 from bregman_l1.problems import BregmanProjection

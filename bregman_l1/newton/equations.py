@@ -13,13 +13,16 @@ nothing overflows and rows of any scale count alike:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import scipy.sparse as sp
 from scipy.linalg.lapack import dgetrf, dgetrs
+from scipy.sparse.linalg import splu
 
 from bregman_l1._types import EPS, Index, Matrix, Vector, Wide
-from bregman_l1.newton.settings import LARGEST_EXPONENT, LIGHT_TERM, NEGLIGIBLE_TERM
+from bregman_l1.newton.settings import LARGEST_EXPONENT, LIGHT_TERM, NEGLIGIBLE_TERM, THIN
 from bregman_l1.newton.tableau import thin
 
 if TYPE_CHECKING:
@@ -41,14 +44,20 @@ class Equations:
     def __init__(self, tableau: Tableau, om: Wide, log_rest: Wide) -> None:
         self._tableau = tableau
         largest = _largest_terms(tableau, om, log_rest)
-        self._hot = np.flatnonzero(largest > NEGLIGIBLE_TERM)
+        hot = largest > NEGLIGIBLE_TERM
+        # A side that would be empty keeps its largest term.
+        bare = np.flatnonzero((tableau.u <= 0.0) & ~(tableau.T[:, hot] < 0.0).any(axis=1))
+        if bare.size and log_rest.size:
+            terms = np.where(tableau.T[bare] < 0.0, tableau.log_T[bare] + log_rest, -np.inf)
+            hot[terms.argmax(axis=1)] = True
+        self._hot = np.flatnonzero(hot)
         T = tableau.T[:, self._hot]
         # Everything is measured in x_i, row by row: differences of logarithms lose nothing where these are long.
         self._top = log_rest[self._hot].max(initial=-np.inf)
         self._x = np.exp(np.asarray(log_rest[self._hot] - self._top, dtype=np.float64))
         self._above = np.asarray(self._top - om, dtype=np.float64)
         log_u = np.asarray(tableau.log_u - om, dtype=np.float64)
-        if max(self._above.max(initial=0.0), log_u.max(initial=0.0)) < LARGEST_EXPONENT:
+        if not bare.size and max(self._above.max(initial=0.0), log_u.max(initial=0.0)) < LARGEST_EXPONENT:
             u = np.sign(tableau.u) * np.exp(log_u)
             log_up, log_down, heavy, self.weights = _balanced(T * self._x, np.exp(self._above), u, largest[self._hot])
         else:
@@ -59,18 +68,23 @@ class Equations:
         self.residual, self._log_up = log_down - log_up, log_up
         off_u = np.where(tableau.u == 0.0, 0.0, np.exp(np.asarray(np.log(tableau.u_error) - om, dtype=np.float64)))
         self._terms_off = EPS * np.exp(self._log_up) + off_u
-        matrix = np.asarray(thin(self.weights) @ tableau.T[:, self._heavy].T)
-        matrix.flat[:: om.size + 1] += np.exp(-self._log_up)
-        self._factor, self._pivots, info = dgetrf(matrix)
-        self.singular = info != 0 or not np.isfinite(self._factor).all() or not np.isfinite(self.residual).all()
+        few = thin(tableau.T[:, self._heavy])
+        self._solve = _factorised(thin(self.weights), few, np.exp(-self._log_up))
+        self.singular = self._solve is None or not np.isfinite(self.residual).all()
 
     def solve(self, right: Vector) -> Vector:
         """D om for a right-hand side."""
-        return np.asarray(dgetrs(self._factor, self._pivots, right)[0])
+        assert self._solve is not None
+        return np.asarray(self._solve(right))
 
     def newton(self) -> Vector:
         """The Newton step of om."""
         return self.solve(self.residual)
+
+    def change(self, step: Vector) -> float:
+        """The largest change of log x that goes with a change of om, on the columns that count."""
+        pulled = self._tableau.T[:, self._hot].T @ step
+        return float(max(np.abs(step).max(initial=0.0), np.abs(pulled).max(initial=0.0)))
 
     def tangent(self, slope: Vector) -> Vector:
         """D om / d tau where rho moves by ``slope`` a unit of tau."""
@@ -84,10 +98,15 @@ class Equations:
         """
         tableau, columns = self._tableau, system.columns(self._tableau.R[self._hot])
         T, draws = np.abs(tableau.T[:, self._hot]), np.random.default_rng(0).standard_normal((2, self._above.size))
-        unit = tableau.rounding * np.exp(self._above - self._log_up)
-        if (T == 0.0).any():
+        unit, is_deep = tableau.rounding * np.exp(self._above - self._log_up), self._above.max() >= LARGEST_EXPONENT
+        if is_deep or (T == 0.0).any():
             terms = thin(np.abs(tableau.inverse)) @ (np.abs(columns) + thin(np.abs(tableau.matrix)) @ T)
-            rows = draws * unit * (np.where(T > 0.0, terms, 0.0) @ self._x)
+            if is_deep:
+                # x_j over the sum of each row is what makes up its share.
+                shares = np.divide(np.abs(self.weights), T, out=np.zeros_like(T), where=T > 0.0)
+                rows = draws * tableau.rounding * (terms * shares).sum(axis=1)
+            else:
+                rows = draws * unit * (np.where(T > 0.0, terms, 0.0) @ self._x)
         else:
             terms = np.abs(columns) @ self._x + np.abs(tableau.matrix) @ (T @ self._x)
             rows = unit * ((draws * terms) @ tableau.inverse.T)
@@ -99,6 +118,23 @@ class Equations:
     def rounding(self) -> float:
         """The largest share of x_i that the rounding of its row's terms makes up."""
         return float(self._terms_off.max(initial=0.0))
+
+
+def _factorised(weights: Any, T: Any, own: Vector) -> Callable[[Vector], Vector] | None:
+    """Solutions of (diag own + V T') d = right; None where the matrix has no usable factor."""
+    matrix = weights @ T.T
+    if sp.issparse(matrix) and matrix.nnz < THIN * own.size**2:
+        try:
+            solve: Callable[[Vector], Vector] = splu(sp.csc_array(matrix + sp.diags_array(own))).solve
+        except RuntimeError:
+            return None
+        return solve
+    square = np.asarray(matrix.toarray() if sp.issparse(matrix) else matrix)
+    square.flat[:: own.size + 1] += own
+    factor, pivots, info = dgetrf(square)
+    if info != 0 or not np.isfinite(factor).all():
+        return None
+    return lambda right: np.asarray(dgetrs(factor, pivots, right)[0])
 
 
 def _balanced(W: Matrix, scale: Vector, u: Vector, largest: Vector) -> tuple[Vector, Vector, Index, Matrix]:

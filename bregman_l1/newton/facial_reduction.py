@@ -6,16 +6,18 @@ shows that no x >= 0 exists. Row i of the inverse, negated, is the proof in eith
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bregman_l1._types import EPS, Index, Mask, Vector
 from bregman_l1.claim import ExposingVector, Farkas
+from bregman_l1.errors import BackendError, InfeasibleError
 from bregman_l1.polyhedron.feasible_set import exposes, maximal_support, separates
 
 if TYPE_CHECKING:
+    from bregman_l1.budget import Budget
     from bregman_l1.newton.tableau import Tableau
     from bregman_l1.system import LinearSystem
 
@@ -38,7 +40,7 @@ class Face:
 
     free: Mask
     exposing: Vector | None = None
-    farkas: Vector | None = field(default=None)
+    farkas: Vector | None = None
 
     @classmethod
     def whole(cls, size: int) -> Face:
@@ -87,31 +89,27 @@ def narrowed(face: Face, system: LinearSystem, columns: Index, rows: Index, inne
     inner : Face
         Of the system of these rows and columns.
     """
-    z = np.zeros(system.shape[0])
+    z, free = np.zeros(system.shape[0]), face.free.copy()
+    z[rows] = inner.farkas if inner.farkas is not None else inner.exposing
+    if face.exposing is not None:
+        older, newer = (system.rmatvec(each)[~face.free] for each in (face.exposing, z))
+        against = newer > 0
+        weight = float((newer[against] / np.maximum(-older[against], 1e-12)).max(initial=0.0))
+        z += _MARGIN * max(1.0, weight) * face.exposing
     if inner.farkas is not None:
-        z[rows] = inner.farkas
-        return Face(free=face.free, farkas=_added(system, face, z))
-    assert inner.exposing is not None
-    z[rows] = inner.exposing
-    free = face.free.copy()
+        return Face(free=free, farkas=z)
     free[columns] = inner.free
-    z = _added(system, face, z)
     return Face(free=free, exposing=z / np.abs(z).max())
 
 
-def _added(system: LinearSystem, face: Face, z: Vector) -> Vector:
-    """Z and as much of the older proof as keeps A'z <= 0 where that exposes."""
-    if face.exposing is None:
-        return z
-    older, newer = (system.rmatvec(each)[~face.free] for each in (face.exposing, z))
-    against = newer > 0
-    weight = float((newer[against] / np.maximum(-older[against], 1e-12)).max(initial=0.0))
-    return z + _MARGIN * max(1.0, weight) * face.exposing
-
-
-def by_linear_program(system: LinearSystem) -> Face:
-    """Settle the question for good; raises `InfeasibleError` if nothing is feasible."""
-    support = maximal_support(system)
+def by_linear_program(system: LinearSystem, budget: Budget) -> Face:
+    """All coordinates that vanish, or that nothing is feasible; nothing where the linear program proves nothing."""
+    try:
+        support = maximal_support(system, budget)
+    except InfeasibleError as error:
+        return Face(free=np.zeros(system.shape[1], dtype=bool), farkas=error.farkas)
+    except BackendError:
+        return Face(free=np.ones(system.shape[1], dtype=bool))
     return Face(free=support.mask, exposing=None if support.mask.all() else support.exposing)
 
 

@@ -101,7 +101,7 @@ def jump(system: LinearSystem, log_prior: Vector, start: Start, keeps: float, bu
     log_x = log_prior + system.rmatvec(dual)
     log_x[J] = om + even
     left_out = np.delete(log_x + np.log(system.column_sizes), np.append(J, taken))
-    if left_out.max(initial=-np.inf) > top + even - NEGLIGIBLE_ENTRY:
+    if not left_out.max(initial=-np.inf) <= top + even - NEGLIGIBLE_ENTRY or not np.isfinite(log_x).all():
         return None
     return Landing(log_x=log_x, dual=dual, is_close=error <= tol / 2)
 
@@ -202,7 +202,7 @@ class _Layer:
         log_x = self.log_x_R(om)
         layer = self.of_columns(log_x > log_x.max() - COLD)
         program = LinearSystem(layer.M.T, self.right)
-        equations = normal_equations(program)
+        equations = normal_equations(program, budget)
         for _ in range(MOST_COUPLINGS):
             log_x = layer.prior_R + layer.columns.T @ self.basis.dual(om - self.prior_J)
             ahead = np.append(np.zeros(self.L.size), log_x - layer._times_T_L(om[self.L]))

@@ -19,6 +19,7 @@ from scipy.linalg.blas import ssyrk
 from scipy.linalg.lapack import dpotrf, dpotri, dpotrs, spotrf, strtrs
 
 from bregman_l1._types import EPS, WIDE_EPS, Index, Single, Vector
+from bregman_l1.budget import Budget
 from bregman_l1.newton.settings import (
     BLOCK_BYTES,
     DOMINANT,
@@ -28,6 +29,7 @@ from bregman_l1.newton.settings import (
     MOST_GRADIENTS,
     MOST_SCALES,
     MOST_SORTED,
+    MULTIPLIED,
     RIDGE,
     SETTLED,
     TAKE_CARE,
@@ -59,11 +61,11 @@ class NormalEquations(Protocol):
         """How much the rounding of y - A x may amount to in each row."""
 
 
-def normal_equations(system: LinearSystem) -> NormalEquations:
-    """The way that suits the system."""
+def normal_equations(system: LinearSystem, budget: Budget | None = None) -> NormalEquations:
+    """The way that suits the system; a matrix is left half made where the budget has run out."""
     if system.is_sparse or system.shape[0] < ITERATIVE_FROM or not system.fits_single_precision:
         return Factored(system)
-    return Preconditioned(system)
+    return Preconditioned(system, budget or Budget())
 
 
 class Factored:
@@ -105,8 +107,8 @@ class Preconditioned:
 
     accuracy, nearby = 1.0, KEEP_FACTOR
 
-    def __init__(self, system: LinearSystem) -> None:
-        self._system = system
+    def __init__(self, system: LinearSystem, budget: Budget) -> None:
+        self._system, self._budget = system, budget
         self._columns = system.columns_in_single_precision()
         self._factor: Single | None = None
         self._width = max(64, BLOCK_BYTES // (4 * system.shape[0]))
@@ -160,14 +162,20 @@ class Preconditioned:
     def _precondition(self) -> bool:
         dominant, kept, theta = _split(self._x, self._system.shape[0])
         weights = np.sqrt(np.minimum(self._x[kept], theta))
-        rows = self._columns[kept] * weights[:, None]
-        gram = ssyrk(1.0, rows.T, lower=1)
+        gram: Single = np.zeros((self._columns.shape[1], self._columns.shape[1]), dtype=np.float32, order="F")
+        for start in range(0, kept.size, MULTIPLIED):
+            part = slice(start, start + MULTIPLIED)
+            rows = self._columns[kept[part]]
+            rows *= weights[part, None]
+            gram = np.asarray(ssyrk(1.0, rows.T, beta=1.0, c=gram, lower=1, overwrite_c=1), dtype=np.float32)
+            if self._budget.spent_out:
+                return False
         excess = self._x[dominant] - theta
         columns = self._columns[dominant]
         self._diagonal, self._tail = gram.diagonal().copy(), float(weights @ weights)
         if not (self._diagonal > 0).all() or not theta * MOST_SCALES > 1.0:
             return False
-        self._scale: Single = 1 / np.sqrt(self._diagonal)
+        self._scale: Single = (1 / np.sqrt(self._diagonal)).astype(np.float32)
         gram *= self._scale[:, None]
         gram *= self._scale
         gram.flat[:: gram.shape[0] + 1] += np.float32(RIDGE)
@@ -209,7 +217,7 @@ def _rounding(diagonal: Vector, total: float) -> Vector:
     return np.asarray(4 * EPS * np.sqrt(np.maximum(diagonal * total, 0.0)), dtype=np.float64)
 
 
-def _split(x: Single, n_rows: int) -> tuple[Index, Index | slice, np.float32]:
+def _split(x: Single, n_rows: int) -> tuple[Index, Index, np.float32]:
     """The dominant columns, the columns kept, and theta: the largest entry that is not dominant."""
     order = np.argsort(-x)
     falling = x[order].astype(np.float64)
@@ -219,5 +227,4 @@ def _split(x: Single, n_rows: int) -> tuple[Index, Index | slice, np.float32]:
     count = int(apart[0]) if apart.size else 0
     kept = int(np.searchsorted(-tail, -DROPPED * tail[count]))
     kept = max(kept, min(x.size, n_rows + n_rows // 4))
-    index = slice(None) if kept > 0.9 * x.size else order[:kept]
-    return order[:count], index, np.float32(falling[count])
+    return order[:count], np.sort(order[:kept]), np.float32(falling[count])

@@ -88,7 +88,7 @@ def _in_double_precision(system: LinearSystem, log_prior: Vector, tol: float, bu
     depth = float(max(log_prior.max() - size, size - log_prior.min()))
     share = 1.0 if depth <= NEAR else LEAVE_AT / depth
     even = np.broadcast_to(np.float64(size), log_prior.shape)
-    equations, start = normal_equations(system), Start(even=even, tau=0.0, log_x=even, tol=tol)
+    equations, start = normal_equations(system, budget), Start(even=even, tau=0.0, log_x=even, tol=tol)
     dual = thinned = _thinned(system, log_prior, budget) if share == 1.0 else None
     while True:
         until = AT_REST if share == 1.0 else CLOSE
@@ -127,7 +127,7 @@ def _thinned(system: LinearSystem, log_prior: Vector, budget: Budget) -> Vector 
     except InfeasibleError:
         return None
     prior = log_prior[::THINNED] + np.log(THINNED)
-    point = dual_newton(part, normal_equations(part), prior, budget, until=CLOSE**2)
+    point = dual_newton(part, normal_equations(part, budget), prior, budget, until=CLOSE**2)
     return point.dual if point.error <= CLOSE else None
 
 

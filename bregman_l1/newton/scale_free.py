@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bregman_l1._types import Vector
-from bregman_l1.errors import BackendError, InfeasibleError
+from bregman_l1.errors import InfeasibleError
 from bregman_l1.newton.facial_reduction import Face, by_linear_program, narrowed
 from bregman_l1.newton.jump import Start, jump
 from bregman_l1.newton.settings import (
@@ -56,7 +56,9 @@ class Arrival:
     tau: float
 
 
-def scale_free(system: LinearSystem, log_prior: Vector, start: Start, budget: Budget) -> Arrival:
+def scale_free(
+    system: LinearSystem, log_prior: Vector, start: Start, budget: Budget, is_minimal: bool = False
+) -> Arrival:
     """Follow the prior to its end.
 
     From the start that is given, then from the centre of the feasible set; in between a linear program is asked
@@ -69,19 +71,25 @@ def scale_free(system: LinearSystem, log_prior: Vector, start: Start, budget: Bu
     log_prior : ndarray of shape (d,)
     start : Start
     budget : Budget
+    is_minimal : bool, default False
+        Whether it is known that no coordinate vanishes.
     """
     is_program = system.is_sparse and start.tau == 0.0
     arrival = (
         _nowhere(system, start, Outcome.INACCURATE) if is_program else _from_start(system, log_prior, start, budget)
     )
     if arrival.outcome is not Outcome.OPTIMAL and arrival.face.is_whole and not budget.spent_out:
-        arrival = replace(arrival, face=_asked(system), tau=0.0, log_x=start.even)
+        if not is_minimal:
+            arrival = replace(arrival, face=by_linear_program(system, budget), tau=0.0, log_x=start.even)
+            is_minimal = True
         if arrival.face.is_whole:
             arrival = _from_centre(system, log_prior, start, budget)
-    return arrival if arrival.face.is_whole else _on_face(system, log_prior, start, arrival, budget)
+    return arrival if arrival.face.is_whole else _on_face(system, log_prior, start, arrival, budget, is_minimal)
 
 
-def _on_face(system: LinearSystem, log_prior: Vector, start: Start, arrival: Arrival, budget: Budget) -> Arrival:
+def _on_face(
+    system: LinearSystem, log_prior: Vector, start: Start, arrival: Arrival, budget: Budget, is_minimal: bool
+) -> Arrival:
     """Go on from the point of arrival on the face it found."""
     face = arrival.face
     columns = np.flatnonzero(face.free)
@@ -95,7 +103,7 @@ def _on_face(system: LinearSystem, log_prior: Vector, start: Start, arrival: Arr
         return replace(arrival, outcome=Outcome.INFEASIBLE, face=face)
     rows = independent_rows(part)
     way = Start(even=start.even[columns], tau=arrival.tau, log_x=arrival.log_x[columns], tol=start.tol)
-    inner = scale_free(part.of_rows(rows), log_prior[columns], way, budget)
+    inner = scale_free(part.of_rows(rows), log_prior[columns], way, budget, is_minimal)
     dual, log_x = np.zeros(system.shape[0]), np.full(log_prior.size, -np.inf)
     dual[rows], log_x[columns] = inner.dual, inner.log_x
     if not inner.face.is_whole:
@@ -155,13 +163,3 @@ def _from_centre(system: LinearSystem, log_prior: Vector, start: Start, budget: 
     x = answer.x * float(np.abs(system.y / rows).max()) / columns
     centre = np.log(np.maximum(x, LOWEST_OF_CENTRE * float(np.median(x))))
     return walked(system, log_prior, replace(start, even=centre, tau=0.0, log_x=centre), budget)
-
-
-def _asked(system: LinearSystem) -> Face:
-    """What a linear program says of coordinates that vanish; nothing where it proves nothing."""
-    try:
-        return by_linear_program(system)
-    except InfeasibleError as error:
-        return Face(free=np.zeros(system.shape[1], dtype=bool), farkas=error.farkas)
-    except BackendError:
-        return Face.whole(system.shape[1])

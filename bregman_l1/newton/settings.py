@@ -64,6 +64,9 @@ ITERATIVE_FROM: Final = 160
 BLOCK_BYTES: Final = 2**20
 """So much of A is worked on at a time: it stays in the cache between A'v and A(x A'v)."""
 
+MULTIPLIED: Final = 2048
+"""So many columns are added to a Gram matrix at a time: enough for full speed, few enough to stop in between."""
+
 DOMINANT: Final = 100.0
 """Entries of x above this multiple of the mean of the rest enter the preconditioner by a low-rank correction."""
 
@@ -186,14 +189,14 @@ THIN_FROM: Final = 10_000
 UNREFINED: Final = 4 * EPS
 """The rounding of a product with a computed inverse; refined it has half of that, and less where A_J has zeros."""
 
-UNBALANCED: Final = 2.0
+UNBALANCED: Final = 3.0
 """Bases are exchanged when some log |T_ij| sqrt(x_j / x_i) exceeds this,"""
 
 BALANCED: Final = 0.6931471805599453
 """and until none exceeds log 2."""
 
-MOST_PIVOTS: Final = 200
-"""Exchanges in one go; after so many the basis is chosen anew next time."""
+SOUND: Final = 1e-8
+"""Pivots of an exchange below this share of their terms may be rounding, and are left aside."""
 
 LARGEST_EXPONENT: Final = 300.0
 """Terms up to exp of this are summed as they are, larger ones as logarithms."""
@@ -210,8 +213,11 @@ WORTHLESS: Final = -34.0
 AHEAD: Final = 30.0
 """Entries that would matter if x changed by so many e-folds are decided at once."""
 
-EXACT_ON_THE_WAY: Final = 40_000
-"""The same for the walk, which meets many bases: the certificate decides what it takes for zero."""
+EXACT_ON_THE_WAY: Final = 3_000
+"""The same for the walk, which meets many bases,"""
+
+EXACT_AT_THE_END: Final = 40_000
+"""and for its last one: the certificate decides what it takes for zero."""
 
 EXACT_ENTRIES: Final = 400_000
 """Tableaus of larger bases take what their rounding cannot tell from zero for zero."""
@@ -227,9 +233,6 @@ EXACT_AS_A_RULE: Final = 2_000
 
 EXACT_ELIMINATION: Final = 10_000
 """Products up to which a basis that floating point does not see is sought exactly."""
-
-EXACT_BITS: Final = (256, 1024, 8192)
-"""Precisions of balls; the last resolves any product of floats that a basis of some dozen columns can form."""
 
 # --- the walk ---------------------------------------------------------------------------------------------------------
 
@@ -248,20 +251,17 @@ SQUARED: Final = 1e-9
 MOST_LAST_STEPS: Final = 8
 """Steps after which rounding must show."""
 
-MOST_EXACT_STEPS: Final = 6
-"""Newton steps in exact arithmetic from a point that is right to rounding of floating point."""
-
-LONGEST_CORRECTION: Final = 100.0
+LONGEST_CORRECTION: Final = 1e3
 """The largest change of log x in one correction: unbalanced rows may jump far."""
 
 SHARE_OF_CORRECTION: Final = 0.3
 """And by so much of the largest |log x| more: long columns send x to exp(-1e11)."""
 
-LONGEST_PREDICTION: Final = 300.0
-"""The largest change of log x along one tangent, while that is a small part of the way."""
+GROWTH: Final = (5.0,) * 5 + (2.5,) * 4 + (1.5,) * 4 + (1.0,) * 4 + (0.5,)
+"""By how much the next step is longer after so many corrections: long steps take five to eight as well."""
 
-GROWTH: Final = (5.0, 5.0, 5.0, 5.0, 1.5, 1.0, 0.7)
-"""By how much the next step is longer after so many corrections."""
+TINY: Final = 1e-300
+"""Keeps a quotient finite."""
 
 SHRINK: Final = 4.0
 """By how much a step is cut that did not come to rest."""

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bregman_l1 import exact
 from bregman_l1._types import EPS, Mask, Vector, Wide
 from bregman_l1.caching import cached_property
 from bregman_l1.errors import InfeasibleError
-from bregman_l1.newton import exact
 from bregman_l1.newton.dual_newton import rounding_noise
 from bregman_l1.newton.equations import Equations
 from bregman_l1.newton.normal_equations import normal_equations

@@ -18,10 +18,11 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.linalg import qr
 from scipy.linalg.lapack import dgetrf, dgetri
+from scipy.sparse.linalg import splu
 
+from bregman_l1 import exact
 from bregman_l1._types import EPS, WIDE_EPS, Index, Matrix, Vector
 from bregman_l1.caching import cached_property
-from bregman_l1.newton import exact
 from bregman_l1.newton.settings import (
     AHEAD,
     BALANCED,
@@ -31,10 +32,10 @@ from bregman_l1.newton.settings import (
     EXACT_WORK,
     ILL_CONDITIONED,
     MARGIN,
-    MOST_PIVOTS,
     POOR,
     RANGE_OF_WEIGHTS,
     ROUNDINGS,
+    SOUND,
     THIN,
     THIN_FROM,
     UNBALANCED,
@@ -100,24 +101,23 @@ class Tableau:
         cannot tell from zero for zero.
         """
         matrix, columns, units, sizes = system.columns(J), system.columns(R), system.row_units, system.column_sizes
-        lu, pivots, info = dgetrf(matrix / units[:, None])
-        inverse, singular = dgetri(lu, pivots)
-        inverse /= units
+        inverse = inverted(matrix / units[:, None])
+        sound = inverse is not None and bool(np.isfinite(inverse).all())
+        inverse = (inverse if inverse is not None else np.zeros_like(matrix)) / units
         row_error = np.abs(inverse) @ units
-        sound = info == 0 and singular == 0 and np.isfinite(inverse).all()
         if not sound or (row_error * sizes[J]).max() > ILL_CONDITIONED:
-            exactly = cls._exactly(system.y, J, R, matrix, columns)
+            exactly = cls._exactly(system.y, J, R, matrix, columns) if J.size**2 + columns.size <= exactly_to else None
             if exactly is not None:
                 return exactly
             if not sound:
                 raise SingularBasisError
         few, few_inverse = thin(matrix), thin(inverse)
-        T, rounding = few_inverse @ columns, UNREFINED
+        T, rounding = product(few_inverse, columns), UNREFINED
         terms = sizes[J] @ np.abs(T) + sizes[R]
         if (np.abs(T) <= 2 * rounding * np.multiply.outer(row_error, terms)).any():
-            T, rounding = T + few_inverse @ (columns - few @ T), 2 * EPS
+            T, rounding = T + product(few_inverse, columns - few @ T), 2 * EPS
             terms = sizes[J] @ np.abs(T) + sizes[R]
-        wide, u = matrix.astype(np.longdouble), inverse @ system.y
+        wide, u = few.astype(np.longdouble), inverse @ system.y
         for _ in range(2):
             u = u + inverse @ np.asarray(system.y - wide @ u.astype(np.longdouble), dtype=np.float64)
         tableau = cls(
@@ -206,7 +206,7 @@ class Tableau:
         return self.log_doubt is None or bool((self.log_doubt + (on_rest - on_basis)).max() <= WORTHLESS)
 
     def exchanged(self, system: LinearSystem, log_x: Vector) -> Tableau:
-        """The tableau of a locally maximal basis at log_x: pivots while some |T_ij| sqrt(x_j / x_i) is large.
+        """The tableau of a better basis at log_x, if some |T_ij| sqrt(x_j / x_i) is large; this one otherwise.
 
         Made anew, too, where an entry has come to matter that was left undecided.
         """
@@ -215,12 +215,15 @@ class Tableau:
         K = self.balance(log_x)
         if K.max() <= UNBALANCED:
             return Tableau.of(system, self.J, self.R, log_x, self.exactly_to)
-        J, R = exchange(self.T.copy(), K, self.J.copy(), self.R.copy(), log_x)
-        return Tableau.of(system, J, np.sort(R), log_x, self.exactly_to)
+        J = exchange(self.T, K, self.J, self.R, log_x / 2)
+        if (J == self.J).all():
+            return self
+        fresh = Tableau.of(system, J, np.setdiff1d(np.append(self.J, self.R), J), log_x, self.exactly_to)
+        return fresh.exchanged(system, log_x) if K.max() > WIDEST_ELIMINATION else fresh
 
     def _with_zeros(self, y: Vector) -> Tableau:
         """An entry of u is zero where the margin of y allows it, if all of them are allowed at once."""
-        wide, u = self.matrix.astype(np.longdouble), self.u
+        wide, u = thin(self.matrix).astype(np.longdouble), self.u
         terms = np.abs(self.matrix) @ np.abs(u) + np.abs(y)
         small = (np.abs(u) <= np.abs(self.inverse) @ (ROUNDINGS * terms)) & (u != 0.0)
         while small.any():
@@ -240,9 +243,11 @@ class Tableau:
         with np.errstate(divide="ignore"):
             log_error = np.log(self.row_error)[:, None] + np.log(self.column_error)
         log_error[self.log_T > log_error] = -np.inf
-        doubtful = log_error + (log_x[self.R] - log_x[self.J][:, None]) > WORTHLESS - AHEAD
-        touched = np.flatnonzero(doubtful.any(axis=0))
         is_small = self.J.size**2 + self.T.size <= self.exactly_to
+        doubtful = log_error > -np.inf
+        if is_small:
+            doubtful = log_error + (log_x[self.R] - log_x[self.J][:, None]) > WORTHLESS - AHEAD
+        touched = np.flatnonzero(doubtful.any(axis=0))
         if touched.size:
             T, error = self.T.copy(), self.column_error.copy()
             T[doubtful], log_error[doubtful] = 0.0, -np.inf
@@ -256,45 +261,73 @@ class Tableau:
         return replace(self, log_doubt=log_error) if is_small and (log_error > -np.inf).any() else self
 
 
+def inverted(matrix: Matrix) -> Matrix | None:
+    """The inverse by elimination, which keeps zeros that follow from the pattern; None where a pivot vanishes."""
+    few = thin(matrix)
+    if isinstance(few, np.ndarray):
+        lu, pivots, info = dgetrf(matrix)
+        inverse, singular = dgetri(lu, pivots)
+        return inverse if info == 0 and singular == 0 else None
+    try:
+        return np.asarray(splu(sp.csc_array(few)).solve(np.eye(matrix.shape[0])))
+    except RuntimeError:
+        return None
+
+
 def thin(matrix: Matrix) -> Any:
     """The matrix, stored sparse where products with it are cheaper then."""
     few = matrix.size >= THIN_FROM and np.count_nonzero(matrix) < THIN * matrix.size
     return sp.csr_array(matrix) if few else matrix
 
 
-def exchange(T: Matrix, K: Matrix, J: Index, R: Index, log_x: Vector) -> tuple[Index, Index]:
-    """Pivot T in place, the largest K = log |T_ij| sqrt(x_j / x_i) first, until none is large; return J and R.
+def product(left: Any, right: Matrix) -> Matrix:
+    """The product of two matrices, by the nonzeros of the right one where these are few."""
+    few = thin(right)
+    if isinstance(few, np.ndarray):
+        return np.asarray(left @ few)
+    return np.asarray((left @ few).toarray() if sp.issparse(left) else (few.T @ left.T).T)
 
-    The entries that a pivot changes are those of its nonzero rows and columns; of each row only the largest is known.
+
+def exchange(T: Matrix, K: Matrix, J: Index, R: Index, half: Vector) -> Index:
+    """A basis in which K = log |T_ij| sqrt(x_j / x_i) is smaller.
+
+    In the rows and columns where it is large an elimination of [I, T] lets each row take the heaviest of the columns
+    that the rows before it left over.
     """
-    best, at = K.max(axis=1), K.argmax(axis=1)
-    for _ in range(MOST_PIVOTS):
-        i = int(best.argmax())
-        if not best[i] > BALANCED:
-            break
-        rows, columns = _pivot(T, i, int(at[i]))
-        J[i], R[at[i]] = R[at[i]], J[i]
-        with np.errstate(divide="ignore"):
-            K[np.ix_(rows, columns)] = np.log(np.abs(T[np.ix_(rows, columns)])) + (
-                (log_x[R[columns]] - log_x[J[rows]][:, None]) / 2
-            )
-            K[i] = np.log(np.abs(T[i])) + (log_x[R] - log_x[J[i]]) / 2
-        best[rows], at[rows] = K[rows].max(axis=1), K[rows].argmax(axis=1)
-    return J, R
+    wanted = (K > BALANCED).any(axis=0)
+    wanted &= half[R] >= half[R].max(where=wanted, initial=-np.inf) - WIDEST_ELIMINATION
+    rows = np.flatnonzero((K[:, wanted] > BALANCED).any(axis=1))
+    columns = np.flatnonzero(wanted & (K[rows] > 0.0).any(axis=0))
+    block = np.hstack([np.eye(rows.size), T[np.ix_(rows, columns)]])
+    chosen = J.copy()
+    if rows.size:
+        chosen[rows] = _heaviest(block, np.append(J[rows], R[columns]), half)
+    return chosen
 
 
-def _pivot(T: Matrix, i: int, j: int) -> tuple[Index, Index]:
-    """Exchange basis column i for column j of T, in place; return the rows and the columns that change."""
-    rows, columns = np.flatnonzero(T[:, j]), np.flatnonzero(T[i])
-    pivot, column = T[i, j], T[rows, j].copy()
-    row = T[i, columns] / pivot
-    block, update = T[np.ix_(rows, columns)], np.multiply.outer(column, row)
-    rest = block - update
-    rest[np.abs(rest) <= 16 * EPS * (np.abs(block) + np.abs(update))] = 0.0
-    T[np.ix_(rows, columns)] = rest
-    T[i, columns], T[rows, j] = row, -column / pivot
-    T[i, j] = 1.0 / pivot
-    return rows, columns
+def _heaviest(block: Matrix, names: Index, half: Vector) -> Index:
+    """As many independent columns as there are rows, the heaviest by an elimination; the first where that fails."""
+    first = names[: block.shape[0]]
+    n_rows = block.shape[0]
+    while names.size >= n_rows:
+        weight = np.exp(np.maximum(half[names] - half[names].max(), -WIDEST_ELIMINATION))
+        factor, swaps, _ = dgetrf((block * weight).T)
+        pivots = permuted(swaps, names.size)[:n_rows]
+        lower, upper = np.abs(np.tril(factor[:n_rows], -1)), np.abs(np.triu(factor[:n_rows]))
+        terms = np.einsum("kl,lk->k", lower, upper)
+        poor = pivots[upper.diagonal() <= SOUND * terms]
+        if not poor.size:
+            return names[pivots]
+        names, block = np.delete(names, poor), np.delete(block, poor, axis=1)
+    return first
+
+
+def permuted(swaps: Index, size: int) -> Index:
+    """The order that the interchanges of an elimination lead to."""
+    order = np.arange(size)
+    for k, other in enumerate(swaps):
+        order[[k, other]] = order[[other, k]]
+    return order
 
 
 def choose_basis(system: LinearSystem, log_x: Vector) -> Index:
@@ -332,9 +365,7 @@ def _by_partial_pivoting(system: LinearSystem, weight: Vector, index: Index) -> 
     scale = np.exp(below * min(1.0, WIDEST_ELIMINATION / max(1.0, -float(below[-1]))))
     columns = system.columns(index).T / system.row_units / system.column_sizes[index][:, None]
     factor, swaps, _ = dgetrf(columns * scale[:, None])
-    order = np.arange(index.size)
-    for k, other in enumerate(swaps):
-        order[[k, other]] = order[[other, k]]
+    order = permuted(swaps, index.size)
     good = np.abs(factor.diagonal()) > POOR * scale[order[:n_rows]]
     return np.asarray(index[order[:n_rows]]) if good.all() else None
 

@@ -7,38 +7,39 @@ corrections were needed, and one that does not come to rest is taken back and cu
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bregman_l1 import exact
 from bregman_l1._types import EPS, Index, Vector, Wide
 from bregman_l1.caching import cached_property
-from bregman_l1.newton import exact
 from bregman_l1.newton.equations import Equations
 from bregman_l1.newton.facial_reduction import Face, shown_by
 from bregman_l1.newton.settings import (
-    AT_REST,
     CENTRED,
     CONVERGED,
     EXACT_AS_A_RULE,
+    EXACT_AT_THE_END,
     EXACT_ELIMINATION,
     EXACT_ON_THE_WAY,
     FITS,
     GROWTH,
     LONG,
     LONGEST_CORRECTION,
-    LONGEST_PREDICTION,
     MOST_CORRECTIONS,
-    MOST_EXACT_STEPS,
     MOST_LAST_STEPS,
     NEGLIGIBLE,
     SHARE_OF_CORRECTION,
     SHORTEST_STEP,
     SHRINK,
     SQUARED,
+    TINY,
 )
-from bregman_l1.newton.tableau import Tableau, choose_basis
+from bregman_l1.newton.tableau import SingularBasisError, Tableau, choose_basis
 from bregman_l1.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -67,22 +68,6 @@ class Point:
         log_x = np.empty(self.om.size + self.log_rest.size)
         log_x[self.tableau.J], log_x[self.tableau.R] = self.om, self.log_rest
         return log_x
-
-    @property
-    def rounding(self) -> float:
-        """What the rounding of T and of om does to log x, relative to its thousandth part where that is long."""
-        tableau = self.tableau
-        lost = np.abs(tableau.T).T @ np.abs(self.om) * EPS
-        lost += tableau.column_error * float(tableau.row_error @ np.abs(self.om))
-        with np.errstate(divide="ignore"):
-            in_rows = np.log(tableau.row_error) - self.om
-            in_columns = np.log(tableau.column_error) + self.log_rest
-        missed = np.exp(in_rows.max(initial=-np.inf) + in_columns.max(initial=-np.inf))
-        return float(max(missed, (lost / np.maximum(1.0, np.abs(self.log_rest) / LONG)).max(initial=0.0)))
-
-    def change(self, d_om: Vector) -> float:
-        """The largest change of log x that goes with a change of om."""
-        return float(max(np.abs(d_om).max(initial=0.0), np.abs(self.tableau.T.T @ d_om).max(initial=0.0)))
 
     def moved(self, d_om: Vector, tau: float | None = None) -> Point:
         """The point with om changed, and tau if it is given."""
@@ -117,9 +102,9 @@ class Walk:
         self._system, self._base, self._direction, self._budget = system, base, direction, budget
         self.face: Face | None = None
         self.error = np.inf
-        self._length = np.inf
         self.log_x, self.dual = log_x, np.zeros(system.shape[0])
         self.point = self._on(self._tabulated(choose_basis(system, log_x), log_x), log_x, tau)
+        self._length = 1.0 / max(TINY, float(np.abs(self.point.slope).max(initial=0.0)))
 
     def advance(self, target: float) -> Outcome:
         """Move the solution to tau = target and converge there; OPTIMAL if it does."""
@@ -130,11 +115,13 @@ class Walk:
         while self.point.tau != target and self.face is None:
             tangent = equations.tangent(self.point.slope)
             left = target - self.point.tau
-            longest = LONGEST_PREDICTION / max(1e-300, self.point.change(tangent))
-            length = float(np.copysign(min(abs(left), self._length, max(longest, abs(left) * 1e-3)), left))
+            length = float(np.copysign(min(abs(left), self._length), left))
             tau = target if length == left else self.point.tau + length
-            before, corrections = self._budget.used, 0
-            settled = self._correct(self.point.moved(length * tangent, tau), CENTRED)
+            before = self._budget.used
+            try:
+                settled = self._correct(self.point.moved(length * tangent, tau), CENTRED)
+            except SingularBasisError:
+                settled = None
             if settled is None:
                 self._length = abs(length) / SHRINK
                 if self._budget.spent_out or self._length < SHORTEST_STEP * max(1.0, abs(target)):
@@ -160,11 +147,11 @@ class Walk:
             if equations.singular:
                 return None
             step = equations.newton()
-            size = point.change(step)
-            if not np.isfinite(size):
-                return None
+            size = equations.change(step)
             longest = LONGEST_CORRECTION + SHARE_OF_CORRECTION * float(np.abs(point.log_x).max())
-            point = point.moved(step * min(1.0, longest / max(size, 1e-300)))
+            point = point.moved(step * min(1.0, longest / max(size, TINY)))
+            if not np.isfinite(point.log_x).all():
+                return None
             if size < until:
                 return point, equations
         return None
@@ -174,69 +161,74 @@ class Walk:
         settled = self._correct(self.point, CONVERGED)
         if settled is None:
             return self._given_up
-        self.point = point = self._exchanged(settled[0])
-        J = point.tableau.J
-        self.log_x, self.dual = point.log_x, point.tableau.dual(point.om - self._prior[J])
-        if not (point.tableau.is_exact and self._refine()) and not self._converge_on_multiplier():
-            return Outcome.OPTIMAL if self._refine() else Outcome.INACCURATE
-        return Outcome.OPTIMAL
+        point = self._exchanged(settled[0])
+        if EXACT_ON_THE_WAY < point.tableau.matrix.size + point.tableau.T.size <= EXACT_AT_THE_END:
+            point = self._on(self._tabulated(point.tableau.J, point.log_x, EXACT_AT_THE_END), point.log_x, point.tau)
+            if self.face is not None:
+                return Outcome.INACCURATE
+        self.point, self.log_x = point, point.log_x
+        self.dual = point.tableau.dual(point.om - self._prior[point.tableau.J])
+        exactly_first = point.tableau.is_exact and self._come_to_rest(self._exact_steps())
+        is_at_rest = exactly_first or self._come_to_rest(self._steps()) or self._come_to_rest(self._exact_steps())
+        return Outcome.OPTIMAL if is_at_rest else Outcome.INACCURATE
 
     @property
     def _prior(self) -> Vector:
         return self._base + self.point.tau * self._direction
 
-    def _converge_on_multiplier(self) -> bool:
-        """The last steps on the multiplier in extended precision; whether it holds log x."""
-        tableau, columns = self.point.tableau, np.concatenate([self.point.tableau.J, self.point.tableau.R])
-        prior = self._prior[columns]
-        wide = self._system.columns(columns).T.astype(np.longdouble)
-        n_basic, before = tableau.J.size, np.inf
-        lam: Wide = self.dual.astype(np.longdouble)
-        log_x = prior + wide @ lam
-        if not np.abs(log_x - self.log_x[columns]).max() <= FITS:
+    def _come_to_rest(self, steps: Iterator[tuple[Wide, Vector]]) -> bool:
+        """Newton's last steps, until rounding shows; whether they came to rest.
+
+        Parameters
+        ----------
+        steps : iterator of (ndarray of shape (d,), ndarray of shape (N,))
+            Log x and the multiplier after each step; it ends where there is no further one.
+        """
+        log_x: Wide = self.log_x
+        dual, size = self.dual, np.inf
+        for moved, dual in islice(steps, MOST_LAST_STEPS):  # noqa: B007 - the last one is kept
+            change = np.abs(np.asarray(moved - log_x, dtype=np.float64))
+            log_x, before, size = moved, size, float((change / np.maximum(1.0, np.abs(self.log_x) / LONG)).max())
+            if size <= SQUARED or not size < before / 2:
+                break
+        if not size <= FITS:
             return False
-        for _ in range(MOST_LAST_STEPS):
-            self._budget.count()
-            equations = Equations(tableau, log_x[:n_basic], log_x[n_basic:])
-            if equations.singular:
-                return False
-            step = equations.newton()
-            size = self.point.change(step)
-            if not size < before / 2:
-                break
-            before, lam = size, lam + tableau.inverse.T @ step
-            log_x = prior + wide @ lam
-            if size <= SQUARED:
-                break
-        self.dual, self.log_x[columns] = np.asarray(lam, dtype=np.float64), log_x
-        self.point = replace(self.point, om=self.log_x[tableau.J])
-        self.error = min(before, before**2 / SQUARED) + EPS * float(np.abs(self.log_x).max(initial=1.0))
-        is_small = columns.size * n_basic <= EXACT_AS_A_RULE
-        if is_small and max(self.point.rounding, equations.rounding) > NEGLIGIBLE:
-            self._refine()
+        self.log_x, self.dual = np.asarray(log_x, dtype=np.float64), dual
+        self.point = replace(self.point, om=self.log_x[self.point.tableau.J])
+        self.error = min(size, size**2 / SQUARED) + EPS * float(np.abs(self.log_x).max(initial=1.0))
         return True
 
-    def _refine(self) -> bool:
-        """The last steps in exact arithmetic, if the system is small; whether they came to rest."""
-        tableau, system, log_x = self.point.tableau, self._system, self.log_x.copy()
+    def _steps(self) -> Iterator[tuple[Wide, Vector]]:
+        """On the multiplier, in extended precision, if it holds log x; exactly where a small one shows rounding."""
+        tableau, wide = self.point.tableau, self._system.columns(np.arange(self.log_x.size)).T.astype(np.longdouble)
+        prior, lam = self._prior, self.dual.astype(np.longdouble)
+        log_x: Wide = prior + wide @ lam
+        if not np.abs(log_x - self.log_x).max() <= FITS:
+            return
+        while True:
+            self._budget.count()
+            equations = Equations(tableau, log_x[tableau.J], log_x[tableau.R])
+            if equations.singular:
+                return
+            if wide.size <= EXACT_AS_A_RULE and np.abs(equations.noise(self._system)).max() > NEGLIGIBLE:
+                yield from self._exact_steps()
+                return
+            lam = lam + tableau.inverse.T @ equations.newton()
+            log_x = prior + wide @ lam
+            yield log_x, np.asarray(lam, dtype=np.float64)
+
+    def _exact_steps(self) -> Iterator[tuple[Wide, Vector]]:
+        """In exact arithmetic, if the system is small."""
+        tableau, log_x, prior = self.point.tableau, self.log_x.copy(), self._prior
         J, R = tableau.J, tableau.R
-        if log_x.size * system.shape[0] > EXACT_ELIMINATION:
-            return False
-        prior = self._prior
-        exactly = exact.Projection(tableau.matrix, system.columns(R), system.y, tableau.u == 0.0, prior[J], prior[R])
-        for _ in range(MOST_EXACT_STEPS):
-            step = exactly.newton(log_x[J], log_x[R])
-            if step is None:
-                return False
+        if log_x.size * J.size > EXACT_ELIMINATION:
+            return
+        zero, columns = tableau.u == 0.0, self._system.columns(R)
+        exactly = exact.Projection(tableau.matrix, columns, self._system.y, zero, prior[J], prior[R])
+        while (step := exactly.newton(log_x[J], log_x[R])) is not None:
+            log_x = log_x.copy()
             log_x[J], log_x[R] = log_x[J] + step[0], log_x[R] + step[1]
-            change = np.concatenate(step) / np.maximum(1.0, np.abs(log_x[np.concatenate([J, R])]))
-            size = float(np.abs(change).max())
-            if size <= AT_REST:
-                self.point, self.log_x = self.point.moved(log_x[J] - self.point.om), log_x
-                self.dual = tableau.dual(log_x[J] - prior[J])
-                self.error = EPS * float(np.abs(log_x).max(initial=1.0))
-                return True
-        return False
+            yield log_x, tableau.dual(log_x[J] - prior[J])
 
     def _exchanged(self, point: Point) -> Point:
         log_x = point.log_x
@@ -246,9 +238,9 @@ class Walk:
         self._look_for_zeros(fresh)
         return self._on(fresh, log_x, point.tau)
 
-    def _tabulated(self, J: Index, log_x: Vector) -> Tableau:
+    def _tabulated(self, J: Index, log_x: Vector, exactly_to: int = EXACT_ON_THE_WAY) -> Tableau:
         R = np.setdiff1d(np.arange(log_x.size), J, assume_unique=True)
-        tableau = Tableau.of(self._system, J, R, log_x, EXACT_ON_THE_WAY)
+        tableau = Tableau.of(self._system, J, R, log_x, exactly_to)
         self._look_for_zeros(tableau)
         return tableau
 

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.linalg as sla
 
+from bregman_l1 import exact
 from bregman_l1._types import EPS, Index, Mask, Vector
 from bregman_l1.budget import Budget
 from bregman_l1.errors import BackendError
 from bregman_l1.frozen import FrozenArrays
 from bregman_l1.outcome import Outcome
-from bregman_l1.polyhedron import exact
 from bregman_l1.polyhedron.linear_program import LinearProgram, solve_verified_later
 from bregman_l1.polyhedron.units import mean_units
 

@@ -15,9 +15,9 @@ import scipy.sparse as sp
 from bregman_l1._types import EPS, Mask, Matrix, Vector
 from bregman_l1.budget import Budget
 from bregman_l1.errors import WHAT_TO_TRY, BackendError, InfeasibleError
+from bregman_l1.exact import orthogonal
 from bregman_l1.frozen import FrozenArrays
 from bregman_l1.outcome import Outcome
-from bregman_l1.polyhedron.exact import orthogonal
 from bregman_l1.polyhedron.linear_program import LinearProgram, solve_verified_later
 from bregman_l1.system import LinearSystem
 

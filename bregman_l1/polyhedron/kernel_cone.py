@@ -17,13 +17,13 @@ import numpy as np
 import scipy.linalg as sla
 from numpy.typing import ArrayLike
 
+from bregman_l1 import exact
 from bregman_l1._types import EPS, Index, Mask, Matrix, Vector
 from bregman_l1.budget import Budget
 from bregman_l1.caching import cached_property, computed_once
 from bregman_l1.errors import BackendError, InvalidProblemError, UndefinedConstantError
 from bregman_l1.frozen import FrozenArrays, frozen, read_only
 from bregman_l1.outcome import Outcome
-from bregman_l1.polyhedron import exact
 from bregman_l1.polyhedron.face import exact_face
 from bregman_l1.polyhedron.linear_program import LinearProgram, solve_verified_later
 from bregman_l1.polyhedron.maximum_entropy import maximise_entropy

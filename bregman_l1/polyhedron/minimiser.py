@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.linalg as sla
 
+from bregman_l1 import exact
 from bregman_l1._types import EPS, Index, Mask, Matrix, Vector
 from bregman_l1.budget import Budget
 from bregman_l1.errors import BackendError, InvalidProblemError
 from bregman_l1.frozen import FrozenArrays
 from bregman_l1.outcome import Outcome
-from bregman_l1.polyhedron import exact
 from bregman_l1.polyhedron.face import LARGEST_DENSE, optimal_face
 from bregman_l1.polyhedron.feasible_set import SEPARATION, equilibrated, maximal_support, require_feasible
 from bregman_l1.polyhedron.linear_program import (

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bregman_l1 import exact
 from bregman_l1._types import Mask, Matrix, Vector
 from bregman_l1.errors import BackendError
 from bregman_l1.frozen import FrozenArrays
-from bregman_l1.polyhedron import exact
 from bregman_l1.polyhedron.kernel_cone import ROUNDING, BasePoint, KernelCone
 from bregman_l1.polyhedron.maximum_entropy import entropy, maximise_entropy
 from bregman_l1.theory.limit import Limit, rounding

@@ -1,0 +1,346 @@
+"""Exact arithmetic on floats, which are dyadic rationals: zeros, ranks and digits that floating point cannot tell.
+
+Vectors of rationals are columns of `flint.fmpq_mat`. The zeros of A_J^{-1} A_R are those modulo a large prime: a
+nonzero entry vanishes there with a probability of about 2^-60 for a prime it knows nothing of. What is not zero is
+evaluated in ball arithmetic, with as many digits as it takes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.linalg as sla
+from flint import arb, arb_mat, ctx, fmpq, fmpq_mat, fmpz_mat, nmod_mat
+
+from bregman_l1._types import EPS, Index, Mask, Matrix, Vector
+
+# Size beyond which exact linear algebra takes seconds, and is not attempted.
+LARGEST = 300
+# Entries of a matrix beyond which it takes seconds to write them as rationals.
+LARGEST_MATRIX = 300_000
+_ROUNDINGS, _ESTIMATE = 64.0, 3.0
+_MANTISSA = 53
+_PRIME = 2**61 - 1
+# Precisions of balls; the last resolves any product of floats that a basis of some dozen columns can form.
+_BITS = (256, 1024, 8192)
+# A step known to this is known.
+_RESOLVED = 1e-15
+
+
+def rank(A: Matrix) -> int:
+    """The exact rank.
+
+    Examples
+    --------
+    >>> rank(np.array([[1.0, 1.0], [1.0, 1.0 + 2.0**-52]]))
+    2
+    """
+    return int(_integers(A)[0].rank())
+
+
+def is_independent(A: Matrix) -> bool:
+    """Whether the columns of A are linearly independent: by condition number, in rationals where rounding hides it.
+
+    Beyond LARGEST columns what rounding hides counts as dependent.
+
+    Examples
+    --------
+    >>> is_independent(np.array([[1.0, 1.0], [1.0, 1.0 + 2.0**-52]])), is_independent(np.ones((3, 2)))
+    (True, False)
+    """
+    n_rows, n_columns = A.shape
+    if not n_columns:
+        return True
+    if n_columns > n_rows or not A.any(axis=0).all():
+        return False
+    if inverse_bound(A / np.abs(A).max(axis=0, initial=0.0)) < np.inf:
+        return True
+    return bool(n_columns <= LARGEST and rank(A.T) == n_columns)
+
+
+def inverse_bound(A: Matrix) -> float:
+    """Bound the norm of the pseudo-inverse of a matrix with columns of even size.
+
+    Infinite where they may be dependent: their distance to dependent columns is that of rounding errors.
+    """
+    n_rows, size = A.shape
+    if not size:
+        return 0.0
+    if size > n_rows:
+        return np.inf
+    R = np.asarray(np.linalg.qr(A, mode="r"))
+    reciprocal_condition, info = sla.lapack.dtrcon(R, norm="1")
+    if info or not reciprocal_condition > _ROUNDINGS * EPS * size:
+        return np.inf
+    # LAPACK's estimate is rarely wrong by more than 3; a matrix has at most sqrt(size) times its 1-norm.
+    return float(_ESTIMATE * np.sqrt(size) / reciprocal_condition / np.abs(R).sum(axis=0).max())
+
+
+def solve(A: Matrix, b: Vector) -> fmpq_mat | None:
+    """The exact x with A x = b for a square A; None where A is singular.
+
+    Examples
+    --------
+    >>> solve(np.array([[3.0]]), np.array([1.0]))
+    [1/3]
+    """
+    integers, _ = _integers(np.column_stack([A, b]))
+    rows = integers.tolist()
+    try:
+        return fmpz_mat([row[:-1] for row in rows]).solve(fmpz_mat([row[-1:] for row in rows]))
+    except ZeroDivisionError:
+        return None
+
+
+def residual(b: Vector, A: Matrix, x: fmpq_mat) -> list[fmpq]:
+    """The exact entries of b - A x.
+
+    Examples
+    --------
+    >>> residual(np.array([1.0]), np.array([[2.0]]), solve(np.array([[3.0]]), np.array([1.0])))
+    [1/3]
+    """
+    integers, exponents = _integers(np.column_stack([A, b]))
+    extended = fmpq_mat([[-x[i, 0]] for i in range(x.nrows())] + [[fmpq(1)]])
+    products = integers * extended
+    return [products[i, 0] * fmpq(2) ** int(exponents[i]) for i in range(products.nrows())]
+
+
+def orthogonal(A: Matrix, z: Vector) -> Vector | None:
+    """The z', rounded, with A'z' = 0 exactly that agrees with z in as many of its largest entries as determine it.
+
+    None where A has independent rows. Entries are compared in units of the rows of A.
+
+    Examples
+    --------
+    >>> orthogonal(np.array([[1.0, 3.0], [3.0, 9.0]]), np.array([3.0, -1.0 + 1e-9]))
+    array([ 3., -1.])
+    >>> orthogonal(np.array([[1.0, 3.0], [3.0, 9.0 + 2.0**-49]]), np.array([3.0, -1.0])) is None
+    True
+    """
+    order = np.argsort(np.abs(z) * np.abs(A).max(axis=1, initial=0.0), kind="stable")
+    reduced, denominator, rank = _integers(A[order].T)[0].rref()
+    if rank == z.size:
+        return None
+    rows = [[int(entry) for entry in row] for row in reduced.tolist()[:rank]]
+    pivots = [next(j for j, entry in enumerate(row) if entry) for row in rows]
+    free = np.setdiff1d(np.arange(z.size), pivots)
+    exact = np.zeros(z.size)
+    exact[order[free]] = z[order[free]]
+    given = exactly(exact[order[free]])
+    for pivot, row in zip(pivots, rows, strict=True):
+        total = sum((given[k, 0] * row[j] for k, j in enumerate(free)), fmpq(0)) / -int(denominator)
+        exact[order[pivot]] = int(total.p) / int(total.q)
+    return exact
+
+
+def exactly(x: Vector) -> fmpq_mat:
+    """The floats as rationals.
+
+    Examples
+    --------
+    >>> exactly(np.array([0.75]))
+    [3/4]
+    """
+    return fmpq_mat([[fmpq(*map(int, float(value).as_integer_ratio()))] for value in x])
+
+
+def nearest(x: fmpq_mat) -> Vector:
+    """The nearest floats to the entries of a vector.
+
+    Examples
+    --------
+    >>> nearest(solve(np.array([[3.0]]), np.array([1.0]))).tolist()
+    [0.3333333333333333]
+    """
+    return np.array([int(x[i, 0].p) / int(x[i, 0].q) for i in range(x.nrows())])
+
+
+def zeros(matrix: Matrix, columns: Matrix) -> Mask | None:
+    """Which entries of matrix^{-1} columns are zero; None if the matrix is singular.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (k, k)
+    columns : ndarray of shape (k, h)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> e = 2.0**-60
+    >>> zeros(np.array([[1.0, 1.0], [0.0, e]]), np.array([[1.0, 1.0], [e, 0.0]]))
+    array([[ True, False],
+           [False,  True]])
+    """
+    try:
+        remainders = _modular(matrix).solve(_modular(columns))
+    except ZeroDivisionError:
+        return None
+    return np.array([int(entry) == 0 for entry in remainders.entries()], dtype=bool).reshape(columns.shape)
+
+
+def values(matrix: Matrix, columns: Matrix, zero: Mask) -> Matrix | None:
+    """matrix^{-1} columns, every entry right to rounding; None if that takes more than the last of _BITS.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (k, k)
+    columns : ndarray of shape (k, h)
+    zero : ndarray of bool, shape (k, h)
+        Where it is zero.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> e = 2.0**-60
+    >>> values(np.array([[1.0, 1.0], [0.0, e]]), np.array([[1.0], [1.0]]), np.zeros((2, 1), dtype=bool)) * e
+    array([[-1.],
+           [ 1.]])
+    """
+    before = ctx.prec
+    try:
+        for ctx.prec in _BITS:
+            found = _solved(matrix, columns)
+            if found is not None:
+                middle, radius = _floats(found, columns.shape)
+                if (zero | (radius <= np.abs(middle) * 1e-16)).all():
+                    return np.where(zero, 0.0, middle)
+    finally:
+        ctx.prec = before
+    return None
+
+
+class Projection:
+    """The equations x_J + T x_R = u, log x_R = T'log x_J - rho of a projection, in balls.
+
+    Parameters
+    ----------
+    matrix, columns : ndarray of shape (k, k) and (k, m)
+        A_J and A_R.
+    y : ndarray of shape (k,)
+    vanishing : ndarray of bool, shape (k,)
+        The entries of u that count as zero.
+    on_basis, on_rest : ndarray of shape (k,) and (m,)
+        The logarithm of the prior.
+    """
+
+    def __init__(
+        self, matrix: Matrix, columns: Matrix, y: Vector, vanishing: Mask, on_basis: Vector, on_rest: Vector
+    ) -> None:
+        self._matrix, self._columns, self._y, self._vanishing = matrix, columns, y, vanishing
+        self._prior = on_basis, on_rest
+        self._zero = zeros(matrix, np.column_stack([columns, y]))
+
+    def newton(self, om: Vector, log_rest: Vector) -> tuple[Vector, Vector] | None:
+        """The Newton step of log x_J and log x_R at any candidate; None where no precision resolves it."""
+        before = ctx.prec
+        try:
+            for ctx.prec in _BITS:
+                step = self._step(om, log_rest)
+                if step is not None:
+                    middle, radius = _floats(step, (om.size + log_rest.size,))
+                    if (radius <= _RESOLVED + np.abs(middle) * 1e-6).all():
+                        return middle[: om.size], middle[om.size :]
+        finally:
+            ctx.prec = before
+        return None
+
+    def _step(self, om: Vector, log_rest: Vector) -> arb_mat | None:
+        k, m = self._columns.shape
+        assert self._zero is not None
+        solved = _solved(self._matrix, np.column_stack([self._columns, self._y]))
+        if solved is None or self._zero is None:
+            return None
+        entries = [arb(0) if zero else entry for zero, entry in zip(self._zero.ravel(), solved.entries(), strict=True)]
+        T = arb_mat(k, m, [entries[i * (m + 1) + j] for i in range(k) for j in range(m)])
+        u = [arb(0) if gone else entries[i * (m + 1) + m] for i, gone in enumerate(self._vanishing)]
+        above = [arb(value) - arb(prior) for value, prior in zip(om.tolist(), self._prior[0].tolist(), strict=True)]
+        right = (T.transpose() * arb_mat(k, 1, above)).entries()
+        here = [arb(value) for value in log_rest.tolist()]
+        misfit = [arb(b) + v - z for b, v, z in zip(self._prior[1].tolist(), right, here, strict=True)]
+        x, inverse = [z.exp() for z in here], [(-arb(value)).exp() for value in om.tolist()]
+        W = arb_mat(k, m, [T[i, j] * x[j] * inverse[i] for i in range(k) for j in range(m)])
+        moved = (W * arb_mat(m, 1, [1 + e for e in misfit])).entries() if m else [arb(0)] * k
+        missing = arb_mat(k, 1, [u[i] * inverse[i] - 1 - moved[i] for i in range(k)])
+        try:
+            d = (arb_mat(k, k, [int(i == j) for i in range(k) for j in range(k)]) + W * T.transpose()).solve(missing)
+        except ZeroDivisionError:
+            return None
+        rest = [a + b for a, b in zip((T.transpose() * d).entries(), misfit, strict=True)]
+        return arb_mat(k + m, 1, [*d.entries(), *rest])
+
+
+def heavy_columns(matrix: Matrix, weight: Vector) -> Index | None:
+    """As many columns as there are rows, of near-maximal volume weighted by exp(weight); None if there are none.
+
+    Elimination with complete pivoting.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> heavy_columns(np.array([[1.0, 1.0, 1.0], [1.0, 1.0 + 2.0**-50, 1.0]]), np.array([0.0, -9.0, 1.0])).tolist()
+    [2, 1]
+    """
+    if matrix.shape[1] < matrix.shape[0]:
+        return None
+    before, ctx.prec = ctx.prec, _BITS[0]
+    try:
+        rest = np.array(_balls(matrix).entries(), dtype=object).reshape(matrix.shape)
+        chosen = np.zeros(matrix.shape[0], dtype=np.intp)
+        for k in range(matrix.shape[0]):
+            with np.errstate(divide="ignore"):
+                sizes = np.log(np.array([float(entry.abs_lower()) for entry in rest.ravel()])).reshape(rest.shape)
+            i, chosen[k] = np.unravel_index(np.argmax(sizes + weight), rest.shape)
+            if not sizes[i, chosen[k]] > -np.inf:
+                return None
+            pivot = rest[i] / rest[i, chosen[k]]
+            rest = np.delete(rest, i, axis=0)
+            rest = rest - np.multiply.outer(rest[:, chosen[k]], pivot)
+            rest[:, chosen[k]] = arb(0)
+        return chosen
+    finally:
+        ctx.prec = before
+
+
+def _solved(matrix: Matrix, columns: Matrix) -> arb_mat | None:
+    """The solution at the working precision; None where the matrix is not seen to be regular."""
+    try:
+        return _balls(matrix).solve(_balls(columns))
+    except ZeroDivisionError:
+        return None
+
+
+def _floats(balls: arb_mat, shape: tuple[int, ...]) -> tuple[Matrix, Matrix]:
+    """Midpoints and radii."""
+    entries = balls.entries()
+    middle = np.array([float(entry.mid()) for entry in entries]).reshape(shape)
+    return middle, np.array([float(entry.rad()) for entry in entries]).reshape(shape)
+
+
+def _balls(matrix: Matrix) -> arb_mat:
+    return arb_mat(*matrix.shape, [arb(value) for value in matrix.ravel().tolist()])
+
+
+def _modular(matrix: Matrix) -> nmod_mat:
+    integers, exponents = _dyadic(matrix.ravel())
+    powers = {e: pow(2, e, _PRIME) for e in np.unique(exponents).tolist()}
+    entries = [m * powers[e] % _PRIME for m, e in zip(integers.tolist(), exponents.tolist(), strict=True)]
+    return nmod_mat(*matrix.shape, entries, _PRIME)
+
+
+def _dyadic(A: Matrix) -> tuple[Index, Index]:
+    """(m, e) with A = m 2^e."""
+    mantissas, exponents = np.frexp(np.asarray(A, dtype=np.float64))
+    return np.ldexp(mantissas, _MANTISSA).astype(np.int64), exponents - _MANTISSA
+
+
+def _integers(A: Matrix) -> tuple[fmpz_mat, Vector]:
+    """(M, e) with A_ij = M_ij 2^{e_i}."""
+    whole, exponents = _dyadic(A)
+    least = np.where(whole != 0, exponents, np.iinfo(np.int32).max).min(axis=1, initial=np.iinfo(np.int32).max)
+    least = np.where((whole != 0).any(axis=1), least, 0)
+    shifts = np.where(whole != 0, exponents - least[:, None], 0)
+    rows = [
+        [value << shift for value, shift in zip(*row, strict=True)]
+        for row in zip(whole.tolist(), shifts.tolist(), strict=True)
+    ]
+    return fmpz_mat(rows), least
