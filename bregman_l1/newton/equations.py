@@ -22,7 +22,7 @@ from scipy.linalg.lapack import dgetrf, dgetrs
 from scipy.sparse.linalg import splu
 
 from bregman_l1._types import EPS, Index, Matrix, Vector, Wide
-from bregman_l1.newton.settings import LARGEST_EXPONENT, LIGHT_TERM, NEGLIGIBLE_TERM, THIN
+from bregman_l1.newton.settings import FEW, LARGEST_EXPONENT, LIGHT_TERM, NEGLIGIBLE_TERM, OWN_SHARE, THIN
 from bregman_l1.newton.tableau import thin
 
 if TYPE_CHECKING:
@@ -122,6 +122,8 @@ class Equations:
 
 def _factorised(weights: Any, T: Any, own: Vector) -> Callable[[Vector], Vector] | None:
     """Solutions of (diag own + V T') d = right; None where the matrix has no usable factor."""
+    if isinstance(weights, np.ndarray) and weights.shape[1] < FEW * own.size and own.min() > OWN_SHARE:
+        return _by_few_columns(weights / own[:, None], T, own)
     matrix = weights @ T.T
     if sp.issparse(matrix) and matrix.nnz < THIN * own.size**2:
         try:
@@ -135,6 +137,21 @@ def _factorised(weights: Any, T: Any, own: Vector) -> Callable[[Vector], Vector]
     if info != 0 or not np.isfinite(factor).all():
         return None
     return lambda right: np.asarray(dgetrs(factor, pivots, right)[0])
+
+
+def _by_few_columns(weights: Matrix, T: Any, own: Vector) -> Callable[[Vector], Vector] | None:
+    """The same by the Woodbury identity; ``weights`` is V divided by own."""
+    inner = np.asarray(T.T @ weights)
+    inner.flat[:: inner.shape[0] + 1] += 1.0
+    factor, pivots, info = dgetrf(inner) if inner.size else (inner, None, 0)
+    if info != 0 or not np.isfinite(factor).all():
+        return None
+
+    def solve(right: Vector) -> Vector:
+        first: Vector = right / own
+        return first - weights @ dgetrs(factor, pivots, T.T @ first)[0] if inner.size else first
+
+    return solve
 
 
 def _balanced(W: Matrix, scale: Vector, u: Vector, largest: Vector) -> tuple[Vector, Vector, Index, Matrix]:

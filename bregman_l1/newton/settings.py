@@ -146,9 +146,6 @@ PLAIN_RANGE: Final = 600.0
 MOST_REFINEMENTS: Final = 8
 """Refinements of one linear system; each gains two digits or more."""
 
-KEPT_WIDE: Final = 100_000
-"""Matrices of up to so many entries are kept in extended precision while several candidates are measured."""
-
 REFINED: Final = 1e-3
 """A step is measured to three digits."""
 
@@ -165,6 +162,15 @@ FURTHER: Final = 3.0
 
 NEGLIGIBLE: Final = 1e-10
 """A measurement of log x whose rounding stays below this is good enough."""
+
+PREDICTED: Final = 1.0
+"""A prediction further off in log x is not corrected but walked to."""
+
+FOLLOWED: Final = 1e-7
+"""A correction of this size leaves an error of about its square."""
+
+MOST_FOLLOWED: Final = 6
+"""Corrections of one prediction; it takes one to four."""
 
 # --- the tableau ------------------------------------------------------------------------------------------------------
 
@@ -200,6 +206,12 @@ SOUND: Final = 1e-8
 
 LARGEST_EXPONENT: Final = 300.0
 """Terms up to exp of this are summed as they are, larger ones as logarithms."""
+
+FEW: Final = 0.3
+"""Equations that fewer heavy columns than this share of the rows enter are solved by these columns,"""
+
+OWN_SHARE: Final = 1e-3
+"""if x_i makes up so much of its own side in every row: no more digits are lost than the inverse of this."""
 
 NEGLIGIBLE_TERM: Final = -42.0
 """Terms T_ij x_j / x_i below exp of this change no sum."""

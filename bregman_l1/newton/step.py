@@ -17,17 +17,14 @@ import numpy as np
 
 from bregman_l1 import exact
 from bregman_l1._types import EPS, Mask, Vector, Wide
-from bregman_l1.caching import cached_property
 from bregman_l1.errors import InfeasibleError
 from bregman_l1.newton.dual_newton import rounding_noise
 from bregman_l1.newton.equations import Equations
 from bregman_l1.newton.normal_equations import normal_equations
+from bregman_l1.newton.serving import ServingTableaus
 from bregman_l1.newton.settings import (
-    COLD,
     EXACT_ELIMINATION,
     FITS,
-    KEPT_WIDE,
-    LARGEST_TABLEAU,
     LONG,
     MARGIN,
     MOST_REFINEMENTS,
@@ -36,7 +33,7 @@ from bregman_l1.newton.settings import (
     REFINED,
 )
 from bregman_l1.newton.setup import Rows, split_rows
-from bregman_l1.newton.tableau import SingularBasisError, Tableau, choose_basis
+from bregman_l1.newton.tableau import SingularBasisError, Tableau
 from bregman_l1.newton.threads import threads_for
 from bregman_l1.system import largest
 
@@ -126,13 +123,12 @@ class _Steps:
     def __init__(self, system: LinearSystem) -> None:
         self._system, self._rows = system, split_rows(system)
         self._part = self._rows.part(system)
-        self._tableau: Tableau | None = None
-        self._outside = np.zeros(0, dtype=np.intp)
+        self._tableaus = ServingTableaus(self._part)
 
     def at(self, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step:
         lam = None if dual is None else dual[self._rows.kept]
         ways = [self._by_refinement, self._on_basis]
-        if self._serves(log_x):
+        if self._tableaus.serves(log_x):
             ways.reverse()
         step = None
         for way in ways:
@@ -145,54 +141,16 @@ class _Steps:
         assert step is not None
         return _held_against_dropped_rows(self._system, self._rows, log_x, step)
 
-    def _extended(self, dual: Vector) -> Wide:
-        """A'dual in extended precision."""
-        if self._transposed is None:
-            return self._part.extended_rmatvec(dual)
-        wide: Wide = self._transposed @ dual.astype(np.longdouble)
-        return wide
-
-    @cached_property
-    def _log_sizes(self) -> Vector:
-        return np.asarray(np.log(self._part.column_sizes))
-
-    @cached_property
-    def _transposed(self) -> Wide | None:
-        """A' in extended precision, unless that is large."""
-        n_rows, n_columns = self._part.shape
-        if n_rows * n_columns > KEPT_WIDE:
-            return None
-        return np.asarray(self._part.columns(np.arange(n_columns)).T.astype(np.longdouble))
-
-    def _serves(self, log_x: Vector) -> bool:
-        """Whether there is a tableau, holds all columns that count at the candidate and is balanced there."""
-        tableau = self._tableau
-        if tableau is None:
-            return False
-        weight = log_x + self._log_sizes
-        is_complete = weight[self._outside].max(initial=-np.inf) <= weight[tableau.J].min() - COLD
-        return bool(is_complete) and tableau.serves(log_x)
-
     def _on_basis(self, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step:
         """The step on a basis chosen for the candidate, or for one before, with the rounding of its tableau.
 
         It is taken from the point of a dual: the one given, or the one that fits the candidate on the basis.
         """
-        tableau, part = self._tableau, self._part
-        if tableau is None or not self._serves(log_x):
-            self._tableau = None
-            try:
-                J = choose_basis(part, log_x)
-                weight = log_x + self._log_sizes
-                R = np.setdiff1d(np.flatnonzero(weight > weight[J].min() - COLD), J)
-                if J.size * R.size > LARGEST_TABLEAU:
-                    remark = "the tableau of a basis would be too large"
-                    return Step(change=np.full(log_x.size, np.inf), remarks=(remark,))
-                tableau = Tableau.of(part, J, R, log_x).exchanged(part, log_x)
-            except SingularBasisError:
-                return Step(change=np.full(log_x.size, np.inf))
-            inside = np.concatenate([tableau.J, tableau.R])
-            self._tableau, self._outside = tableau, np.setdiff1d(np.arange(log_x.size), inside)
+        part = self._part
+        try:
+            tableau = self._tableaus.at(log_x)
+        except SingularBasisError as error:
+            return Step(change=np.full(log_x.size, np.inf), remarks=error.args)
         J = tableau.J
         step = self._rounded(tableau, log_prior, log_x, dual)
         remarks = () if not tableau.snapped else (f"{tableau.snapped} entries of u are zero within the rounding of y",)
@@ -227,7 +185,7 @@ class _Steps:
         if dual is not None:
             point = log_prior + system.rmatvec(dual)
             if np.abs(point - log_x).max() <= FITS:
-                return log_prior + self._extended(dual), np.zeros(log_x.size)
+                return self._extended(tableau, log_prior, dual, point)
         v = log_x[tableau.J] - log_prior[tableau.J]
         fitted, noise = log_prior + system.rmatvec(tableau.dual(v)), np.zeros(log_x.size)
         fitted[tableau.J] = log_x[tableau.J]
@@ -237,6 +195,17 @@ class _Steps:
         # T'v is off by E'lam, with A_J'lam = v, dT = A_J^{-1} E and |E| <= 2 eps (|A_R| + |A_J||T|).
         noise[tableau.R] = EPS * (2 * system.abs_rmatvec(lam)[tableau.R] + 2 * through_basis + size_T.T @ np.abs(v))
         return fitted, noise
+
+    def _extended(self, tableau: Tableau, log_prior: Vector, dual: Vector, point: Vector) -> tuple[Wide, Vector]:
+        """Log p + A'dual, in extended precision where it counts or double precision would show."""
+        noise = EPS * (self._part.abs_rmatvec(np.abs(dual)) + np.abs(log_prior))
+        finely = noise > NEGLIGIBLE / 10
+        finely[tableau.J] = finely[tableau.R] = True
+        columns, wide = np.flatnonzero(finely), point.astype(np.longdouble)
+        wide[columns] = self._part.columns(columns).T.astype(np.longdouble) @ dual.astype(np.longdouble)
+        wide[columns] += log_prior[columns]
+        noise[columns] = 0.0
+        return wide, noise
 
     def _by_refinement(self, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step | None:
         """Refine lam in A X (log p + A'lam - log x) = y - A x; None where that does not converge, or rounding shows."""
