@@ -137,14 +137,14 @@ class _Curve:
 
     def _corrected(self, tau: float, lam: Wide) -> _Point | None:
         """Newton's method at fixed tau, on the multiplier in extended precision; None if it does not come to rest."""
-        lam, size = lam.astype(np.longdouble), PREDICTED
-        prior = tau * self._cost
+        prior, lam, size, tableau = tau * self._cost, lam.astype(np.longdouble), PREDICTED, None
+        log_x = prior + self._system.rmatvec(lam.astype(np.float64))
         for _ in range(MOST_FOLLOWED):
             self._budget.count()
-            log_x = prior + self._system.rmatvec(lam.astype(np.float64))
-            tableau = self._tableaus.at(log_x)
-            columns = np.concatenate([tableau.J, tableau.R])
-            wide = prior[columns] + self._system.columns(columns).T.astype(np.longdouble) @ lam
+            serving = self._tableaus.at(log_x)
+            if serving is not tableau:
+                tableau, columns = serving, np.concatenate([serving.J, serving.R])
+                wide = prior[columns] + self._system.columns(columns).T.astype(np.longdouble) @ lam
             equations = Equations(tableau, wide[: tableau.J.size], wide[tableau.J.size :])
             if equations.singular:
                 return None
@@ -153,10 +153,10 @@ class _Curve:
             if not size <= before:
                 return None
             change = tableau.inverse.T @ step
-            lam = lam + change
+            moved = self._system.rmatvec(change)
+            lam, log_x, wide = lam + change, log_x + moved, wide + moved[columns]
             if size <= FOLLOWED:
-                log_x += self._system.rmatvec(change)
-                log_x[columns] = wide + self._system.columns(columns).T @ change
+                log_x[columns] = wide
                 tangent = equations.tangent(tableau.reduced(self._cost))
                 slope = tableau.inverse.T @ (tangent - self._cost[tableau.J])
                 return _Point(tau=tau, lam=lam, slope=slope, log_x=log_x)

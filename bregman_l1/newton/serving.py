@@ -42,9 +42,10 @@ class ServingTableaus:
         part = self._part
         if part is None or not self._is_complete(log_x):
             return False
-        risen = log_x[self._left_out] - self._seen_at[self._left_out]
-        fallen = float((self._seen_at[part.J] - log_x[part.J]).max())
-        return bool((self._log_terms + risen + fallen <= NEGLIGIBLE_TERM).all()) and part.serves(log_x)
+        moved = log_x - self._seen_at
+        fallen = -float(moved[part.J].min())
+        none_missed = (self._log_terms + moved[self._left_out] + fallen <= NEGLIGIBLE_TERM).all()
+        return bool(none_missed and fallen <= AHEAD) and part.serves(log_x)
 
     def at(self, log_x: Vector) -> Tableau:
         """Return a tableau that serves at log_x.
