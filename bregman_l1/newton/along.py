@@ -143,8 +143,8 @@ class _Curve:
             self._budget.count()
             serving = self._tableaus.at(log_x)
             if serving is not tableau:
-                tableau, columns = serving, np.concatenate([serving.J, serving.R])
-                wide = prior[columns] + self._system.columns(columns).T.astype(np.longdouble) @ lam
+                tableau, (columns, wide) = serving, self._tableaus.extended(lam)
+                wide = wide + prior[columns]
             equations = Equations(tableau, wide[: tableau.J.size], wide[tableau.J.size :])
             if equations.singular:
                 return None

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bregman_l1._types import Index, Vector
+from bregman_l1._types import Index, Vector, Wide
+from bregman_l1.caching import cached_property
 from bregman_l1.newton.settings import AHEAD, COLD, EXACT_ENTRIES, LARGEST_TABLEAU, NEGLIGIBLE_TERM
 from bregman_l1.newton.tableau import SingularBasisError, Tableau, choose_basis
 
@@ -34,18 +35,19 @@ class ServingTableaus:
         self._system, self._exactly_to = system, exactly_to
         self._whole: Tableau | None = None
         self._part: Tableau | None = None
+        self._columns, self._transposed = _NONE, np.zeros((0, 0), dtype=np.longdouble)
         self._untabulated = self._left_out = _NONE
         self._seen_at = self._log_terms = np.zeros(0)
 
-    def serves(self, log_x: Vector) -> bool:
-        """Whether the tableau handed out last serves at log_x."""
+    def last(self, log_x: Vector) -> Tableau | None:
+        """The tableau handed out last, if it serves at log_x."""
         part = self._part
         if part is None or not self._is_complete(log_x):
-            return False
+            return None
         moved = log_x - self._seen_at
         fallen = -float(moved[part.J].min())
         none_missed = (self._log_terms + moved[self._left_out] + fallen <= NEGLIGIBLE_TERM).all()
-        return bool(none_missed and fallen <= AHEAD) and part.serves(log_x)
+        return part if none_missed and fallen <= AHEAD and part.serves(log_x) else None
 
     def at(self, log_x: Vector) -> Tableau:
         """Return a tableau that serves at log_x.
@@ -55,23 +57,35 @@ class ServingTableaus:
         SingularBasisError
             If the columns with log_x > -inf do not span the rows, or so many count that they fit no memory.
         """
-        if self._part is None or not self.serves(log_x):
-            self._part = self._narrowed(self._whole, log_x) if self._whole and self._is_complete(log_x) else None
-            if self._part is None or not self._part.serves(log_x):
+        part = self.last(log_x)
+        if part is None:
+            part = self._narrowed(self._whole, log_x) if self._whole and self._is_complete(log_x) else None
+            if part is None or not part.serves(log_x):
                 self._part, self._whole = None, self._tabulated(log_x)
-                self._part = self._narrowed(self._whole, log_x)
-        return self._part
+                part = self._narrowed(self._whole, log_x)
+            self._part = part
+            self._columns = np.concatenate([part.J, part.R])
+            self._transposed = self._system.columns(self._columns).T.astype(np.longdouble)
+        return part
+
+    def extended(self, dual: Wide) -> tuple[Index, Wide]:
+        """The columns of the tableau handed out last, the basis first, and A'dual there in extended precision."""
+        return self._columns, np.asarray(self._transposed @ dual.astype(np.longdouble))
 
     def _is_complete(self, log_x: Vector) -> bool:
         """Whether all columns are tabulated that are not negligible beside the lightest of the basis."""
         if not self._untabulated.size:
             return True
         assert self._whole is not None
-        weight = log_x + np.log(self._system.column_sizes)
+        weight = log_x + self._log_sizes
         return bool(weight[self._untabulated].max() <= weight[self._whole.J].min() - COLD)
 
+    @cached_property
+    def _log_sizes(self) -> Vector:
+        return np.asarray(np.log(self._system.column_sizes))
+
     def _tabulated(self, log_x: Vector) -> Tableau:
-        J, weight = choose_basis(self._system, log_x), log_x + np.log(self._system.column_sizes)
+        J, weight = choose_basis(self._system, log_x), log_x + self._log_sizes
         warm = weight > weight[J].min() - COLD
         warm[J] = False
         R = np.flatnonzero(warm)

@@ -128,7 +128,7 @@ class _Steps:
     def at(self, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step:
         lam = None if dual is None else dual[self._rows.kept]
         ways = [self._by_refinement, self._on_basis]
-        if self._tableaus.serves(log_x):
+        if self._tableaus.last(log_x) is not None:
             ways.reverse()
         step = None
         for way in ways:
@@ -185,7 +185,7 @@ class _Steps:
         if dual is not None:
             point = log_prior + system.rmatvec(dual)
             if np.abs(point - log_x).max() <= FITS:
-                return self._extended(tableau, log_prior, dual, point)
+                return self._extended(log_prior, dual, point)
         v = log_x[tableau.J] - log_prior[tableau.J]
         fitted, noise = log_prior + system.rmatvec(tableau.dual(v)), np.zeros(log_x.size)
         fitted[tableau.J] = log_x[tableau.J]
@@ -196,14 +196,16 @@ class _Steps:
         noise[tableau.R] = EPS * (2 * system.abs_rmatvec(lam)[tableau.R] + 2 * through_basis + size_T.T @ np.abs(v))
         return fitted, noise
 
-    def _extended(self, tableau: Tableau, log_prior: Vector, dual: Vector, point: Vector) -> tuple[Wide, Vector]:
+    def _extended(self, log_prior: Vector, dual: Vector, point: Vector) -> tuple[Wide, Vector]:
         """Log p + A'dual, in extended precision where it counts or double precision would show."""
-        noise = EPS * (self._part.abs_rmatvec(np.abs(dual)) + np.abs(log_prior))
-        finely = noise > NEGLIGIBLE / 10
-        finely[tableau.J] = finely[tableau.R] = True
-        columns, wide = np.flatnonzero(finely), point.astype(np.longdouble)
-        wide[columns] = self._part.columns(columns).T.astype(np.longdouble) @ dual.astype(np.longdouble)
-        wide[columns] += log_prior[columns]
+        noise = EPS * (np.abs(log_prior) + float(self._part.row_peaks @ np.abs(dual)))
+        if noise.max() > NEGLIGIBLE / 10:
+            noise = EPS * (np.abs(log_prior) + self._part.abs_rmatvec(np.abs(dual)))
+        wide = point.astype(np.longdouble)
+        if noise.max() > NEGLIGIBLE / 10:
+            wide, noise[:] = log_prior + self._part.extended_rmatvec(dual), 0.0
+        columns, values = self._tableaus.extended(dual)
+        wide[columns] = log_prior[columns] + values
         noise[columns] = 0.0
         return wide, noise
 
