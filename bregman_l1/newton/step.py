@@ -223,21 +223,26 @@ class _Steps:
             return None
         lam, size, unit = np.zeros(system.shape[0]) if dual is None else dual, np.inf, largest(log_x) + 1.0
         for _ in range(MOST_REFINEMENTS):
-            step = system.rmatvec(lam)
-            step += log_prior
-            step -= log_x
-            if size <= REFINED * largest(step):
-                return Step(change=step, noise=noise, y=system.y)
-            moved = np.exp(log_x)
-            moved *= step
-            change = equations.solve(residual - system.matvec(moved), REFINED)
+            image, peak = np.zeros(lam.size), 0.0
+            for columns, A in system.pieces():
+                step = A.T @ lam + log_prior[columns] - log_x[columns]
+                image, peak = image + A @ (np.exp(log_x[columns]) * step), max(peak, largest(step))
+            if size <= REFINED * peak:
+                return self._refined(lam, log_prior, log_x, noise)
+            change = equations.solve(residual - image, REFINED)
             before, size = size, system.largest_of_rmatvec(change)
             if not size < before / 2:
                 return None
             if size <= 16 * EPS * unit:
-                return Step(change=step, noise=noise + size, y=system.y)
+                return self._refined(lam, log_prior, log_x, noise + size)
             lam = lam + change
         return None
+
+    def _refined(self, lam: Vector, log_prior: Vector, log_x: Vector, noise: float) -> Step:
+        step = self._part.rmatvec(lam)
+        step += log_prior
+        step -= log_x
+        return Step(change=step, noise=noise, y=self._part.y)
 
 
 def _held_against_dropped_rows(system: LinearSystem, rows: Rows, log_x: Vector, step: Step) -> Step:

@@ -145,12 +145,15 @@ class BregmanProjection(Problem):
         return replace(polished, outcome=Outcome.TIME_LIMIT) if answer.outcome is Outcome.TIME_LIMIT else polished
 
     def objective(self, claim: Claim) -> float:
-        x, log_x = claim.point, claim.log_point
+        log_point, value = claim.log_point, 0.0
         with np.errstate(under="ignore", over="ignore", invalid="ignore"):
-            log_prior = self.log_prior
-            terms = log_x - log_prior
-            terms[~(x > 0)] = 0.0
-            return float(x @ terms - x.sum() + np.exp(log_prior, out=terms).sum())
+            for part, _ in self._system.pieces():
+                log_x, log_prior = log_point[part], self.log_prior[part]
+                x = np.exp(log_x) if claim.x is None else claim.x[part]
+                terms = log_x - log_prior
+                terms[~(x > 0)] = 0.0
+                value += float(x @ terms - x.sum() + np.exp(log_prior).sum())
+        return value
 
     def certify(self, claim: Claim, tol: float = 1e-9, steps: NewtonSteps | None = None) -> Certificate:
         """As `Problem.certify`; ``steps`` may be shared by projections on one system."""
