@@ -214,7 +214,7 @@ class LinearSystem:
         for part in self._parts:
             block = self._block(part)
             sizes = abs(block if isinstance(block, np.ndarray) else block.data)
-            if sizes.max(initial=0.0) > 1e12 or sizes.min(where=sizes > 0, initial=1.0) < 1e-12:
+            if sizes.max(initial=0.0) > 1e12 or ((sizes > 0.0) & (sizes < 1e-12)).any():
                 return False
         return True
 

@@ -214,7 +214,7 @@ class _Layer:
             x = np.exp(point.log_x[self.L.size :] - level)
             om = self._om(multipliers, x_S=self.basis.u[self.S] - layer.T_S @ x)
             change, was = float(np.abs(om - before).max()), change
-            if change <= tol / 10 or not was > 2 * change:
+            if change <= max(tol / 10, point.noise) or not was > 2 * change:
                 break
         return om, layer.R, float(point.log_x.max() - level), change + point.noise
 

@@ -53,7 +53,7 @@ THINNED: Final = 32
 ENOUGH_TO_THIN: Final = 32
 """if so many columns a row are left: their sums are then close to those of all."""
 
-LEAVE_AT: Final = 10.0
+LEAVE_AT: Final = 16.0
 """Deeper priors are entered from here: the support shows, and double precision still holds all of x."""
 
 # --- the normal equations --------------------------------------------------------------------------------------------
@@ -100,7 +100,7 @@ EVEN: Final = 1024.0
 SPREAD: Final = 1e-12
 """Contradictions between dependent entries of y up to this share of their terms may be many roundings together."""
 
-ENOUGH_COLUMNS: Final = 2
+ENOUGH_COLUMNS: Final = 1.25
 """So many columns a row, spread over A, show that its rows are independent, where they are."""
 
 # --- the jump --------------------------------------------------------------------------------------------------------
@@ -201,6 +201,9 @@ UNBALANCED: Final = 3.0
 BALANCED: Final = 0.6931471805599453
 """and until none exceeds log 2."""
 
+SMALL_CORRECTION: Final = 1e-10
+"""After a correction by this share the next is rounding of extended precision."""
+
 SOUND: Final = 1e-8
 """Pivots of an exchange below this share of their terms may be rounding, and are left aside."""
 
@@ -289,10 +292,10 @@ JUMP_FROM: Final = 30_000
 LARGEST_TABLEAU: Final = 50_000_000
 """Entries of a tableau that still fits the memory of a small machine."""
 
-JUMP_KEEPS: Final = (14.0, 30.0)
+JUMP_KEEPS: Final = (20.0, 40.0)
 """Columns that many e-folds below the heaviest where the jump begins take no part in it; more do in a second try."""
 
-JUMP_WIDENS: Final = 6.0
+JUMP_WIDENS: Final = 5.5
 """Jumps that are not long keep more columns: this times the share of the way that is behind."""
 
 NEGLIGIBLE_ENTRY: Final = 37.0

@@ -124,7 +124,7 @@ def independent_rows(system: LinearSystem) -> Index:
 def _shows_independence(matrix: Any) -> bool:
     """Whether columns spread over A have rows whose pivots are far above the rounding even of single precision."""
     n_rows, n_columns = matrix.shape
-    some = matrix[:, :: max(1, n_columns // (ENOUGH_COLUMNS * n_rows))]
+    some = matrix[:, :: max(1, int(n_columns / (ENOUGH_COLUMNS * n_rows)))]
     with np.errstate(all="ignore"):
         some = some.astype(np.float32)
         gram = dense(some @ some.T)

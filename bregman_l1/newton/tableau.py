@@ -35,6 +35,7 @@ from bregman_l1.newton.settings import (
     POOR,
     RANGE_OF_WEIGHTS,
     ROUNDINGS,
+    SMALL_CORRECTION,
     SOUND,
     THIN,
     THIN_FROM,
@@ -163,6 +164,11 @@ class Tableau:
         return tableau._with_zeros(y)
 
     @cached_property
+    def wide(self) -> Any:
+        """A_J in extended precision."""
+        return thin(self.matrix).astype(np.longdouble)
+
+    @cached_property
     def log_T(self) -> Matrix:
         """Log |T_ij|, -inf for zeros."""
         with np.errstate(divide="ignore"):
@@ -189,9 +195,12 @@ class Tableau:
             if lam is not None:
                 return lam[:, 0]
         lam = self.inverse.T @ values
-        wide = self.matrix.T.astype(np.longdouble)
         for _ in range(2):
-            lam = lam + self.inverse.T @ np.asarray(values - wide @ lam.astype(np.longdouble), dtype=np.float64)
+            missed = np.asarray(values - self.wide.T @ lam.astype(np.longdouble), dtype=np.float64)
+            correction = self.inverse.T @ missed
+            lam += correction
+            if np.abs(correction).max() <= SMALL_CORRECTION * np.abs(lam).max():
+                break
         return np.asarray(lam)
 
     def balance(self, log_x: Vector) -> Matrix:
@@ -223,12 +232,12 @@ class Tableau:
 
     def _with_zeros(self, y: Vector) -> Tableau:
         """An entry of u is zero where the margin of y allows it, if all of them are allowed at once."""
-        wide, u = thin(self.matrix).astype(np.longdouble), self.u
+        u = self.u
         terms = np.abs(self.matrix) @ np.abs(u) + np.abs(y)
         small = (np.abs(u) <= np.abs(self.inverse) @ (ROUNDINGS * terms)) & (u != 0.0)
         while small.any():
             moved = np.where(small, 0.0, u)
-            missed = np.abs(np.asarray(wide @ moved.astype(np.longdouble) - y, dtype=np.float64))
+            missed = np.abs(np.asarray(self.wide @ moved.astype(np.longdouble) - y, dtype=np.float64))
             if (missed <= MARGIN * (np.abs(self.matrix) @ np.abs(moved) + np.abs(y))).all():
                 return replace(self, u=moved, snapped=int(small.sum()))
             small[np.argmax(np.where(small, np.abs(u), -1.0))] = False
