@@ -1,4 +1,4 @@
-"""`projection_path`: the projections at many alpha, in one walk."""
+"""`projection_path`: the projections at many alpha, each from those before."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def projection_path(
 ) -> ProjectionPath:
     """Project at many alpha, each answer certified.
 
-    The native backend walks once from the largest alpha to the smallest, each answer the start of the next;
+    The native backend goes from the largest alpha to the smallest and predicts each answer from those before;
     another backend is asked for each alpha on its own and, where that takes long, shows on a terminal how far
     it has come.
 

@@ -18,7 +18,6 @@ from bregman_l1.newton.settings import EXACT_ON_THE_WAY, FOLLOWED, MOST_FOLLOWED
 from bregman_l1.newton.setup import independent_rows
 from bregman_l1.newton.tableau import SingularBasisError
 from bregman_l1.newton.threads import threads_for
-from bregman_l1.newton.walk import Walk
 from bregman_l1.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -76,54 +75,36 @@ class _Point:
 class _Curve:
     """The multiplier as a function of log alpha, on the positive coordinates of a claim and their independent rows.
 
-    The next point is predicted by the cubic through the last two and their slopes, and corrected by Newton's method;
-    a walk goes where that does not come to rest.
+    The next point is predicted by the cubic through the last two and their slopes, and corrected by Newton's method.
     """
 
     def __init__(self, system: LinearSystem, cost: Vector, tau: float, claim: Claim) -> None:
-        self._shape, log_x = system.shape, claim.log_point
-        self._columns = np.flatnonzero(log_x > -np.inf)
+        self._shape, self._columns = system.shape, np.flatnonzero(claim.log_point > -np.inf)
         part = system if self._columns.size == cost.size else system.restrict(self._columns)
         self._rows = independent_rows(part)
         self._system = part if self._rows.size == system.shape[0] else part.of_rows(self._rows)
         self._cost, self._proof, self._budget = cost[self._columns], claim.proof, Budget()
         self._tableaus = ServingTableaus(self._system, EXACT_ON_THE_WAY)
-        self._last = tau, log_x[self._columns], None if claim.dual is None else claim.dual[self._rows]
+        assert claim.dual is not None
+        self._start = tau, claim.dual[self._rows]
         self._points: list[_Point] = []
 
     def to(self, tau: float) -> Claim | None:
         """The projection at the next alpha, None if this does not get there."""
         before = self._budget.used
         try:
-            if not (self._follow(tau) or self._walk(tau)):
-                return None
+            first = None if self._points else self._corrected(*self._start)
+            self._points += [] if first is None else [first]
+            point = self._corrected(tau, self._predicted(tau)) if self._points else None
         except SingularBasisError:
             return None
+        if point is None:
+            return None
+        self._points = [self._points[-1], point]
         log_x, dual = np.full(self._shape[1], -np.inf), np.zeros(self._shape[0])
-        log_x[self._columns], dual[self._rows] = self._last[1:]
+        log_x[self._columns], dual[self._rows] = point.log_x, point.lam
         claim = Claim(log_x=read_only(log_x), dual=dual, iterations=self._budget.used - before, proof=self._proof)
         return replace(claim, raw_status=claim.outcome.value)
-
-    def _follow(self, tau: float) -> bool:
-        """Predict and correct; whether that came to rest."""
-        if not self._points and self._last[2] is not None:
-            first = self._corrected(self._last[0], self._last[2])
-            self._points = [] if first is None else [first]
-        point = self._corrected(tau, self._predicted(tau)) if self._points else None
-        if point is None:
-            return False
-        self._points = [*self._points[-1:], point]
-        self._last = tau, point.log_x, np.asarray(point.lam, dtype=np.float64)
-        return True
-
-    def _walk(self, tau: float) -> bool:
-        """Walk there from the last point; whether that arrived."""
-        first, log_x, _ = self._last
-        walk = Walk(self._system, np.zeros(log_x.size), self._cost, log_x, first, self._budget)
-        if walk.advance(tau) is not Outcome.OPTIMAL:
-            return False
-        self._points, self._last = [], (tau, walk.log_x, walk.dual)
-        return True
 
     def _predicted(self, tau: float) -> Wide:
         """Lam at tau on the cubic through two points and their slopes, or on the tangent of one."""

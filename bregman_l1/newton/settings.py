@@ -163,14 +163,14 @@ FURTHER: Final = 3.0
 NEGLIGIBLE: Final = 1e-10
 """A measurement of log x whose rounding stays below this is good enough."""
 
-PREDICTED: Final = 1.0
-"""A prediction further off in log x is not corrected but walked to."""
+PREDICTED: Final = 100.0
+"""Predictions further off in log x are not corrected: their alpha is projected on its own."""
 
 FOLLOWED: Final = 1e-7
 """A correction of this size leaves an error of about its square."""
 
-MOST_FOLLOWED: Final = 6
-"""Corrections of one prediction; it takes one to four."""
+MOST_FOLLOWED: Final = 12
+"""Corrections of one prediction; smooth paths take two or three, kinks up to ten."""
 
 # --- the tableau ------------------------------------------------------------------------------------------------------
 
