@@ -157,10 +157,10 @@ def certify(
     return _certificate(problem, claim, checked_tolerance(tol))
 
 
-def _certificate(problem: Problem, claim: Claim, tol: float) -> Certificate:
+def _certificate(problem: Problem, claim: Claim, tol: float, **shared: Any) -> Certificate:
     """Certify a claim whose entries may be of any size: a residual that overflows is infinite or NaN, and fails."""
     with np.errstate(all="ignore"):
-        return problem.certify(claim, tol)
+        return problem.certify(claim, tol, **shared)
 
 
 def _refuse_disagreement(claim: Claim) -> None:
@@ -211,9 +211,9 @@ def _polished(problem: Problem, claim: Claim, backend: Backend) -> Claim:
     return problem.polish(replace(claim, time_left=seconds), backend.tol)
 
 
-def certified(problem: Problem, claim: Claim, backend: str, tol: float) -> Solution:
-    """Certify a claim and make it a solution; warn if it falls short."""
-    certificate = _certificate(problem, claim, tol)
+def certified(problem: Problem, claim: Claim, backend: str, tol: float, **shared: Any) -> Solution:
+    """Certify a claim and make it a solution; warn if it falls short. ``shared`` is handed to `Problem.certify`."""
+    certificate = _certificate(problem, claim, tol, **shared)
     status = Status.CERTIFIED if certificate.ok else _LIMITS.get(claim.outcome, Status.INACCURATE)
     if not certificate.ok:
         message = f"{certificate.verdict}; {backend} said {claim.raw_status!r}"

@@ -1,4 +1,4 @@
-"""`projection_path`: the projections at many alpha, in one walk."""
+"""`projection_path`: the projections at many alpha, each from those before."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from bregman_l1.caching import cached_property
 from bregman_l1.entry import entry_point, entry_points
 from bregman_l1.errors import InvalidProblemError
 from bregman_l1.frozen import FrozenArrays
+from bregman_l1.newton import NewtonSteps
 from bregman_l1.problems.projection import BregmanProjection
 from bregman_l1.progress import ProgressBar
 from bregman_l1.system import checked_system
@@ -110,7 +111,7 @@ def projection_path(
 ) -> ProjectionPath:
     """Project at many alpha, each answer certified.
 
-    The native backend walks once from the largest alpha to the smallest, each answer the start of the next;
+    The native backend goes from the largest alpha to the smallest and predicts each answer from those before;
     another backend is asked for each alpha on its own and, where that takes long, shows on a terminal how far
     it has come.
 
@@ -168,7 +169,9 @@ def _solutions(system: LinearSystem, problems: list[BregmanProjection], backend:
     claims = claims_along(system, problems, tol)
     for problem, claim in zip(problems, claims, strict=True):
         refuse_infeasible(problem, claim, "newton")
-    return (certified(problem, claim, "newton", tol) for problem, claim in zip(problems, claims, strict=True))
+    steps = NewtonSteps(system)
+    pairs = zip(problems, claims, strict=True)
+    return (certified(problem, claim, "newton", tol, steps=steps) for problem, claim in pairs)
 
 
 def _checked_log_alphas(log_alphas: ArrayLike) -> Vector:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from threading import local
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -225,6 +225,10 @@ class LinearSystem:
             rows = slice(rows_start, rows_start + _TRANSPOSED)
             single[:, rows] = self._A[rows].T
         return single
+
+    def pieces(self) -> Iterator[tuple[slice, Any]]:
+        """The columns in pieces that fit the cache, each with its A[:, piece], stored as A is."""
+        return ((part, self._block(part)) for part in self._parts)
 
     def columns(self, index: ArrayLike) -> Matrix:
         """The columns A[:, index] as a dense array of shape (N, len(index))."""

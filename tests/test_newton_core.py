@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_info
 
 from bregman_l1 import BregmanProjection, LinearSystem, certify, projection_path, solve
 from bregman_l1.errors import InfeasibleError
-from bregman_l1.newton import newton_step, project, project_along
+from bregman_l1.newton import NewtonSteps, project, project_along
 from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron.feasible_set import maximal_support
 
@@ -41,7 +41,7 @@ def gaussian(n_rows, n_columns, sparsity, seed=0):
 
 
 def step_size(system, log_prior, answer):
-    return np.abs(newton_step(system, log_prior, answer.log_x, answer.dual).change).max()
+    return np.abs(NewtonSteps(system).at(log_prior, answer.log_x, answer.dual).change).max()
 
 
 def independent_rows(A):

@@ -10,15 +10,14 @@ import numpy as np
 import pytest
 
 from bregman_l1 import LinearSystem
-from bregman_l1.newton import newton_step as whole_step
-from bregman_l1.newton import project
+from bregman_l1.newton import NewtonSteps, project
 
 CASES = json.loads((Path(__file__).parent / "reference" / "projections.json").read_text())
 POINTS = [(case, point) for case in CASES for point in case["projections"]]
 
 
-def newton_step(*arguments):
-    return whole_step(*arguments).change
+def newton_step(system, *arguments):
+    return NewtonSteps(system).at(*arguments).change
 
 
 def system_of(case):
@@ -135,6 +134,20 @@ def test_the_noise_of_rows_far_below_the_largest_is_finite():
     # The second row does not meet the columns of the first, which are exp(2000) times as large.
     system = LinearSystem([[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, -1.0]], [2.0, 0.0])
     log_x = np.array([0.0, 0.0, -2000.0, -2000.0])
-    step = whole_step(system, log_x, log_x)
+    step = NewtonSteps(system).at(log_x, log_x)
     assert np.abs(step.change).max() == 0.0
     assert np.max(step.noise) < 1e-12
+
+
+def test_steps_shared_by_candidates_are_those_of_each_alone():
+    rng = np.random.default_rng(9)
+    A, x = rng.standard_normal((20, 60)), np.zeros(60)
+    x[:4] = 1.0
+    system, shared = LinearSystem(A, A @ x), NewtonSteps(LinearSystem(A, A @ x))
+    for log_alpha in (-30.0, -37.0, -300.0, -310.0, -1.0, -2302.0):
+        log_prior = np.full(60, log_alpha)
+        answer = project(system, log_prior)
+        assert np.abs(shared.at(log_prior, answer.log_x, answer.dual).change).max() < 1e-9
+        wrong = answer.log_x + 1e-3 * rng.standard_normal(60)
+        alone = newton_step(system, log_prior, wrong, answer.dual)
+        assert shared.at(log_prior, wrong, answer.dual).change == pytest.approx(alone, rel=1e-2, abs=1e-8)

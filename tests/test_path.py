@@ -154,3 +154,16 @@ def test_plot_draws_the_path_and_the_slope_in_a_figure_of_its_own():
     for each in axes:
         assert len(each.get_lines()) == 2
         plt.close(each.figure)
+
+
+@pytest.mark.parametrize("costs", [None, np.linspace(0.5, 2.0, 40)])
+def test_a_path_followed_over_kinks_is_that_of_separate_solves(costs):
+    rng = np.random.default_rng(4)
+    A, x = rng.integers(-3, 4, (10, 40)).astype(float), np.zeros(40)
+    x[:3] = 1.0
+    system, asked = LinearSystem(A, A @ x), -np.geomspace(1.0, 1e5, 12)
+    path = projection_path(system, asked, cost=costs)
+    assert all(solution.status.is_certified for solution in path.solutions)
+    for log_alpha, log_x in zip(asked, path.log_x, strict=True):
+        alone = solve(BregmanProjection(system, log_alpha=log_alpha, cost=costs))
+        np.testing.assert_allclose(log_x, alone.log_x, rtol=1e-11, atol=1e-8)

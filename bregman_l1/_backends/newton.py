@@ -60,7 +60,7 @@ class NewtonBackend(Backend):
 
 
 def claims_along(system: LinearSystem, problems: list[BregmanProjection], tol: float) -> list[Claim]:
-    """Claims for projections that differ in alpha only, from one walk; in the order of the problems."""
+    """Claims for projections that differ in alpha only, each from those before; in the order of the problems."""
     started = perf_counter()
     log_alphas = np.array([problem.log_alpha for problem in problems])
     claims = project_along(system, problems[0].cost, log_alphas, tol=tol)

@@ -1,11 +1,11 @@
 """The native solver of the entropy Bregman projection: full relative accuracy at any alpha.
 
-`project` solves for one prior, `project_along` for many values of alpha; `newton_step` tells how far any vector is
+`project` solves for one prior, `project_along` for many values of alpha; `NewtonSteps` tell how far any vector is
 from the solution.
 """
 
 from bregman_l1.newton.along import project_along
 from bregman_l1.newton.projection import project
-from bregman_l1.newton.step import Step, newton_step
+from bregman_l1.newton.step import NewtonSteps, Step
 
-__all__ = ["Step", "newton_step", "project", "project_along"]
+__all__ = ["NewtonSteps", "Step", "project", "project_along"]

@@ -1,20 +1,23 @@
-"""The projections of alpha**cost for many alpha, in one walk from the largest to the smallest."""
+"""The projections of alpha**cost for many alpha, followed from the largest to the smallest."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bregman_l1._types import Vector
+from bregman_l1._types import Vector, Wide
 from bregman_l1.budget import Budget
 from bregman_l1.claim import Claim
+from bregman_l1.frozen import read_only
+from bregman_l1.newton.equations import Equations
 from bregman_l1.newton.projection import project
+from bregman_l1.newton.serving import ServingTableaus
+from bregman_l1.newton.settings import EXACT_ON_THE_WAY, FOLLOWED, MOST_FOLLOWED, NEAR, PREDICTED
 from bregman_l1.newton.setup import independent_rows
 from bregman_l1.newton.tableau import SingularBasisError
 from bregman_l1.newton.threads import threads_for
-from bregman_l1.newton.walk import Walk
 from bregman_l1.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -36,7 +39,7 @@ def project_along(system: LinearSystem, cost: Vector, log_alphas: Vector, *, tol
     Returns
     -------
     list of Claim
-        In the order of ``log_alphas``; what the walk cannot reach is projected on its own.
+        In the order of ``log_alphas``; what does not follow from the one before is projected on its own.
 
     Examples
     --------
@@ -46,53 +49,96 @@ def project_along(system: LinearSystem, cost: Vector, log_alphas: Vector, *, tol
     >>> [float(claim.log_x[1].round(6)) for claim in claims]
     [-50.0, -1151.3]
     """
-    order = np.argsort(-log_alphas, kind="stable")
     claims: dict[int, Claim] = {}
-    first = project(system, float(log_alphas[order[0]]) * cost, tol=tol)
-    claims[int(order[0])] = first
+    longest, curve = float(np.abs(cost).max()), None
     with threads_for(system), np.errstate(all="ignore"):
-        walk = _walk_from(system, cost, float(log_alphas[order[0]]), first)
-        for k in order[1:]:
-            claim = None if walk is None else _next(walk, system, float(log_alphas[k]))
+        for k in np.argsort(-log_alphas, kind="stable"):
+            tau = float(log_alphas[k])
+            claim = None if curve is None or abs(tau) * longest <= NEAR else curve.to(tau)
             if claim is None:
-                claim = project(system, float(log_alphas[k]) * cost, tol=tol)
-                walk = _walk_from(system, cost, float(log_alphas[k]), claim)
+                claim = project(system, tau * cost, tol=tol)
+                curve = _Curve(system, cost, tau, claim) if claim.outcome is Outcome.OPTIMAL else None
             claims[int(k)] = claim
     return [claims[k] for k in range(log_alphas.size)]
 
 
-class _Parts:
-    """A walk on the positive coordinates of a claim and the rows that are independent there."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Point:
+    """A multiplier lam at tau = log alpha, d lam / d tau, and log x = tau cost + A'lam."""
 
-    def __init__(self, system: LinearSystem, cost: Vector, log_alpha: float, claim: Claim) -> None:
-        log_x = claim.log_point
-        self.columns = np.flatnonzero(log_x > -np.inf)
-        part = system if self.columns.size == cost.size else system.restrict(self.columns)
-        self.rows = independent_rows(part)
-        part = part if self.rows.size == system.shape[0] else part.of_rows(self.rows)
-        self.budget, self.proof = Budget(), claim.proof
-        log_x, direction = log_x[self.columns], cost[self.columns]
-        self.walk = Walk(part, np.zeros(log_x.size), direction, log_x, log_alpha, self.budget)
+    tau: float
+    lam: Wide
+    slope: Vector
+    log_x: Vector
 
 
-def _walk_from(system: LinearSystem, cost: Vector, log_alpha: float, claim: Claim) -> _Parts | None:
-    if claim.outcome is not Outcome.OPTIMAL:
-        return None
-    try:
-        return _Parts(system, cost, log_alpha, claim)
-    except SingularBasisError:
-        return None
+class _Curve:
+    """The multiplier as a function of log alpha, on the positive coordinates of a claim and their independent rows.
 
+    The next point is predicted by the cubic through the last two and their slopes, and corrected by Newton's method.
+    """
 
-def _next(parts: _Parts, system: LinearSystem, log_alpha: float) -> Claim | None:
-    """The projection at the next alpha, None if the walk does not get there."""
-    before, walk = parts.budget.used, parts.walk
-    try:
-        if walk.advance(log_alpha) is not Outcome.OPTIMAL:
+    def __init__(self, system: LinearSystem, cost: Vector, tau: float, claim: Claim) -> None:
+        self._shape, self._columns = system.shape, np.flatnonzero(claim.log_point > -np.inf)
+        part = system if self._columns.size == cost.size else system.restrict(self._columns)
+        self._rows = independent_rows(part)
+        self._system = part if self._rows.size == system.shape[0] else part.of_rows(self._rows)
+        self._cost, self._proof, self._budget = cost[self._columns], claim.proof, Budget()
+        self._tableaus = ServingTableaus(self._system, EXACT_ON_THE_WAY)
+        assert claim.dual is not None
+        self._start = tau, claim.dual[self._rows]
+        self._points: list[_Point] = []
+
+    def to(self, tau: float) -> Claim | None:
+        """The projection at the next alpha, None if this does not get there."""
+        before = self._budget.used
+        try:
+            first = None if self._points else self._corrected(*self._start)
+            self._points += [] if first is None else [first]
+            point = self._corrected(tau, self._predicted(tau)) if self._points else None
+        except SingularBasisError:
             return None
-    except SingularBasisError:
+        if point is None:
+            return None
+        self._points = [self._points[-1], point]
+        log_x, dual = np.full(self._shape[1], -np.inf), np.zeros(self._shape[0])
+        log_x[self._columns], dual[self._rows] = point.log_x, point.lam
+        claim = Claim(log_x=read_only(log_x), dual=dual, iterations=self._budget.used - before, proof=self._proof)
+        return replace(claim, raw_status=claim.outcome.value)
+
+    def _predicted(self, tau: float) -> Wide:
+        """Lam at tau on the cubic through two points and their slopes, or on the tangent of one."""
+        before, last = self._points[0], self._points[-1]
+        ahead, step = tau - last.tau, last.tau - before.tau
+        if not 0.0 < abs(ahead) <= abs(step):
+            return last.lam + ahead * last.slope
+        s, secant = ahead / step, (last.lam - before.lam) / step
+        bend = last.slope - secant + (1 + s) * (before.slope + last.slope - 2 * secant)
+        return last.lam + ahead * (last.slope + s * bend)
+
+    def _corrected(self, tau: float, lam: Wide) -> _Point | None:
+        """Newton's method at fixed tau, on the multiplier in extended precision; None if it does not come to rest."""
+        prior, lam, size, tableau = tau * self._cost, lam.astype(np.longdouble), PREDICTED, None
+        log_x = prior + self._system.rmatvec(lam.astype(np.float64))
+        for _ in range(MOST_FOLLOWED):
+            self._budget.count()
+            serving = self._tableaus.at(log_x)
+            if serving is not tableau:
+                tableau, (columns, wide) = serving, self._tableaus.extended(lam)
+                wide = wide + prior[columns]
+            equations = Equations(tableau, wide[: tableau.J.size], wide[tableau.J.size :])
+            if equations.singular:
+                return None
+            step = equations.newton()
+            before, size = size, equations.change(step)
+            if not size <= before:
+                return None
+            change = tableau.inverse.T @ step
+            moved = self._system.rmatvec(change)
+            lam, log_x, wide = lam + change, log_x + moved, wide + moved[columns]
+            if size <= FOLLOWED:
+                log_x[columns] = wide
+                tangent = equations.tangent(tableau.reduced(self._cost))
+                slope = tableau.inverse.T @ (tangent - self._cost[tableau.J])
+                return _Point(tau=tau, lam=lam, slope=slope, log_x=log_x)
         return None
-    log_x, dual = np.full(system.shape[1], -np.inf), np.zeros(system.shape[0])
-    log_x[parts.columns], dual[parts.rows] = walk.log_x, walk.dual
-    claim = Claim(log_x=log_x, dual=dual, error=walk.error, iterations=parts.budget.used - before)
-    return replace(claim, raw_status=claim.outcome.value, proof=parts.proof)

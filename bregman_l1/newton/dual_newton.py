@@ -148,10 +148,11 @@ def _balance(log_x: Vector, along: Vector, slope: float, length: float) -> tuple
 def rounding_noise(system: LinearSystem, equations: NormalEquations) -> float:
     """What the rounding of y - A x does to log x, by two random vectors of its size; one where the columns are many."""
     count = 2 if system.shape[1] <= MOST_SORTED else 1
-    probes = _probes(count, system.shape[0]) * equations.rounding()
-    return system.largest_of_rmatvec(np.array([equations.solve(probe, 0.1) for probe in probes]))
+    drawn = probes(count, system.shape[0]) * equations.rounding()
+    return system.largest_of_rmatvec(np.array([equations.solve(probe, 0.1) for probe in drawn]))
 
 
 @cache
-def _probes(count: int, size: int) -> Matrix:
+def probes(count: int, size: int) -> Matrix:
+    """Normal numbers, the same in every call."""
     return read_only(np.random.default_rng(0).standard_normal((count, size)))

@@ -22,7 +22,8 @@ from scipy.linalg.lapack import dgetrf, dgetrs
 from scipy.sparse.linalg import splu
 
 from bregman_l1._types import EPS, Index, Matrix, Vector, Wide
-from bregman_l1.newton.settings import LARGEST_EXPONENT, LIGHT_TERM, NEGLIGIBLE_TERM, THIN
+from bregman_l1.newton.dual_newton import probes
+from bregman_l1.newton.settings import FEW, LARGEST_EXPONENT, LIGHT_TERM, NEGLIGIBLE_TERM, OWN_SHARE, THIN
 from bregman_l1.newton.tableau import thin
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Equations:
     """
 
     def __init__(self, tableau: Tableau, om: Wide, log_rest: Wide) -> None:
-        self._tableau = tableau
+        self._tableau, self._om = tableau, om
         largest = _largest_terms(tableau, om, log_rest)
         hot = largest > NEGLIGIBLE_TERM
         # A side that would be empty keeps its largest term.
@@ -66,8 +67,6 @@ class Equations:
             heavy = np.arange(self._hot.size)
         self._heavy = self._hot[heavy]
         self.residual, self._log_up = log_down - log_up, log_up
-        off_u = np.where(tableau.u == 0.0, 0.0, np.exp(np.asarray(np.log(tableau.u_error) - om, dtype=np.float64)))
-        self._terms_off = EPS * np.exp(self._log_up) + off_u
         few = thin(tableau.T[:, self._heavy])
         self._solve = _factorised(thin(self.weights), few, np.exp(-self._log_up))
         self.singular = self._solve is None or not np.isfinite(self.residual).all()
@@ -97,7 +96,7 @@ class Equations:
         share in it; without any, E meets x before A_J^{-1} does.
         """
         tableau, columns = self._tableau, system.columns(self._tableau.R[self._hot])
-        T, draws = np.abs(tableau.T[:, self._hot]), np.random.default_rng(0).standard_normal((2, self._above.size))
+        T, draws = np.abs(tableau.T[:, self._hot]), probes(2, self._above.size)
         unit, is_deep = tableau.rounding * np.exp(self._above - self._log_up), self._above.max() >= LARGEST_EXPONENT
         if is_deep or (T == 0.0).any():
             terms = thin(np.abs(tableau.inverse)) @ (np.abs(columns) + thin(np.abs(tableau.matrix)) @ T)
@@ -111,17 +110,15 @@ class Equations:
             terms = np.abs(columns) @ self._x + np.abs(tableau.matrix) @ (T @ self._x)
             rows = unit * ((draws * terms) @ tableau.inverse.T)
         # Each term of a row is off by its own rounding too.
-        rows += self._terms_off * draws
+        off_u = np.exp(np.asarray(np.log(tableau.u_error) - self._om, dtype=np.float64))
+        rows += (EPS * np.exp(self._log_up) + np.where(tableau.u == 0.0, 0.0, off_u)) * draws
         return np.array([self.solve(row) for row in rows])
-
-    @property
-    def rounding(self) -> float:
-        """The largest share of x_i that the rounding of its row's terms makes up."""
-        return float(self._terms_off.max(initial=0.0))
 
 
 def _factorised(weights: Any, T: Any, own: Vector) -> Callable[[Vector], Vector] | None:
     """Solutions of (diag own + V T') d = right; None where the matrix has no usable factor."""
+    if isinstance(weights, np.ndarray) and weights.shape[1] < FEW * own.size and own.min() > OWN_SHARE:
+        return _by_few_columns(weights / own[:, None], T, own)
     matrix = weights @ T.T
     if sp.issparse(matrix) and matrix.nnz < THIN * own.size**2:
         try:
@@ -135,6 +132,21 @@ def _factorised(weights: Any, T: Any, own: Vector) -> Callable[[Vector], Vector]
     if info != 0 or not np.isfinite(factor).all():
         return None
     return lambda right: np.asarray(dgetrs(factor, pivots, right)[0])
+
+
+def _by_few_columns(weights: Matrix, T: Any, own: Vector) -> Callable[[Vector], Vector] | None:
+    """The same by the Woodbury identity; ``weights`` is V divided by own."""
+    inner = np.asarray(T.T @ weights)
+    inner.flat[:: inner.shape[0] + 1] += 1.0
+    factor, pivots, info = dgetrf(inner) if inner.size else (inner, None, 0)
+    if info != 0 or not np.isfinite(factor).all():
+        return None
+
+    def solve(right: Vector) -> Vector:
+        first: Vector = right / own
+        return first - weights @ dgetrs(factor, pivots, T.T @ first)[0] if inner.size else first
+
+    return solve
 
 
 def _balanced(W: Matrix, scale: Vector, u: Vector, largest: Vector) -> tuple[Vector, Vector, Index, Matrix]:

@@ -163,6 +163,15 @@ FURTHER: Final = 3.0
 NEGLIGIBLE: Final = 1e-10
 """A measurement of log x whose rounding stays below this is good enough."""
 
+PREDICTED: Final = 100.0
+"""Predictions further off in log x are not corrected: their alpha is projected on its own."""
+
+FOLLOWED: Final = 1e-7
+"""A correction of this size leaves an error of about its square."""
+
+MOST_FOLLOWED: Final = 12
+"""Corrections of one prediction; smooth paths take two or three, kinks up to ten."""
+
 # --- the tableau ------------------------------------------------------------------------------------------------------
 
 DEPENDENT: Final = 1e-11
@@ -200,6 +209,12 @@ SOUND: Final = 1e-8
 
 LARGEST_EXPONENT: Final = 300.0
 """Terms up to exp of this are summed as they are, larger ones as logarithms."""
+
+FEW: Final = 0.3
+"""Equations that fewer heavy columns than this share of the rows enter are solved by these columns,"""
+
+OWN_SHARE: Final = 1e-3
+"""if x_i makes up so much of its own side in every row: no more digits are lost than the inverse of this."""
 
 NEGLIGIBLE_TERM: Final = -42.0
 """Terms T_ij x_j / x_i below exp of this change no sum."""

@@ -5,7 +5,7 @@ any positive candidate is the d = log p + A'lam - log x with A X d = y - A x. Re
 small entries; this step does, because near the solution it is the error of log x itself.
 
 It is measured by the normal equations where double precision holds all of x, and on a basis of its own elsewhere.
-Nothing the solver computed is used, and nothing is remembered.
+Nothing the solver computed is used, and nothing outlives the object that measures.
 """
 
 from __future__ import annotations
@@ -16,16 +16,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bregman_l1 import exact
-from bregman_l1._types import EPS, Index, Mask, Vector, Wide
+from bregman_l1._types import EPS, Mask, Vector, Wide
 from bregman_l1.errors import InfeasibleError
 from bregman_l1.newton.dual_newton import rounding_noise
 from bregman_l1.newton.equations import Equations
 from bregman_l1.newton.normal_equations import normal_equations
+from bregman_l1.newton.serving import ServingTableaus
 from bregman_l1.newton.settings import (
-    COLD,
     EXACT_ELIMINATION,
     FITS,
-    LARGEST_TABLEAU,
     LONG,
     MARGIN,
     MOST_REFINEMENTS,
@@ -34,7 +33,7 @@ from bregman_l1.newton.settings import (
     REFINED,
 )
 from bregman_l1.newton.setup import Rows, split_rows
-from bregman_l1.newton.tableau import SingularBasisError, Tableau, choose_basis
+from bregman_l1.newton.tableau import SingularBasisError, Tableau
 from bregman_l1.newton.threads import threads_for
 from bregman_l1.system import largest
 
@@ -64,56 +63,186 @@ class Step:
     remarks: tuple[str, ...] = ()
 
 
-def newton_step(system: LinearSystem, log_prior: Vector, log_x: Vector, dual: Vector | None = None) -> Step:
-    """Return the exact Newton step in log x at a candidate.
+class NewtonSteps:
+    """The exact Newton steps in log x at candidates for one system.
+
+    What depends on the system alone is made once, and a basis measures all candidates in a row that it balances.
 
     Parameters
     ----------
     system : LinearSystem
-    log_prior, log_x : ndarray of shape (d,)
-        Logarithms of the prior and of the candidate, of any scale. Entries of ``log_x`` at -inf are held at zero and
-        left out.
-    dual : ndarray of shape (N,), optional
-        A multiplier with log x about log_prior + A'dual. The step does not depend on it; its rounding does.
-
-    Returns
-    -------
-    Step
 
     Examples
     --------
     >>> import numpy as np
     >>> from bregman_l1 import LinearSystem
-    >>> newton_step(LinearSystem([[1.0, 1.0]], [2.0]), np.zeros(2), np.zeros(2)).change
+    >>> NewtonSteps(LinearSystem([[1.0, 1.0]], [2.0])).at(np.zeros(2), np.zeros(2)).change
     array([0., 0.])
     """
-    alive = log_x > -np.inf
-    if not alive.any():
-        return Step(change=np.zeros(log_x.size))
-    with threads_for(system), np.errstate(all="ignore"):
-        if alive.all():
-            return _step(system, log_prior, log_x, dual)
+
+    def __init__(self, system: LinearSystem) -> None:
+        self._system = system
+        self._positive: tuple[Mask, _Steps] | None = None
+
+    def at(self, log_prior: Vector, log_x: Vector, dual: Vector | None = None) -> Step:
+        """Return the step at a candidate.
+
+        Parameters
+        ----------
+        log_prior, log_x : ndarray of shape (d,)
+            Logarithms of the prior and of the candidate, of any scale. Entries of ``log_x`` at -inf are held at zero
+            and left out.
+        dual : ndarray of shape (N,), optional
+            A multiplier with log x about log_prior + A'dual. The step does not depend on it; its rounding does.
+
+        Returns
+        -------
+        Step
+        """
+        alive = log_x > -np.inf
+        if not alive.any():
+            return Step(change=np.zeros(log_x.size))
+        with threads_for(self._system), np.errstate(all="ignore"):
+            if self._positive is None or (self._positive[0] != alive).any():
+                try:
+                    part = self._system if alive.all() else self._system.restrict(alive)
+                except InfeasibleError:
+                    return Step(change=np.where(alive, np.inf, 0.0))
+                self._positive = alive, _Steps(part)
+            if alive.all():
+                return self._positive[1].at(log_prior, log_x, dual)
+            step = self._positive[1].at(log_prior[alive], log_x[alive], dual)
+        change, noise = np.zeros(log_x.size), np.zeros(log_x.size)
+        change[alive], noise[alive] = step.change, step.noise
+        return replace(step, change=change, noise=noise)
+
+
+class _Steps:
+    """The steps at positive candidates, by the cheaper of two ways if its rounding does not show."""
+
+    def __init__(self, system: LinearSystem) -> None:
+        self._system, self._rows = system, split_rows(system)
+        self._part = self._rows.part(system)
+        self._tableaus = ServingTableaus(self._part)
+
+    def at(self, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step:
+        lam = None if dual is None else dual[self._rows.kept]
+        ways = [self._by_refinement, self._on_basis]
+        if self._tableaus.last(log_x) is not None:
+            ways.reverse()
+        step = None
+        for way in ways:
+            # For another y within the margin the candidate may be right where it is not for y itself.
+            other = way(log_prior, log_x, lam)
+            if other is not None and (step is None or np.abs(other.change).max() < np.abs(step.change).max()):
+                step = other
+            if step is not None and largest(step.change) <= NEGLIGIBLE:
+                break
+        assert step is not None
+        return _held_against_dropped_rows(self._system, self._rows, log_x, step)
+
+    def _on_basis(self, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step:
+        """The step on a basis chosen for the candidate, or for one before, with the rounding of its tableau.
+
+        It is taken from the point of a dual: the one given, or the one that fits the candidate on the basis.
+        """
+        part = self._part
         try:
-            rest = system.restrict(alive)
-        except InfeasibleError:
-            return Step(change=np.where(alive, np.inf, 0.0))
-        part = _step(rest, log_prior[alive], log_x[alive], dual)
-    change, noise = np.zeros(log_x.size), np.zeros(log_x.size)
-    change[alive], noise[alive] = part.change, part.noise
-    return replace(part, change=change, noise=noise)
+            tableau = self._tableaus.at(log_x)
+        except SingularBasisError as error:
+            return Step(change=np.full(log_x.size, np.inf), remarks=error.args)
+        J = tableau.J
+        step = self._rounded(tableau, log_prior, log_x, dual)
+        remarks = () if not tableau.snapped else (f"{tableau.snapped} entries of u are zero within the rounding of y",)
+        if not _is_negligible(step, log_x) and log_x.size * J.size <= EXACT_ELIMINATION:
+            step = _exact_step(part, tableau, tableau.u == 0.0, log_prior, log_x) or step
+            if tableau.snapped and not _is_negligible(step, log_x):
+                as_given = _exact_step(part, tableau, np.zeros(J.size, dtype=bool), log_prior, log_x)
+                if as_given is not None and _is_negligible(as_given, log_x):
+                    return replace(as_given, y=part.y)
+        y = part.y if not tableau.snapped else tableau.matrix @ tableau.u
+        return replace(step, y=y, remarks=remarks)
 
+    def _rounded(self, tableau: Tableau, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step:
+        """The step in floating point, with its rounding."""
+        J, R, system = tableau.J, tableau.R, self._part
+        point, noise = self._point(tableau, log_prior, log_x, dual)
+        equations = Equations(tableau, point[J], point[R])
+        if equations.singular:
+            return Step(change=np.full(log_x.size, np.inf), noise=np.full(log_x.size, np.inf))
+        d_om = equations.newton()
+        solved = np.vstack([d_om, equations.noise(system)]) @ tableau.inverse
+        change, *draws = system.rmatvec(solved.T).T.copy()
+        change[J], change[R] = d_om, tableau.T.T @ d_om
+        change += np.asarray(point - log_x, dtype=np.float64)
+        for draw in draws:
+            noise = np.maximum(noise, np.abs(draw))
+        return Step(change=change, noise=noise)
 
-def _step(system: LinearSystem, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step:
-    """The step at a positive candidate, by the cheaper of the two ways if its rounding does not show."""
-    rows = split_rows(system)
-    part, lam = rows.part(system), None if dual is None else dual[rows.kept]
-    step = _refined(part, log_prior, log_x, lam) if log_x.max() <= PLAIN_RANGE else None
-    if step is None or largest(step.change) > NEGLIGIBLE:
-        # For another y within the margin the candidate may be right where it is not for y itself.
-        on_basis = _basis_step(part, log_prior, log_x, lam)
-        if step is None or np.abs(on_basis.change).max() < np.abs(step.change).max():
-            step = on_basis
-    return _held_against_dropped_rows(system, rows, log_x, step)
+    def _point(self, tableau: Tableau, log_prior: Vector, log_x: Vector, dual: Vector | None) -> tuple[Wide, Vector]:
+        """Log p + A'lam in extended precision, and the rounding of what is not; lam the dual if it fits."""
+        system = self._part
+        if dual is not None:
+            point = log_prior + system.rmatvec(dual)
+            if np.abs(point - log_x).max() <= FITS:
+                return self._extended(log_prior, dual, point)
+        v = log_x[tableau.J] - log_prior[tableau.J]
+        fitted, noise = log_prior + system.rmatvec(tableau.dual(v)), np.zeros(log_x.size)
+        fitted[tableau.J] = log_x[tableau.J]
+        fitted[tableau.R] = tableau.T.T @ log_x[tableau.J] - tableau.reduced(log_prior)
+        lam, size_T = np.abs(tableau.inverse.T @ v), np.abs(tableau.T)
+        through_basis = (lam @ np.abs(tableau.matrix)) @ size_T
+        # T'v is off by E'lam, with A_J'lam = v, dT = A_J^{-1} E and |E| <= 2 eps (|A_R| + |A_J||T|).
+        noise[tableau.R] = EPS * (2 * system.abs_rmatvec(lam)[tableau.R] + 2 * through_basis + size_T.T @ np.abs(v))
+        return fitted, noise
+
+    def _extended(self, log_prior: Vector, dual: Vector, point: Vector) -> tuple[Wide, Vector]:
+        """Log p + A'dual, in extended precision where it counts or double precision would show."""
+        noise = EPS * (np.abs(log_prior) + float(self._part.row_peaks @ np.abs(dual)))
+        if noise.max() > NEGLIGIBLE / 10:
+            noise = EPS * (np.abs(log_prior) + self._part.abs_rmatvec(np.abs(dual)))
+        wide = point.astype(np.longdouble)
+        if noise.max() > NEGLIGIBLE / 10:
+            wide, noise[:] = log_prior + self._part.extended_rmatvec(dual), 0.0
+        columns, values = self._tableaus.extended(dual)
+        wide[columns] = log_prior[columns] + values
+        noise[columns] = 0.0
+        return wide, noise
+
+    def _by_refinement(self, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step | None:
+        """Refine lam in A X (log p + A'lam - log x) = y - A x; None where that does not converge, or rounding shows."""
+        if not log_x.max() <= PLAIN_RANGE:
+            return None
+        system = self._part
+        equations = normal_equations(system)
+        residual = equations.at(log_x)
+        if residual is None:
+            return None
+        noise = rounding_noise(system, equations)
+        if not noise <= NEGLIGIBLE:
+            return None
+        lam, size, unit = np.zeros(system.shape[0]) if dual is None else dual, np.inf, largest(log_x) + 1.0
+        for _ in range(MOST_REFINEMENTS):
+            image, peak = np.zeros(lam.size), 0.0
+            for columns, A in system.pieces():
+                step = A.T @ lam + log_prior[columns] - log_x[columns]
+                image, peak = image + A @ (np.exp(log_x[columns]) * step), max(peak, largest(step))
+            if size <= REFINED * peak:
+                return self._refined(lam, log_prior, log_x, noise)
+            change = equations.solve(residual - image, REFINED)
+            before, size = size, system.largest_of_rmatvec(change)
+            if not size < before / 2:
+                return None
+            if size <= 16 * EPS * unit:
+                return self._refined(lam, log_prior, log_x, noise + size)
+            lam = lam + change
+        return None
+
+    def _refined(self, lam: Vector, log_prior: Vector, log_x: Vector, noise: float) -> Step:
+        step = self._part.rmatvec(lam)
+        step += log_prior
+        step -= log_x
+        return Step(change=step, noise=noise, y=self._part.y)
 
 
 def _held_against_dropped_rows(system: LinearSystem, rows: Rows, log_x: Vector, step: Step) -> Step:
@@ -135,52 +264,9 @@ def _held_against_dropped_rows(system: LinearSystem, rows: Rows, log_x: Vector, 
     return replace(step, change=np.full(log_x.size, np.inf), remarks=(*step.remarks, f"{remark}; y is not"))
 
 
-def _basis_step(part: LinearSystem, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step:
-    """The step on a basis chosen for the candidate, with the rounding of its tableau.
-
-    It is taken from the point of a dual: the one given, or the one that fits the candidate on the basis.
-    """
-    try:
-        J = choose_basis(part, log_x)
-        R = np.setdiff1d(_warm_columns(part, J, log_x), J)
-        if J.size * R.size > LARGEST_TABLEAU:
-            return Step(change=np.full(log_x.size, np.inf), remarks=("the tableau of a basis would be too large",))
-        tableau = Tableau.of(part, J, R, log_x).exchanged(part, log_x)
-    except SingularBasisError:
-        return Step(change=np.full(log_x.size, np.inf))
-    step = _rounded_step(part, tableau, log_prior, log_x, dual)
-    remarks = () if not tableau.snapped else (f"{tableau.snapped} entries of u are zero within the rounding of y",)
-    if not _is_negligible(step, log_x) and log_x.size * J.size <= EXACT_ELIMINATION:
-        step = _exact_step(part, tableau, tableau.u == 0.0, log_prior, log_x) or step
-        if tableau.snapped and not _is_negligible(step, log_x):
-            as_given = _exact_step(part, tableau, np.zeros(J.size, dtype=bool), log_prior, log_x)
-            if as_given is not None and _is_negligible(as_given, log_x):
-                return replace(as_given, y=part.y)
-    y = part.y if not tableau.snapped else tableau.matrix @ tableau.u
-    return replace(step, y=y, remarks=remarks)
-
-
 def _is_negligible(step: Step, log_x: Vector) -> bool:
     size = np.abs(step.change) + step.noise
     return bool((size <= NEGLIGIBLE * np.maximum(1.0, np.abs(log_x) / LONG)).all())
-
-
-def _rounded_step(
-    system: LinearSystem, tableau: Tableau, log_prior: Vector, log_x: Vector, dual: Vector | None
-) -> Step:
-    """The step in floating point, with its rounding."""
-    J, R = tableau.J, tableau.R
-    point, noise = _dual_point(system, tableau, log_prior, log_x, dual)
-    equations = Equations(tableau, point[J], point[R])
-    if equations.singular:
-        return Step(change=np.full(log_x.size, np.inf), noise=np.full(log_x.size, np.inf))
-    d_om = equations.newton()
-    change = system.rmatvec(tableau.inverse.T @ d_om)
-    change[J], change[R] = d_om, tableau.T.T @ d_om
-    change += np.asarray(point - log_x, dtype=np.float64)
-    for draw in equations.noise(system):
-        noise = np.maximum(noise, np.abs(system.rmatvec(tableau.inverse.T @ draw)))
-    return Step(change=change, noise=noise)
 
 
 def _exact_step(
@@ -196,57 +282,3 @@ def _exact_step(
     change = np.empty(log_x.size)
     change[J], change[R] = found
     return Step(change=change, noise=np.zeros(log_x.size))
-
-
-def _warm_columns(system: LinearSystem, J: Index, log_x: Vector) -> Index:
-    """The columns that are not negligible beside the lightest of the basis."""
-    weight = log_x + np.log(system.column_sizes)
-    return np.flatnonzero(weight > weight[J].min() - COLD)
-
-
-def _dual_point(
-    system: LinearSystem, tableau: Tableau, log_prior: Vector, log_x: Vector, dual: Vector | None
-) -> tuple[Wide, Vector]:
-    """Log p + A'lam in extended precision, and the rounding of what is not; lam the dual if it fits the candidate."""
-    if dual is not None:
-        point = log_prior + system.rmatvec(dual)
-        if np.abs(point - log_x).max() <= FITS:
-            wide = system.extended_rmatvec(dual)
-            return log_prior + wide, np.zeros(log_x.size)
-    v = log_x[tableau.J] - log_prior[tableau.J]
-    fitted, noise = log_prior + system.rmatvec(tableau.dual(v)), np.zeros(log_x.size)
-    fitted[tableau.J] = log_x[tableau.J]
-    fitted[tableau.R] = tableau.T.T @ log_x[tableau.J] - tableau.reduced(log_prior)
-    lam, size_T = np.abs(tableau.inverse.T @ v), np.abs(tableau.T)
-    through_basis = (lam @ np.abs(tableau.matrix)) @ size_T
-    # T'v is off by E'lam, with A_J'lam = v, dT = A_J^{-1} E and |E| <= 2 eps (|A_R| + |A_J||T|).
-    noise[tableau.R] = EPS * (2 * system.abs_rmatvec(lam)[tableau.R] + 2 * through_basis + size_T.T @ np.abs(v))
-    return fitted, noise
-
-
-def _refined(system: LinearSystem, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step | None:
-    """Refine lam in A X (log p + A'lam - log x) = y - A x; None where that does not converge, or drowns in rounding."""
-    equations = normal_equations(system)
-    residual = equations.at(log_x)
-    if residual is None:
-        return None
-    noise = rounding_noise(system, equations)
-    if not noise <= NEGLIGIBLE:
-        return None
-    lam, size, unit = np.zeros(system.shape[0]) if dual is None else dual, np.inf, largest(log_x) + 1.0
-    for _ in range(MOST_REFINEMENTS):
-        step = system.rmatvec(lam)
-        step += log_prior
-        step -= log_x
-        if size <= REFINED * largest(step):
-            return Step(change=step, noise=noise, y=system.y)
-        moved = np.exp(log_x)
-        moved *= step
-        change = equations.solve(residual - system.matvec(moved), REFINED)
-        before, size = size, system.largest_of_rmatvec(change)
-        if not size < before / 2:
-            return None
-        if size <= 16 * EPS * unit:
-            return Step(change=step, noise=noise + size, y=system.y)
-        lam = lam + change
-    return None

@@ -206,19 +206,23 @@ class Tableau:
         """Log |T_ij| sqrt(x_j / x_i): bounded for a near-maximal basis."""
         return np.asarray(self.log_T + (log_x[self.R] - log_x[self.J][:, None]) / 2)
 
+    def serves(self, log_x: Vector) -> bool:
+        """Whether the basis is balanced at log_x, and every entry decided that matters there."""
+        on_basis, on_rest = log_x[self.J][:, None], log_x[self.R]
+        if not ((self.log_T - on_basis / 2).max(axis=0, initial=-np.inf) + on_rest / 2 <= UNBALANCED).all():
+            return False
+        return self.log_doubt is None or bool((self.log_doubt + (on_rest - on_basis)).max() <= WORTHLESS)
+
     def exchanged(self, system: LinearSystem, log_x: Vector) -> Tableau:
         """The tableau of a better basis at log_x, if some |T_ij| sqrt(x_j / x_i) is large; this one otherwise.
 
         Made anew, too, where an entry has come to matter that was left undecided.
         """
-        K = self.balance(log_x)
-        if not K.size:
+        if self.serves(log_x):
             return self
+        K = self.balance(log_x)
         if K.max() <= UNBALANCED:
-            is_decided = self.log_doubt is None or (
-                (self.log_doubt + (log_x[self.R] - log_x[self.J][:, None])).max() <= WORTHLESS
-            )
-            return self if is_decided else Tableau.of(system, self.J, self.R, log_x, self.exactly_to)
+            return Tableau.of(system, self.J, self.R, log_x, self.exactly_to)
         J = exchange(self.T, K, self.J, self.R, log_x / 2)
         if (J == self.J).all():
             return self

@@ -13,7 +13,7 @@ from bregman_l1._types import Vector
 from bregman_l1.claim import Claim
 from bregman_l1.errors import InvalidProblemError
 from bregman_l1.frozen import read_only
-from bregman_l1.newton import project
+from bregman_l1.newton import NewtonSteps, project
 from bregman_l1.outcome import Outcome
 from bregman_l1.problems.base import Problem
 from bregman_l1.problems.projection_residuals import ProjectionResiduals
@@ -145,15 +145,19 @@ class BregmanProjection(Problem):
         return replace(polished, outcome=Outcome.TIME_LIMIT) if answer.outcome is Outcome.TIME_LIMIT else polished
 
     def objective(self, claim: Claim) -> float:
-        x, log_x = claim.point, claim.log_point
+        log_point, value = claim.log_point, 0.0
         with np.errstate(under="ignore", over="ignore", invalid="ignore"):
-            log_prior = self.log_prior
-            terms = log_x - log_prior
-            terms[~(x > 0)] = 0.0
-            return float(x @ terms - x.sum() + np.exp(log_prior, out=terms).sum())
+            for part, _ in self._system.pieces():
+                log_x, log_prior = log_point[part], self.log_prior[part]
+                x = np.exp(log_x) if claim.x is None else claim.x[part]
+                terms = log_x - log_prior
+                terms[~(x > 0)] = 0.0
+                value += float(x @ terms - x.sum() + np.exp(log_prior).sum())
+        return value
 
-    def certify(self, claim: Claim, tol: float = 1e-9) -> Certificate:
-        return ProjectionResiduals(self, claim).certificate(tol)
+    def certify(self, claim: Claim, tol: float = 1e-9, steps: NewtonSteps | None = None) -> Certificate:
+        """As `Problem.certify`; ``steps`` may be shared by projections on one system."""
+        return ProjectionResiduals(self, claim, steps).certificate(tol)
 
     def _refuse_extreme_prior(self) -> None:
         if largest(self._log_prior) > LARGEST_LOG:

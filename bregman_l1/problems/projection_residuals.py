@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,8 +12,9 @@ from bregman_l1.caching import cached_property
 from bregman_l1.certificate import Certificate, Check
 from bregman_l1.claim import ExposingVector
 from bregman_l1.errors import BackendError
-from bregman_l1.newton import newton_step
+from bregman_l1.newton import NewtonSteps
 from bregman_l1.newton.fit import fit
+from bregman_l1.newton.settings import FITTED
 from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron.feasible_set import INFEASIBILITY, exposes, infeasibility, maximal_support
 from bregman_l1.system import largest
@@ -20,7 +22,6 @@ from bregman_l1.system import largest
 if TYPE_CHECKING:
     from bregman_l1.claim import Claim
     from bregman_l1.newton import Step
-    from bregman_l1.newton.fit import Fit
     from bregman_l1.problems.projection import BregmanProjection
 
 # Terms of A x may be rounded so often: inside that margin y is free.
@@ -35,13 +36,44 @@ _SMALLEST_TERMS = 1e-290
 _SMALL_MISFIT = 1e-10
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Totals:
+    """What one pass over the columns adds up, x in its unit, m = log(x/p) - A'lam.
+
+    Attributes
+    ----------
+    dual : ndarray of shape (N,)
+        Lam.
+    missed, terms : ndarray of shape (N,)
+        y - A x, and |A| x + |y|: what rounding of the equations is measured by.
+    size, distance : float
+        sum x + x'|log(x/p)|, and x'(e^-m - 1 + m).
+    squares, misfit, spread_misfit : float
+        m'm, max |m|, and the same in units of the spread.
+    ratio : float
+        max |log(x/p)|.
+    """
+
+    dual: Vector
+    missed: Vector
+    terms: Vector
+    size: float
+    distance: float
+    squares: float
+    misfit: float
+    spread_misfit: float
+    ratio: float
+
+
 class ProjectionResiduals:
     """The residuals of one candidate for a `BregmanProjection`.
 
-    The candidate is held as log x, so that entries beyond the range of floating point count in full.
+    The candidate is held as log x, so that entries beyond the range of floating point count in full. ``steps``
+    measure its Newton step; those of one system may be shared by many candidates.
     """
 
-    def __init__(self, problem: BregmanProjection, claim: Claim) -> None:
+    def __init__(self, problem: BregmanProjection, claim: Claim, steps: NewtonSteps | None = None) -> None:
+        self._steps = steps or NewtonSteps(problem.system)
         self._problem = problem
         self._system = problem.system
         self._claim = claim
@@ -80,17 +112,21 @@ class ProjectionResiduals:
         return np.isfinite(self._log_x)
 
     @cached_property
+    def _is_positive(self) -> bool:
+        return bool(self.positive.all())
+
+    @cached_property
     def is_candidate(self) -> bool:
         """Whether every entry is zero or a positive number of a size to reckon with, and not all are zero."""
         within = self._lowest > -_LARGEST_LOGARITHM and self._unit < _LARGEST_LOGARITHM
-        return bool(self.positive.any() and within and (self.positive.all() or (self._log_x < np.inf).all()))
+        return bool(self.positive.any() and within and (self._is_positive or (self._log_x < np.inf).all()))
 
     @cached_property
     def infeasibility(self) -> float:
         """The larger of the backward error of A x = y and max(-x) / max |x|; NaN if x holds one."""
         if not self.is_candidate:
             return infeasibility(self._system, self._claim.point)
-        missed, terms = self._sums
+        missed, terms = self._totals.missed, self._totals.terms
         relative = np.abs(missed) / np.where(terms > _SMALLEST_TERMS, terms, 1.0)
         worst = float(relative.max())
         return np.inf if np.isnan(worst) else worst
@@ -116,7 +152,7 @@ class ProjectionResiduals:
 
     @cached_property
     def _step(self) -> Step:
-        return newton_step(self._system, self._log_prior, self._log_x, self._fit.dual)
+        return self._steps.at(self._log_prior, self._log_x, self._totals.dual)
 
     @cached_property
     def _unit(self) -> float:
@@ -130,19 +166,47 @@ class ProjectionResiduals:
     @property
     def _placed(self) -> Vector:
         """Log x where the candidate is positive."""
-        return self._log_x if self.positive.all() else self._log_x[self.positive]
-
-    @property
-    def _x(self) -> Vector:
-        """The candidate in its unit."""
-        x = self._log_x - self._unit
-        return np.exp(x, out=x)
+        return self._log_x if self._is_positive else self._log_x[self.positive]
 
     @cached_property
-    def _sums(self) -> tuple[Vector, Vector]:
-        """Y - A x, and |A| x + |y|: what rounding of the equations is measured by."""
-        x, y = self._x, self._system.y * np.exp(-self._unit)
-        return y - self._system.matvec(x), self._system.abs_matvec(x) + np.abs(y)
+    def _totals(self) -> _Totals:
+        """With the dual claimed if it fits log(x/p) = A'lam to rounding, else with the best one."""
+        lam = self._claim.dual
+        if lam is not None and np.isfinite(lam).all():
+            totals = self._added_up(lam)
+            if totals.misfit <= FITTED * max(1.0, totals.ratio):
+                return totals
+        best = fit(self._system, self._ratio(slice(None)), self.positive)
+        return self._added_up(best.dual, best.misfit)
+
+    def _added_up(self, lam: Vector, misfit: Vector | None = None) -> _Totals:
+        """One pass over the columns, in pieces that fit the cache."""
+        y = self._system.y * np.exp(-self._unit)
+        image, terms = np.zeros(y.size), np.abs(y)
+        sums, peaks = np.zeros(3), np.zeros(3)
+        with np.errstate(all="ignore"):
+            for part, A in self._system.pieces():
+                x, ratio = np.exp(self._log_x[part] - self._unit), self._ratio(part)
+                m = self._misfit(lam, part, A) if misfit is None else misfit[part]
+                image += A @ x
+                terms += abs(A) @ x
+                distances = np.expm1(-m) + m
+                sums += x.sum() + x @ np.abs(ratio), x @ distances, m @ m
+                spread = self._spread if isinstance(self._spread, float) else self._spread[part]
+                peaks = np.maximum(peaks, [largest(m), largest(m / spread), largest(ratio)])
+        size, distance, squares = map(float, sums)
+        of_m, spread_misfit, of_ratio = map(float, peaks)
+        return _Totals(
+            dual=lam,
+            missed=y - image,
+            terms=terms,
+            size=size,
+            distance=distance,
+            squares=squares,
+            misfit=of_m,
+            spread_misfit=spread_misfit,
+            ratio=of_ratio,
+        )
 
     @cached_property
     def maximal_support(self) -> Mask | None:
@@ -151,13 +215,13 @@ class ProjectionResiduals:
         A Newton step below one in log x ends at a feasible point that is positive wherever the candidate
         is; only otherwise, or where the candidate has zeros, a linear program must tell.
         """
-        if self.positive.all() and self.deviation < 1.0:
+        if self._is_positive and self.deviation < 1.0:
             return self.positive
         proof = self._claim.proof
         if isinstance(proof, ExposingVector) and self.deviation < 1.0 and exposes(self._system, proof.z, self.positive):
             return self.positive
         is_large = np.prod(self._system.shape) > _LARGEST_PROGRAM
-        if self._is_cut_short or (self.positive.all() and is_large):
+        if self._is_cut_short or (self._is_positive and is_large):
             return None
         try:
             support = maximal_support(self._system)
@@ -181,7 +245,7 @@ class ProjectionResiduals:
         """
         if not self.is_candidate:
             return np.inf
-        return self._fit.size / float(np.max(self._spread))
+        return float(np.sqrt(self._totals.squares)) / float(np.max(self._spread))
 
     @cached_property
     def _spread(self) -> float | Vector:
@@ -195,18 +259,19 @@ class ProjectionResiduals:
         """The largest magnitude of errors of log x, each in units of its spread."""
         return largest(errors if isinstance(self._spread, float) else errors / self._spread)
 
-    @property
-    def _ratio(self) -> Vector:
-        """Log(x/p) on the positive entries, zero elsewhere."""
-        on = self.positive
-        if on.all():
-            return self._log_x - self._log_prior
-        return np.where(on, self._log_x, 0.0) - np.where(on, self._log_prior, 0.0)
+    def _ratio(self, part: slice) -> Vector:
+        """Log(x/p) of some columns where the candidate is positive, zero elsewhere."""
+        ratio = self._log_x[part] - self._log_prior[part]
+        if not self._is_positive:
+            ratio[~self.positive[part]] = 0.0
+        return ratio
 
-    @cached_property
-    def _fit(self) -> Fit:
-        """The dual claimed if it fits log(x/p) = A'lam to rounding, else the best one."""
-        return fit(self._system, self._ratio, self.positive, self._claim.dual)
+    def _misfit(self, lam: Vector, part: slice, A: Any) -> Vector:
+        """Log(x/p) - A'lam of some columns where the candidate is positive, zero elsewhere."""
+        misfit = self._ratio(part) - A.T @ lam
+        if not self._is_positive:
+            misfit[~self.positive[part]] = 0.0
+        return np.asarray(misfit)
 
     @cached_property
     def duality_gap(self) -> float:
@@ -219,15 +284,12 @@ class ProjectionResiduals:
         """
         if not self.is_candidate:
             return np.inf
+        totals = self._totals
         with np.errstate(all="ignore"):
-            x, lam, (missed, terms) = self._x, self._fit.dual, self._sums
-            size = float(x.sum() + x @ np.abs(self._ratio))
-            distances = -self._fit.misfit
-            np.expm1(distances, out=distances)
-            distances += self._fit.misfit
-            slack = abs(float(lam @ missed))
-            rounding = _ROUNDINGS * float(np.abs(lam) @ terms)
-            return max((float(x @ distances) + max(0.0, slack - rounding)) / size, self._misfit_of_claimed_dual)
+            slack = abs(float(totals.dual @ totals.missed))
+            rounding = _ROUNDINGS * float(np.abs(totals.dual) @ totals.terms)
+            gap = (totals.distance + max(0.0, slack - rounding)) / totals.size
+        return max(gap, self._misfit_of_claimed_dual)
 
     @cached_property
     def _misfit_of_claimed_dual(self) -> float:
@@ -237,13 +299,13 @@ class ProjectionResiduals:
             return 0.0
         if not np.isfinite(lam).all():
             return np.inf
-        misfit = self._fit.misfit
-        if self._fit.dual is not lam:
-            misfit = np.where(self.positive, self._ratio - self._system.rmatvec(lam), 0.0)
+        if self._totals.dual is lam and self._totals.misfit <= _SMALL_MISFIT:
+            return self._totals.spread_misfit
+        misfit = self._ratio(slice(None)) - self._system.rmatvec(lam)
         if largest(misfit) > _SMALL_MISFIT:
-            terms = self._system.abs_rmatvec(np.abs(lam)) + np.abs(self._ratio)
+            terms = self._system.abs_rmatvec(np.abs(lam)) + np.abs(self._ratio(slice(None)))
             misfit = np.maximum(np.abs(misfit) - _ROUNDINGS * terms, 0.0)
-        return self._largest(misfit)
+        return self._largest(np.where(self.positive, misfit, 0.0))
 
     def _remarks(self) -> tuple[str, ...]:
         if self._is_cut_short:

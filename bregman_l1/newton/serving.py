@@ -1,0 +1,109 @@
+"""The tableaus of one point after another, each kept while it serves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bregman_l1._types import Index, Vector, Wide
+from bregman_l1.caching import cached_property
+from bregman_l1.newton.settings import AHEAD, COLD, EXACT_ENTRIES, LARGEST_TABLEAU, NEGLIGIBLE_TERM
+from bregman_l1.newton.tableau import SingularBasisError, Tableau, choose_basis
+
+if TYPE_CHECKING:
+    from bregman_l1.system import LinearSystem
+
+_NONE: Index = np.zeros(0, dtype=np.intp)
+
+
+class ServingTableaus:
+    """The tableaus of a system of independent rows at points that are asked for in turn.
+
+    A basis is chosen where the last one is out of balance. Of its columns those are handed out that count at the
+    point; the next point gets the same if it is seen not to need others.
+
+    Parameters
+    ----------
+    system : LinearSystem
+    exactly_to : int
+        As in `Tableau.of`.
+    """
+
+    def __init__(self, system: LinearSystem, exactly_to: int = EXACT_ENTRIES) -> None:
+        self._system, self._exactly_to = system, exactly_to
+        self._whole: Tableau | None = None
+        self._part: Tableau | None = None
+        self._columns, self._transposed = _NONE, np.zeros((0, 0), dtype=np.longdouble)
+        self._untabulated = self._left_out = _NONE
+        self._seen_at = self._log_terms = np.zeros(0)
+
+    def last(self, log_x: Vector) -> Tableau | None:
+        """The tableau handed out last, if it serves at log_x."""
+        part = self._part
+        if part is None or not self._is_complete(log_x):
+            return None
+        moved = log_x - self._seen_at
+        fallen = -float(moved[part.J].min())
+        none_missed = (self._log_terms + moved[self._left_out] + fallen <= NEGLIGIBLE_TERM).all()
+        return part if none_missed and fallen <= AHEAD and part.serves(log_x) else None
+
+    def at(self, log_x: Vector) -> Tableau:
+        """Return a tableau that serves at log_x.
+
+        Raises
+        ------
+        SingularBasisError
+            If the columns with log_x > -inf do not span the rows, or so many count that they fit no memory.
+        """
+        part = self.last(log_x)
+        if part is None:
+            part = self._narrowed(self._whole, log_x) if self._whole and self._is_complete(log_x) else None
+            if part is None or not part.serves(log_x):
+                self._part, self._whole = None, self._tabulated(log_x)
+                part = self._narrowed(self._whole, log_x)
+            self._part = part
+            self._columns = np.concatenate([part.J, part.R])
+            self._transposed = self._system.columns(self._columns).T.astype(np.longdouble)
+        return part
+
+    def extended(self, dual: Wide) -> tuple[Index, Wide]:
+        """The columns of the tableau handed out last, the basis first, and A'dual there in extended precision."""
+        return self._columns, np.asarray(self._transposed @ dual.astype(np.longdouble))
+
+    def _is_complete(self, log_x: Vector) -> bool:
+        """Whether all columns are tabulated that are not negligible beside the lightest of the basis."""
+        if not self._untabulated.size:
+            return True
+        assert self._whole is not None
+        weight = log_x + self._log_sizes
+        return bool(weight[self._untabulated].max() <= weight[self._whole.J].min() - COLD)
+
+    @cached_property
+    def _log_sizes(self) -> Vector:
+        return np.asarray(np.log(self._system.column_sizes))
+
+    def _tabulated(self, log_x: Vector) -> Tableau:
+        J, weight = choose_basis(self._system, log_x), log_x + self._log_sizes
+        warm = weight > weight[J].min() - COLD
+        warm[J] = False
+        R = np.flatnonzero(warm)
+        if J.size * R.size > LARGEST_TABLEAU:
+            raise SingularBasisError("the tableau of a basis would be too large")
+        warm[J] = True
+        self._untabulated = np.flatnonzero(~warm)
+        return Tableau.of(self._system, J, R, log_x, self._exactly_to).exchanged(self._system, log_x)
+
+    def _narrowed(self, whole: Tableau, log_x: Vector) -> Tableau:
+        """The columns with a term that is not far below negligible; all, if a side of a row were left empty."""
+        log_terms = (whole.log_T - log_x[whole.J][:, None]).max(axis=0, initial=-np.inf) + log_x[whole.R]
+        kept = log_terms > NEGLIGIBLE_TERM - AHEAD
+        T = whole.T[:, kept]
+        if not ((whole.u > 0.0) | (T < 0.0).any(axis=1)).all():
+            kept[:] = True
+        self._left_out, self._seen_at, self._log_terms = whole.R[~kept], log_x, log_terms[~kept]
+        if kept.all():
+            return whole
+        doubt = whole.log_doubt if whole.log_doubt is None else whole.log_doubt[:, kept]
+        return replace(whole, R=whole.R[kept], T=T, column_error=whole.column_error[kept], log_doubt=doubt)
