@@ -13,7 +13,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "bregman_l1"
 LAYERS = [
     {"_types", "errors", "validation"}
-    | {"budget", "caching", "documented", "entry", "exact", "frozen", "outcome", "progress", "scale"},
+    | {"budget", "caching", "documented", "entry", "exact", "frozen", "outcome", "progress", "scale", "threads"},
     {"system"},
     {"polyhedron", "certificate", "claim"},
     {"newton"},

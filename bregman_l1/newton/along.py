@@ -17,8 +17,8 @@ from bregman_l1.newton.serving import ServingTableaus
 from bregman_l1.newton.settings import EXACT_ON_THE_WAY, FOLLOWED, MOST_FOLLOWED, NEAR, PREDICTED
 from bregman_l1.newton.setup import independent_rows
 from bregman_l1.newton.tableau import SingularBasisError
-from bregman_l1.newton.threads import threads_for
 from bregman_l1.outcome import Outcome
+from bregman_l1.threads import threads_for
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem

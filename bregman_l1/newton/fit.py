@@ -12,8 +12,8 @@ from bregman_l1.newton.normal_equations import Factored
 from bregman_l1.newton.settings import FITTED, FITTED_ON_BASIS
 from bregman_l1.newton.setup import independent_rows
 from bregman_l1.newton.tableau import SingularBasisError, Tableau, choose_basis
-from bregman_l1.newton.threads import threads_for
 from bregman_l1.system import largest
+from bregman_l1.threads import threads_for
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem

@@ -19,8 +19,8 @@ from bregman_l1.newton.normal_equations import normal_equations
 from bregman_l1.newton.scale_free import Arrival, scale_free, walked
 from bregman_l1.newton.settings import AT_REST, CLOSE, ENOUGH_TO_THIN, FURTHER, LEAVE_AT, NEAR, NOISE, THINNED
 from bregman_l1.newton.setup import Rows, split_rows
-from bregman_l1.newton.threads import threads_for
 from bregman_l1.outcome import Outcome
+from bregman_l1.threads import threads_for
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem

@@ -6,317 +6,150 @@ from typing import Final
 
 from bregman_l1._types import EPS
 
-MARGIN: Final = 60 * EPS
-"""The margin as it is measured in floating point, which rounds itself."""
+MARGIN: Final = 60 * EPS  # the margin as it is measured in floating point, which rounds itself
 
-# --- the convex loop -------------------------------------------------------------------------------------------------
-
-FAR: Final = 0.5
-"""A Newton step in log x above this takes a line search: the quadratic model errs by its square."""
-
-SEARCHED: Final = 0.03
-"""The line search ends where the logarithms of the two sides of its equation agree to this."""
-
-MOST_TRIALS: Final = 40
-"""A safeguard of the line search, which takes one to three trials."""
-
+# The convex loop.
+FAR: Final = 0.5  # A Newton step in log x above this takes a line search: the quadratic model errs by its square
+SEARCHED: Final = 0.03  # the line search ends where the logarithms of the two sides of its equation agree to this
+MOST_TRIALS: Final = 40  # a safeguard of the line search, which takes one to three trials
+# The relative residual asked of a Newton direction after a step above so much: no more than the step can use.
 ACCURACY: Final = ((1.0, 0.1), (0.1, 1e-2), (1e-3, 1e-3), (-1.0, 1e-4))
-"""The relative residual asked of a Newton direction after a step above so much: no more than the step can use."""
-
-SETTLED: Final = 1e-6
-"""Steps below this that no longer shrink show rounding."""
-
-KEEP_FACTOR: Final = 0.5
-"""A preconditioner made at x still serves once log x moves by less than this."""
-
-TAKE_CARE: Final = 0.01
-"""The rounding of y - A x shows in no step above this."""
-
+SETTLED: Final = 1e-6  # steps below this that no longer shrink show rounding
+KEEP_FACTOR: Final = 0.5  # a preconditioner made at x still serves once log x moves by less than this
+TAKE_CARE: Final = 0.01  # the rounding of y - A x shows in no step above this
+# The convex loop takes 6 to 15 steps where it converges; forced zeros make it run on for ever.
 MOST_CONVEX_STEPS: Final = 60
-"""The convex loop takes 6 to 15 steps where it converges; forced zeros make it run on for ever."""
-
-AT_REST: Final = 1e-13
-"""An error of log x below this is at rest."""
-
+AT_REST: Final = 1e-13  # an error of log x below this is at rest
+# The share of the tolerance that the rounding of y - A x may take up; beyond, the scale-free form takes over.
 NOISE: Final = 0.02
-"""The share of the tolerance that the rounding of y - A x may take up; beyond, the scale-free form takes over."""
-
-NEAR: Final = 26.0
-"""Priors within so many e-folds of one are met by the convex loop directly."""
-
-THINNED: Final = 32
-"""One column of so many is looked at first,"""
-
-ENOUGH_TO_THIN: Final = 32
-"""if so many columns a row are left: their sums are then close to those of all."""
-
+NEAR: Final = 26.0  # priors within so many e-folds of one are met by the convex loop directly
+THINNED: Final = 32  # one column of so many is looked at first,
+ENOUGH_TO_THIN: Final = 32  # if so many columns a row are left: their sums are then close to those of all
+# Deeper priors are entered from here: the support shows, and double precision still holds all of x.
 LEAVE_AT: Final = 16.0
-"""Deeper priors are entered from here: the support shows, and double precision still holds all of x."""
 
-# --- the normal equations --------------------------------------------------------------------------------------------
-
+# The normal equations.
+# From so many rows on, single precision and conjugate gradients are faster than a double Cholesky factor.
 ITERATIVE_FROM: Final = 160
-"""From so many rows on, single precision and conjugate gradients are faster than a double Cholesky factor."""
-
-BLOCK_BYTES: Final = 2**20
-"""So much of A is worked on at a time: it stays in the cache between A'v and A(x A'v)."""
-
-LEAST_PIVOT: Final = 1e-140
-"""Its square is far above what underflows in sums of x."""
-
+BLOCK_BYTES: Final = 2**20  # so much of A is worked on at a time: it stays in the cache between A'v and A(x A'v)
+LEAST_PIVOT: Final = 1e-140  # its square is far above what underflows in sums of x
+# So many columns are added to a Gram matrix at a time: enough for full speed, few enough to stop in between.
 MULTIPLIED: Final = 2048
-"""So many columns are added to a Gram matrix at a time: enough for full speed, few enough to stop in between."""
-
+# Entries of x above this multiple of the mean of the rest enter the preconditioner by a low-rank correction.
 DOMINANT: Final = 100.0
-"""Entries of x above this multiple of the mean of the rest enter the preconditioner by a low-rank correction."""
-
-MOST_SORTED: Final = 100_000
-"""Longer vectors are compared with their mean instead of being sorted."""
-
+MOST_SORTED: Final = 100_000  # longer vectors are compared with their mean instead of being sorted
+# The share of the mass of x, dominant entries aside, that the preconditioner leaves out: a third of the columns hold
+# the rest, and two iterations make up for it.
 DROPPED: Final = 0.05
-"""The share of the mass of x (dominant entries aside) that the preconditioner leaves out: a third of the columns hold
-the rest, and two iterations make up for it."""
-
+# Added to the unit diagonal of a single-precision Gram matrix: the rounding of a sum of some thousand terms.
 RIDGE: Final = 1e-5
-"""Added to the unit diagonal of a single-precision Gram matrix: the rounding of a sum of some thousand terms."""
+MOST_GRADIENTS: Final = 80  # conjugate gradients that take longer have met a matrix singular in single precision
 
-MOST_GRADIENTS: Final = 80
-"""Conjugate gradients that take longer have met a matrix singular in single precision."""
-
-# --- rows ------------------------------------------------------------------------------------------------------------
-
+# Rows.
+# Rows whose scaled Gram matrix has pivots above this, far above the rounding of single precision, are independent.
 WELL_CONDITIONED: Final = 0.05
-"""Rows whose scaled Gram matrix has pivots above this, far above the rounding of single precision, are independent."""
-
+# A pivot of the double-precision scaled Gram matrix below this makes its row a suspect of dependence.
 SUSPECT: Final = 1e-12
-"""A pivot of the double-precision scaled Gram matrix below this makes its row a suspect of dependence."""
-
+# Weighted sums of rows that agree to this share of them are of rows that may be multiples of each other.
 SAME: Final = 1e-12
-"""Weighted sums of rows that agree to this share of them are of rows that may be multiples of each other."""
-
-EVEN: Final = 1024.0
-"""Columns that differ by more are put in units of their own before rows are compared."""
-
+EVEN: Final = 1024.0  # columns that differ by more are put in units of their own before rows are compared
+# Contradictions between dependent entries of y up to this share of their terms may be many roundings together.
 SPREAD: Final = 1e-12
-"""Contradictions between dependent entries of y up to this share of their terms may be many roundings together."""
+ENOUGH_COLUMNS: Final = 1.25  # so many columns a row, spread over A, show that its rows are independent, where they are
 
-ENOUGH_COLUMNS: Final = 1.25
-"""So many columns a row, spread over A, show that its rows are independent, where they are."""
-
-# --- the jump --------------------------------------------------------------------------------------------------------
-
-MOST_BARRIER_STEPS: Final = 40
-"""A barrier method that takes longer has stalled."""
-
-BARRIER_SOLVED: Final = 0.1
-"""Complementarity left over, in units of log p: Newton's method converges from there."""
-
+# The jump.
+MOST_BARRIER_STEPS: Final = 40  # a barrier method that takes longer has stalled
+BARRIER_SOLVED: Final = 0.1  # complementarity left over, in units of log p: Newton's method converges from there
+# The first weights and slacks are lifted to this share of their mean: a start off the boundary.
 BARRIER_LIFT: Final = 0.1
-"""The first weights and slacks are lifted to this share of their mean: a start off the boundary."""
-
-BARRIER_LEVEL: Final = 0.3
-"""The first slacks of a layer all begin above this share of their mean."""
-
-BARRIER_ROUGH: Final = 0.3
-"""While log p is off by more, single precision is good enough."""
-
+BARRIER_LEVEL: Final = 0.3  # the first slacks of a layer all begin above this share of their mean
+BARRIER_ROUGH: Final = 0.3  # while log p is off by more, single precision is good enough
+# How often the support and the rounding of T may be made good; each time leaves a small share of the error.
 MOST_COUPLINGS: Final = 6
-"""How often the support and the rounding of T may be made good; each time leaves a small share of the error."""
-
-BARRIER_KEPT: Final = 0.02
-"""The share of the weight that is left out of the normal matrix, while steps are long."""
-
-BARRIER_STRIDE: Final = 0.995
-"""The share of the way to the boundary a step may take."""
-
-BARRIER_SHORT: Final = 0.4
-"""A direction that leads less far is tried again with more centring."""
-
-BARRIER_FAR: Final = 60.0
-"""Columns that many e-folds below the rest of their layer are left out."""
-
+BARRIER_KEPT: Final = 0.02  # the share of the weight that is left out of the normal matrix, while steps are long
+BARRIER_STRIDE: Final = 0.995  # the share of the way to the boundary a step may take
+BARRIER_SHORT: Final = 0.4  # a direction that leads less far is tried again with more centring
+BARRIER_FAR: Final = 60.0  # columns that many e-folds below the rest of their layer are left out
+# Least centring, and weight of the second-order correction, of the directions tried in turn.
 CENTRINGS: Final = ((0.0, 1.0), (0.3, 0.0), (0.8, 0.0))
-"""Least centring, and weight of the second-order correction, of the directions tried in turn."""
 
-# --- the certificate's step -------------------------------------------------------------------------------------------
+# The certificate's step.
+PLAIN_RANGE: Final = 600.0  # larger log x leave the range of double precision; smaller ones may underflow
+MOST_REFINEMENTS: Final = 8  # refinements of one linear system; each gains two digits or more
+REFINED: Final = 1e-3  # a step is measured to three digits
+LONG: Final = 1000.0  # logarithms beyond this are right relative to their size: their spacing grows with it
 
-PLAIN_RANGE: Final = 600.0
-"""Larger log x leave the range of double precision; smaller ones may underflow."""
+# From prior to prior.
+CLOSE: Final = 0.1  # on the way to a deeper prior log x need be no closer than this
+FURTHER: Final = 3.0  # the depth of one stage of the way over that of the stage before
+NEGLIGIBLE: Final = 1e-10  # a measurement of log x whose rounding stays below this is good enough
+PREDICTED: Final = 100.0  # predictions further off in log x are not corrected: their alpha is projected on its own
+FOLLOWED: Final = 1e-7  # a correction of this size leaves an error of about its square
+MOST_FOLLOWED: Final = 12  # corrections of one prediction; smooth paths take two or three, kinks up to ten
 
-MOST_REFINEMENTS: Final = 8
-"""Refinements of one linear system; each gains two digits or more."""
-
-REFINED: Final = 1e-3
-"""A step is measured to three digits."""
-
-LONG: Final = 1000.0
-"""Logarithms beyond this are right relative to their size: their spacing grows with it."""
-
-# --- from prior to prior ---------------------------------------------------------------------------------------------
-
-CLOSE: Final = 0.1
-"""On the way to a deeper prior log x need be no closer than this."""
-
-FURTHER: Final = 3.0
-"""The depth of one stage of the way over that of the stage before."""
-
-NEGLIGIBLE: Final = 1e-10
-"""A measurement of log x whose rounding stays below this is good enough."""
-
-PREDICTED: Final = 100.0
-"""Predictions further off in log x are not corrected: their alpha is projected on its own."""
-
-FOLLOWED: Final = 1e-7
-"""A correction of this size leaves an error of about its square."""
-
-MOST_FOLLOWED: Final = 12
-"""Corrections of one prediction; smooth paths take two or three, kinks up to ten."""
-
-# --- the tableau ------------------------------------------------------------------------------------------------------
-
+# The tableau.
+# A column whose part outside the span of the basis is below this share of it cannot complete the basis.
 DEPENDENT: Final = 1e-11
-"""A column whose part outside the span of the basis is below this share of it cannot complete the basis."""
-
-POOR: Final = 1e-4
-"""A pivot below this share of its column is met by a more careful choice."""
-
+POOR: Final = 1e-4  # a pivot below this share of its column is met by a more careful choice
+# Weights over so many e-folds fit one elimination; wider ones are drawn together, exchanges make up for that.
 WIDEST_ELIMINATION: Final = 650.0
-"""Weights over so many e-folds fit one elimination; wider ones are drawn together, exchanges make up for that."""
-
-RANGE_OF_WEIGHTS: Final = 20.0
-"""E-folds of weights that one orthogonal factorisation may mix."""
-
-THIN: Final = 0.1
-"""Matrices with a smaller share of nonzeros are multiplied as sparse ones,"""
-
-THIN_FROM: Final = 10_000
-"""if they have so many entries at least."""
-
+RANGE_OF_WEIGHTS: Final = 20.0  # e-folds of weights that one orthogonal factorisation may mix
+THIN: Final = 0.1  # matrices with a smaller share of nonzeros are multiplied as sparse ones,
+THIN_FROM: Final = 10_000  # if they have so many entries at least
+# The rounding of a product with a computed inverse; refined it has half of that, and less where A_J has zeros.
 UNREFINED: Final = 4 * EPS
-"""The rounding of a product with a computed inverse; refined it has half of that, and less where A_J has zeros."""
-
-UNBALANCED: Final = 3.0
-"""Bases are exchanged when some log |T_ij| sqrt(x_j / x_i) exceeds this,"""
-
-BALANCED: Final = 0.6931471805599453
-"""and until none exceeds log 2."""
-
-SMALL_CORRECTION: Final = 1e-10
-"""After a correction by this share the next is rounding of extended precision."""
-
-SOUND: Final = 1e-8
-"""Pivots of an exchange below this share of their terms may be rounding, and are left aside."""
-
-LARGEST_EXPONENT: Final = 300.0
-"""Terms up to exp of this are summed as they are, larger ones as logarithms."""
-
-FEW: Final = 0.3
-"""Equations that fewer heavy columns than this share of the rows enter are solved by these columns,"""
-
+UNBALANCED: Final = 3.0  # bases are exchanged when some log |T_ij| sqrt(x_j / x_i) exceeds this,
+BALANCED: Final = 0.6931471805599453  # and until none exceeds log 2
+SMALL_CORRECTION: Final = 1e-10  # after a correction by this share the next is rounding of extended precision
+SOUND: Final = 1e-8  # pivots of an exchange below this share of their terms may be rounding, and are left aside
+LARGEST_EXPONENT: Final = 300.0  # terms up to exp of this are summed as they are, larger ones as logarithms
+FEW: Final = 0.3  # equations that fewer heavy columns than this share of the rows enter are solved by these columns,
+# if x_i makes up so much of its own side in every row: no more digits are lost than the inverse of this.
 OWN_SHARE: Final = 1e-3
-"""if x_i makes up so much of its own side in every row: no more digits are lost than the inverse of this."""
-
-NEGLIGIBLE_TERM: Final = -42.0
-"""Terms T_ij x_j / x_i below exp of this change no sum."""
-
-LIGHT_TERM: Final = -12.0
-"""Terms below exp of this matter to a residual, not to the direction it asks for."""
-
-WORTHLESS: Final = -34.0
-"""An error of T_ij x_j / x_i below exp of this changes nothing."""
-
-AHEAD: Final = 30.0
-"""Entries that would matter if x changed by so many e-folds are decided at once."""
-
-EXACT_ON_THE_WAY: Final = 3_000
-"""The same for the walk, which meets many bases,"""
-
-EXACT_AT_THE_END: Final = 40_000
-"""and for its last one: the certificate decides what it takes for zero."""
-
-EXACT_ENTRIES: Final = 400_000
-"""Tableaus of larger bases take what their rounding cannot tell from zero for zero."""
-
+NEGLIGIBLE_TERM: Final = -42.0  # terms T_ij x_j / x_i below exp of this change no sum
+LIGHT_TERM: Final = -12.0  # terms below exp of this matter to a residual, not to the direction it asks for
+WORTHLESS: Final = -34.0  # an error of T_ij x_j / x_i below exp of this changes nothing
+AHEAD: Final = 30.0  # entries that would matter if x changed by so many e-folds are decided at once
+EXACT_ON_THE_WAY: Final = 3_000  # the same for the walk, which meets many bases,
+EXACT_AT_THE_END: Final = 40_000  # and for its last one: the certificate decides what it takes for zero
+EXACT_ENTRIES: Final = 400_000  # tableaus of larger bases take what their rounding cannot tell from zero for zero
+# Inverses that lose so much to rounding are computed exactly, in bases that are not too large.
 ILL_CONDITIONED: Final = 1e4
-"""Inverses that lose so much to rounding are computed exactly, in bases that are not too large."""
-
-EXACT_WORK: Final = 20_000_000
-"""Multiplications that are made exactly where a basis is ill-conditioned: a second."""
-
+EXACT_WORK: Final = 20_000_000  # multiplications that are made exactly where a basis is ill-conditioned: a second
+# Systems of so many entries are finished exactly whenever rounding might show; it takes milliseconds.
 EXACT_AS_A_RULE: Final = 2_000
-"""Systems of so many entries are finished exactly whenever rounding might show; it takes milliseconds."""
+EXACT_ELIMINATION: Final = 10_000  # products up to which a basis that floating point does not see is sought exactly
 
-EXACT_ELIMINATION: Final = 10_000
-"""Products up to which a basis that floating point does not see is sought exactly."""
-
-# --- the walk ---------------------------------------------------------------------------------------------------------
-
-CENTRED: Final = 0.1
-"""A correction below this is close enough to go on from."""
-
-CONVERGED: Final = 1e-3
-"""A correction below this is left to the last steps."""
-
-MOST_CORRECTIONS: Final = 20
-"""Corrections of one step; more do not come to rest."""
-
+# The walk.
+CENTRED: Final = 0.1  # a correction below this is close enough to go on from
+CONVERGED: Final = 1e-3  # a correction below this is left to the last steps
+MOST_CORRECTIONS: Final = 20  # corrections of one step; more do not come to rest
+# After a Newton step of this size the next would be of rounding size: steps square, up to a factor of its inverse.
 SQUARED: Final = 1e-9
-"""After a Newton step of this size the next would be of rounding size: steps square, up to a factor of its inverse."""
-
-MOST_LAST_STEPS: Final = 8
-"""Steps after which rounding must show."""
-
-LONGEST_CORRECTION: Final = 1e3
-"""The largest change of log x in one correction: unbalanced rows may jump far."""
-
-SHARE_OF_CORRECTION: Final = 0.3
-"""And by so much of the largest |log x| more: long columns send x to exp(-1e11)."""
-
+MOST_LAST_STEPS: Final = 8  # steps after which rounding must show
+LONGEST_CORRECTION: Final = 1e3  # the largest change of log x in one correction: unbalanced rows may jump far
+SHARE_OF_CORRECTION: Final = 0.3  # and by so much of the largest |log x| more: long columns send x to exp(-1e11)
+# By how much the next step is longer after so many corrections: long steps take five to eight as well.
 GROWTH: Final = (5.0,) * 5 + (2.5,) * 4 + (1.5,) * 4 + (1.0,) * 4 + (0.5,)
-"""By how much the next step is longer after so many corrections: long steps take five to eight as well."""
+TINY: Final = 1e-300  # keeps a quotient finite
+SHRINK: Final = 4.0  # by how much a step is cut that did not come to rest
+SHORTEST_STEP: Final = 1e-12  # shorter steps lead nowhere
 
-TINY: Final = 1e-300
-"""Keeps a quotient finite."""
-
-SHRINK: Final = 4.0
-"""By how much a step is cut that did not come to rest."""
-
-SHORTEST_STEP: Final = 1e-12
-"""Shorter steps lead nowhere."""
-
-# --- the way there ----------------------------------------------------------------------------------------------------
-
-JUMP_FROM: Final = 30_000
-"""Smaller matrices walk as fast as they jump."""
-
-LARGEST_TABLEAU: Final = 50_000_000
-"""Entries of a tableau that still fits the memory of a small machine."""
-
+# The way there.
+JUMP_FROM: Final = 30_000  # smaller matrices walk as fast as they jump
+LARGEST_TABLEAU: Final = 50_000_000  # entries of a tableau that still fits the memory of a small machine
+# Columns that many e-folds below the heaviest where the jump begins take no part in it; more do in a second try.
 JUMP_KEEPS: Final = (20.0, 40.0)
-"""Columns that many e-folds below the heaviest where the jump begins take no part in it; more do in a second try."""
-
-JUMP_WIDENS: Final = 5.5
-"""Jumps that are not long keep more columns: this times the share of the way that is behind."""
-
-NEGLIGIBLE_ENTRY: Final = 37.0
-"""Entries so many e-folds below the largest of a layer are beneath its rounding."""
-
-COLD: Final = 40.0
-"""Columns that many e-folds below the lightest of as many as there are rows change nothing."""
-
+JUMP_WIDENS: Final = 5.5  # jumps that are not long keep more columns: this times the share of the way that is behind
+NEGLIGIBLE_ENTRY: Final = 37.0  # entries so many e-folds below the largest of a layer are beneath its rounding
+COLD: Final = 40.0  # columns that many e-folds below the lightest of as many as there are rows change nothing
+# Entries of a centre below this share of its median are rounding of an interior-point method.
 LOWEST_OF_CENTRE: Final = 1e-6
-"""Entries of a centre below this share of its median are rounding of an interior-point method."""
 
-# --- the row space ----------------------------------------------------------------------------------------------------
-
-FITTED: Final = 1e-12
-"""A misfit below this share of the largest value is rounding."""
-
+# The row space.
+FITTED: Final = 1e-12  # a misfit below this share of the largest value is rounding
+# Matrices of up to so many entries are fitted on a basis where least squares leave more than rounding.
 FITTED_ON_BASIS: Final = 1_000_000
-"""Matrices of up to so many entries are fitted on a basis where least squares leave more than rounding."""
-
-FITS: Final = 1e-6
-"""A dual this near to a candidate in log x is the better point to measure from."""
-
+FITS: Final = 1e-6  # a dual this near to a candidate in log x is the better point to measure from
+# Ratios of a dominant entry to the rest beyond which single precision cannot keep the two apart.
 MOST_SCALES: Final = 1e12
-"""Ratios of a dominant entry to the rest beyond which single precision cannot keep the two apart."""

@@ -34,8 +34,8 @@ from bregman_l1.newton.settings import (
 )
 from bregman_l1.newton.setup import Rows, split_rows
 from bregman_l1.newton.tableau import SingularBasisError, Tableau
-from bregman_l1.newton.threads import threads_for
 from bregman_l1.system import largest
+from bregman_l1.threads import threads_for
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bregman_l1._types import EPS, Mask, Vector
+from bregman_l1._types import ROUNDINGS, Mask, Vector
 from bregman_l1.caching import cached_property
 from bregman_l1.certificate import Certificate, Check
 from bregman_l1.claim import ExposingVector
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from bregman_l1.newton import Step
     from bregman_l1.problems.projection import BregmanProjection
 
-# Terms of A x may be rounded so often: inside that margin y is free.
-_ROUNDINGS = 64 * EPS
 # Far beyond the logarithms of any projection; larger ones would overflow on the way.
 _LARGEST_LOGARITHM = 1e100
 # Entries of A up to which a linear program is asked where a candidate that is wrong anyway is positive.
@@ -287,7 +285,7 @@ class ProjectionResiduals:
         totals = self._totals
         with np.errstate(all="ignore"):
             slack = abs(float(totals.dual @ totals.missed))
-            rounding = _ROUNDINGS * float(np.abs(totals.dual) @ totals.terms)
+            rounding = ROUNDINGS * float(np.abs(totals.dual) @ totals.terms)
             gap = (totals.distance + max(0.0, slack - rounding)) / totals.size
         return max(gap, self._misfit_of_claimed_dual)
 
@@ -304,7 +302,7 @@ class ProjectionResiduals:
         misfit = self._ratio(slice(None)) - self._system.rmatvec(lam)
         if largest(misfit) > _SMALL_MISFIT:
             terms = self._system.abs_rmatvec(np.abs(lam)) + np.abs(self._ratio(slice(None)))
-            misfit = np.maximum(np.abs(misfit) - _ROUNDINGS * terms, 0.0)
+            misfit = np.maximum(np.abs(misfit) - ROUNDINGS * terms, 0.0)
         return self._largest(np.where(self.positive, misfit, 0.0))
 
     def _remarks(self) -> tuple[str, ...]:
