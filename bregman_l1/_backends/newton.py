@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewtonBackend(Backend):
-    """Path following in log(alpha), then a scale-free form in which no entry is too small."""
+    """Newton's method on the dual, then a scale-free form in which no entry is too small."""
 
     @property
     def name(self) -> str:
