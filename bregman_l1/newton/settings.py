@@ -157,8 +157,11 @@ LONG: Final = 1000.0
 CLOSE: Final = 0.1
 """On the way to a deeper prior log x need be no closer than this."""
 
-FURTHER: Final = 3.0
+FURTHER: Final = 2.0
 """The depth of one stage of the way over that of the stage before."""
+
+MOST_STAGE_STEPS: Final = 20
+"""Steps of a stage that began on the tangent of the one before; more do not pay."""
 
 NEGLIGIBLE: Final = 1e-10
 """A measurement of log x whose rounding stays below this is good enough."""
