@@ -218,16 +218,25 @@ class Tableau:
         return fresh.exchanged(system, log_x) if K.max() > WIDEST_ELIMINATION else fresh
 
     def _with_zeros(self, y: Vector) -> Tableau:
-        """An entry of u is zero where the margin of y allows it, if all of them are allowed at once."""
+        """An entry of u is zero where the margin of y allows it, if all of them are allowed at once.
+
+        So are the entries that only balanced the rounding of those: with them at zero they are rounding themselves.
+        """
         wide, u = thin(self.matrix).astype(np.longdouble), self.u
         terms = np.abs(self.matrix) @ np.abs(u) + np.abs(y)
-        small = (np.abs(u) <= np.abs(self.inverse) @ (ROUNDINGS * terms)) & (u != 0.0)
+        movable = u != 0.0
+        small = (np.abs(u) <= np.abs(self.inverse) @ (ROUNDINGS * terms)) & movable
         while small.any():
             moved = np.where(small, 0.0, u)
-            missed = np.abs(np.asarray(wide @ moved.astype(np.longdouble) - y, dtype=np.float64))
-            if (missed <= MARGIN * (np.abs(self.matrix) @ np.abs(moved) + np.abs(y))).all():
+            missed = np.asarray(y - wide @ moved.astype(np.longdouble), dtype=np.float64)
+            if (np.abs(missed) <= MARGIN * (np.abs(self.matrix) @ np.abs(moved) + np.abs(y))).all():
                 return replace(self, u=moved, snapped=int(small.sum()))
-            small[np.argmax(np.where(small, np.abs(u), -1.0))] = False
+            carried = movable & ~small & (np.abs(moved + self.inverse @ missed) <= SOUND * np.abs(u))
+            if carried.any():
+                small |= carried
+            else:
+                largest = np.argmax(np.where(small, np.abs(u), -1.0))
+                small[largest] = movable[largest] = False
         return self
 
     def _decided(self, columns: Matrix, log_x: Vector) -> Tableau:
