@@ -165,8 +165,9 @@ class Tableau:
     @cached_property
     def log_T(self) -> Matrix:
         """Log |T_ij|, -inf for zeros."""
-        with np.errstate(divide="ignore"):
-            return np.log(np.abs(self.T))
+        log_T, entries = np.full_like(self.T, -np.inf), self.T != 0.0
+        log_T[entries] = np.log(np.abs(self.T[entries]))
+        return log_T
 
     @cached_property
     def log_u(self) -> Vector:
@@ -241,29 +242,27 @@ class Tableau:
 
     def _decided(self, columns: Matrix, log_x: Vector) -> Tableau:
         """Compute exactly the columns with undecided entries that could matter at log_x."""
-        if not self.R.size:
+        undecided = np.abs(self.T) <= np.multiply.outer(self.row_error, self.column_error)
+        if not undecided.any():
             return self
-        if not (np.abs(self.T) <= np.multiply.outer(self.row_error, self.column_error)).any():
-            return self
+        if self.J.size**2 + self.T.size > self.exactly_to:
+            return replace(self, T=np.where(undecided, 0.0, self.T))
         with np.errstate(divide="ignore"):
             log_error = np.log(self.row_error)[:, None] + np.log(self.column_error)
-        log_error[self.log_T > log_error] = -np.inf
-        is_small = self.J.size**2 + self.T.size <= self.exactly_to
-        doubtful = log_error > -np.inf
-        if is_small:
-            doubtful = log_error + (log_x[self.R] - log_x[self.J][:, None]) > WORTHLESS - AHEAD
+        log_error[~undecided] = -np.inf
+        doubtful = log_error + (log_x[self.R] - log_x[self.J][:, None]) > WORTHLESS - AHEAD
         touched = np.flatnonzero(doubtful.any(axis=0))
         if touched.size:
             T, error = self.T.copy(), self.column_error.copy()
             T[doubtful], log_error[doubtful] = 0.0, -np.inf
-            zero = exact.zeros(self.matrix, columns[:, touched]) if is_small else None
+            zero = exact.zeros(self.matrix, columns[:, touched])
             if zero is not None and not zero[doubtful[:, touched]].all():
                 values = exact.values(self.matrix, columns[:, touched], zero)
                 if values is not None:
                     T[:, touched], error[touched] = values, EPS * np.abs(values).max(axis=0)
                     log_error[:, touched] = -np.inf
             self = replace(self, T=T, column_error=error)
-        return replace(self, log_doubt=log_error) if is_small and (log_error > -np.inf).any() else self
+        return replace(self, log_doubt=log_error) if (log_error > -np.inf).any() else self
 
 
 def inverted(matrix: Matrix) -> Matrix | None:
@@ -281,8 +280,13 @@ def inverted(matrix: Matrix) -> Matrix | None:
 
 def thin(matrix: Matrix) -> Any:
     """The matrix, stored sparse where products with it are cheaper then."""
-    few = matrix.size >= THIN_FROM and np.count_nonzero(matrix) < THIN * matrix.size
-    return sp.csr_array(matrix) if few else matrix
+    if matrix.size < THIN_FROM or np.count_nonzero(matrix) >= THIN * matrix.size:
+        return matrix
+    lines = matrix if matrix.flags.c_contiguous else matrix.T
+    entries, width = np.flatnonzero(lines != 0.0), lines.shape[1]
+    ends = np.searchsorted(entries, np.arange(0, lines.size + 1, width))
+    few = sp.csr_array((lines.ravel()[entries], entries % width, ends), lines.shape)
+    return few if lines is matrix else few.T
 
 
 def product(left: Any, right: Matrix) -> Matrix:
