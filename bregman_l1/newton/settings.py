@@ -174,6 +174,9 @@ DEPENDENT: Final = 1e-11
 POOR: Final = 1e-4
 """A pivot below this share of its column is met by a more careful choice."""
 
+FIRST: Final = 3
+"""So many of the heaviest columns of each row are offered to a basis, beside the heaviest of all."""
+
 WIDEST_ELIMINATION: Final = 650.0
 """Weights over so many e-folds fit one elimination; wider ones are drawn together, exchanges make up for that."""
 
@@ -276,6 +279,12 @@ JUMP_FROM: Final = 30_000
 
 LARGEST_TABLEAU: Final = 50_000_000
 """Entries of a tableau that still fits the memory of a small machine."""
+
+WARM: Final = 8.0
+"""Columns lighter by so many e-folds than what they stand beside bend no path."""
+
+WARM_FROM: Final = 4_000_000
+"""Smaller tableaus are walked on whole."""
 
 JUMP_KEEPS: Final = (14.0, 30.0)
 """Columns that many e-folds below the heaviest where the jump begins take no part in it; more do in a second try."""

@@ -30,6 +30,7 @@ from bregman_l1.newton.settings import (
     EXACT_ELIMINATION,
     EXACT_ENTRIES,
     EXACT_WORK,
+    FIRST,
     ILL_CONDITIONED,
     MARGIN,
     POOR,
@@ -40,6 +41,7 @@ from bregman_l1.newton.settings import (
     THIN_FROM,
     UNBALANCED,
     UNREFINED,
+    WARM_FROM,
     WIDEST_ELIMINATION,
     WORTHLESS,
 )
@@ -342,8 +344,8 @@ def permuted(swaps: Index, size: int) -> Index:
 def choose_basis(system: LinearSystem, log_x: Vector) -> Index:
     """Columns J of near-maximal volume weighted by sqrt(x).
 
-    Partial pivoting on the heaviest columns, where these span the rows; else greedily, by pivoted orthogonalisation
-    of one range of weights after the other.
+    Partial pivoting on the heaviest columns, of A and of each row, where these span the rows; else greedily, by pivoted
+    orthogonalisation of one range of weights after the other.
 
     Raises
     ------
@@ -352,7 +354,8 @@ def choose_basis(system: LinearSystem, log_x: Vector) -> Index:
     """
     weight = 0.5 * log_x + np.log(system.column_sizes)
     order = np.argsort(-weight, kind="stable")[: int(np.count_nonzero(weight > -np.inf))]
-    J = _by_partial_pivoting(system, weight, order[: int(1.6 * system.shape[0]) + 20])
+    heavy = np.union1d(np.arange(min(order.size, int(1.6 * system.shape[0]) + 20)), system.first_in_rows(order, FIRST))
+    J = _by_partial_pivoting(system, weight, order[heavy])
     J = _greedy(system, weight, order) if J is None else J
     if J is None and order.size * system.shape[0] ** 2 <= EXACT_ELIMINATION:
         found = exact.heavy_columns(system.columns(order) / system.row_units[:, None], 0.5 * log_x[order])
@@ -360,6 +363,31 @@ def choose_basis(system: LinearSystem, log_x: Vector) -> Index:
     if J is None:
         raise SingularBasisError
     return J
+
+
+def is_large_and_sparse(system: LinearSystem) -> bool:
+    """Whether its tableaus had better leave out columns that do not matter."""
+    return system.is_sparse and system.shape[0] * system.shape[1] >= WARM_FROM
+
+
+def log_shares(system: LinearSystem, J: Index, log_x: Vector) -> Vector:
+    """About log max_i |T_ij| x_j / x_i of each column in the tableau of J, without the tableau; zero on J.
+
+    Measured beside the lightest of the basis unless A is large and sparse, where the scales of rows may lie far apart:
+
+        max_i |T_ij| x_j / x_i ~ max_k |A_kj| x_j max_i |(A_J^{-1})_ik| / x_i.
+    """
+    if is_large_and_sparse(system):
+        inverse = inverted(system.columns(J) / system.row_units[:, None])
+        if inverse is None:
+            raise SingularBasisError
+        beside = (np.log(np.abs(inverse)) - log_x[J][:, None]).max(axis=0) - np.log(system.row_units)
+        shares = log_x + system.log_terms(beside)
+    else:
+        shares = log_x + np.log(system.column_sizes)
+        shares -= shares[J].min()
+    shares[J] = 0.0
+    return shares
 
 
 def _by_partial_pivoting(system: LinearSystem, weight: Vector, index: Index) -> Index | None:
