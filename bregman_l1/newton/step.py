@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bregman_l1 import exact
-from bregman_l1._types import EPS, Index, Mask, Vector, Wide
+from bregman_l1._types import EPS, Mask, Vector, Wide
 from bregman_l1.errors import InfeasibleError
 from bregman_l1.newton.dual_newton import rounding_noise
 from bregman_l1.newton.equations import Equations
@@ -34,7 +34,7 @@ from bregman_l1.newton.settings import (
     REFINED,
 )
 from bregman_l1.newton.setup import Rows, split_rows
-from bregman_l1.newton.tableau import SingularBasisError, Tableau, choose_basis
+from bregman_l1.newton.tableau import SingularBasisError, Tableau, choose_basis, log_shares
 from bregman_l1.newton.threads import threads_for
 from bregman_l1.system import largest
 
@@ -142,7 +142,7 @@ def _basis_step(part: LinearSystem, log_prior: Vector, log_x: Vector, dual: Vect
     """
     try:
         J = choose_basis(part, log_x)
-        R = np.setdiff1d(_warm_columns(part, J, log_x), J)
+        R = np.setdiff1d(np.flatnonzero(log_shares(part, J, log_x) > -COLD), J)
         if J.size * R.size > LARGEST_TABLEAU:
             return Step(change=np.full(log_x.size, np.inf), remarks=("the tableau of a basis would be too large",))
         tableau = Tableau.of(part, J, R, log_x).exchanged(part, log_x)
@@ -196,12 +196,6 @@ def _exact_step(
     change = np.empty(log_x.size)
     change[J], change[R] = found
     return Step(change=change, noise=np.zeros(log_x.size))
-
-
-def _warm_columns(system: LinearSystem, J: Index, log_x: Vector) -> Index:
-    """The columns that are not negligible beside the lightest of the basis."""
-    weight = log_x + np.log(system.column_sizes)
-    return np.flatnonzero(weight > weight[J].min() - COLD)
 
 
 def _dual_point(
