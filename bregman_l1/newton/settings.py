@@ -157,7 +157,7 @@ LONG: Final = 1000.0
 CLOSE: Final = 0.1
 """On the way to a deeper prior log x need be no closer than this."""
 
-FURTHER: Final = 2.0
+FURTHER: Final = 1.6
 """The depth of one stage of the way over that of the stage before."""
 
 MOST_STAGE_STEPS: Final = 20
@@ -280,7 +280,7 @@ JUMP_FROM: Final = 30_000
 LARGEST_TABLEAU: Final = 50_000_000
 """Entries of a tableau that still fits the memory of a small machine."""
 
-WARM: Final = 8.0
+WARM: Final = 10.0
 """Columns lighter by so many e-folds than what they stand beside bend no path."""
 
 WARM_FROM: Final = 4_000_000

@@ -371,11 +371,12 @@ def is_large_and_sparse(system: LinearSystem) -> bool:
 
 
 def log_shares(system: LinearSystem, J: Index, log_x: Vector) -> Vector:
-    """About log max_i |T_ij| x_j / x_i of each column in the tableau of J, without the tableau; zero on J.
+    """Log max_i |T_ij| x_j / x_i of each column in the tableau of J, or more, without the tableau; zero on J.
 
     Measured beside the lightest of the basis unless A is large and sparse, where the scales of rows may lie far apart:
+    there, up to the number of terms,
 
-        max_i |T_ij| x_j / x_i ~ max_k |A_kj| x_j max_i |(A_J^{-1})_ik| / x_i.
+        max_i |T_ij| x_j / x_i <= max_k |A_kj| x_j max_i |(A_J^{-1})_ik| / x_i.
     """
     if is_large_and_sparse(system):
         inverse = inverted(system.columns(J) / system.row_units[:, None])
