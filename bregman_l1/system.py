@@ -284,6 +284,26 @@ class LinearSystem:
         """|A|.T @ lam, shape (d,): the size of the terms that cancel in A.T @ lam, for lam >= 0."""
         return np.concatenate([abs(self._block(part)).T @ lam for part in self._parts])
 
+    def log_terms(self, log_weights: Vector) -> Vector:
+        """Log max_i |A_ij| exp(log_weights_i) of each column of a sparse A, shape (d,); -inf for zero columns."""
+        matrix, peaks = sp.csc_array(self._A), np.full(self.shape[1], -np.inf)
+        filled = np.flatnonzero(np.diff(matrix.indptr))
+        terms = np.log(np.abs(matrix.data)) + log_weights[matrix.indices]
+        peaks[filled] = np.maximum.reduceat(terms, matrix.indptr[filled])
+        return peaks
+
+    def first_in_rows(self, order: Index, count: int) -> Index:
+        """Places in an order of columns: the first ``count`` columns that a row has an entry in, of all rows.
+
+        Where A is dense these are the first of the order.
+        """
+        if isinstance(self._A, np.ndarray):
+            return np.arange(min(count, order.size))
+        rows = sp.csr_array(self._A[:, order])
+        rows.sort_indices()
+        places = rows.indptr[:-1, None] + np.arange(count)
+        return np.unique(rows.indices[places[places < rows.indptr[1:, None]]])
+
     def residual(self, x: Vector) -> float:
         """The largest |A x - y|_i relative to (|A| |x| + |y|)_i: the componentwise backward error of A x = y.
 

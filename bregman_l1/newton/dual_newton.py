@@ -68,12 +68,13 @@ def dual_newton(
     *,
     dual: Vector | None = None,
     until: float = AT_REST,
+    most: int = MOST_CONVEX_STEPS,
 ) -> DualPoint:
     """Maximise the dual until log x is known to ``until``, rounding shows, or the loop makes no headway."""
     lam = np.zeros(system.shape[0]) if dual is None else dual
     log_x = log_prior + system.rmatvec(lam) if lam.any() else log_prior
     step = before = np.inf
-    for _ in range(MOST_CONVEX_STEPS):
+    for _ in range(most):
         if budget.spent_out:
             return DualPoint(dual=lam, log_x=log_x, error=step)
         budget.count()

@@ -17,7 +17,18 @@ from bregman_l1.newton.facial_reduction import Face
 from bregman_l1.newton.jump import Start
 from bregman_l1.newton.normal_equations import normal_equations
 from bregman_l1.newton.scale_free import Arrival, scale_free, walked
-from bregman_l1.newton.settings import AT_REST, CLOSE, ENOUGH_TO_THIN, FURTHER, LEAVE_AT, NEAR, NOISE, THINNED
+from bregman_l1.newton.settings import (
+    AT_REST,
+    CLOSE,
+    ENOUGH_TO_THIN,
+    FURTHER,
+    LEAVE_AT,
+    MOST_CONVEX_STEPS,
+    MOST_STAGE_STEPS,
+    NEAR,
+    NOISE,
+    THINNED,
+)
 from bregman_l1.newton.setup import Rows, split_rows
 from bregman_l1.outcome import Outcome
 from bregman_l1.threads import threads_for
@@ -90,10 +101,11 @@ def _in_double_precision(system: LinearSystem, log_prior: Vector, tol: float, bu
     even = np.broadcast_to(np.float64(size), log_prior.shape)
     equations, start = normal_equations(system, budget), Start(even=even, tau=0.0, log_x=even, tol=tol)
     dual = thinned = _thinned(system, log_prior, budget) if share == 1.0 else None
+    most = MOST_CONVEX_STEPS
     while True:
         until = AT_REST if share == 1.0 else CLOSE
         prior = log_prior if share == 1.0 else size + share * (log_prior - size)
-        point = dual_newton(system, equations, prior, budget, dual=dual, until=until)
+        point = dual_newton(system, equations, prior, budget, dual=dual, until=until, most=most)
         solved = share == 1.0 and point.error <= tol / 10 and point.noise <= NOISE * tol
         limit = budget.spent_out
         if thinned is not None and not (solved or limit):
@@ -113,8 +125,10 @@ def _in_double_precision(system: LinearSystem, log_prior: Vector, tol: float, bu
         start = Start(even=even, tau=share, log_x=point.log_x, tol=tol)
         if not system.is_sparse:
             return start
+        most = MOST_STAGE_STEPS
+        tangent = equations.solve(system.matvec(np.exp(point.log_x) * (size - log_prior)), CLOSE)
         before, share = share, min(1.0, FURTHER * share)
-        dual = point.dual * (share / before)
+        dual = point.dual + (share - before) * tangent
 
 
 def _thinned(system: LinearSystem, log_prior: Vector, budget: Budget) -> Vector | None:

@@ -16,13 +16,15 @@ from bregman_l1.errors import InfeasibleError
 from bregman_l1.newton.facial_reduction import Face, by_linear_program, narrowed
 from bregman_l1.newton.jump import Start, jump
 from bregman_l1.newton.settings import (
+    COLD,
     JUMP_FROM,
     JUMP_KEEPS,
     LARGEST_TABLEAU,
     LOWEST_OF_CENTRE,
+    WARM,
 )
 from bregman_l1.newton.setup import independent_rows
-from bregman_l1.newton.tableau import SingularBasisError
+from bregman_l1.newton.tableau import SingularBasisError, choose_basis, is_large_and_sparse, log_shares
 from bregman_l1.newton.walk import Walk
 from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron.feasible_set import equilibrated
@@ -112,8 +114,11 @@ def _on_face(
 
 
 def _from_start(system: LinearSystem, log_prior: Vector, start: Start, budget: Budget) -> Arrival:
-    """A jump to the end where the scales have begun to part; the walk where that fails, or is not worth its while."""
-    if start.tau > 0.0 and np.prod(system.shape) >= JUMP_FROM:
+    """A jump to the end where the scales have begun to part; the walk where that fails, or is not worth its while.
+
+    Large sparse systems have too many scales for a jump.
+    """
+    if start.tau > 0.0 and np.prod(system.shape) >= JUMP_FROM and not is_large_and_sparse(system):
         for keeps in JUMP_KEEPS:
             landing = jump(system, log_prior, start, keeps, budget)
             if budget.spent_out:
@@ -131,7 +136,39 @@ def _from_start(system: LinearSystem, log_prior: Vector, start: Start, budget: B
 
 
 def walked(system: LinearSystem, log_prior: Vector, start: Start, budget: Budget) -> Arrival:
-    """Walk to the end of the way; from there already, converge."""
+    """Walk to the end of the way; from there already, converge.
+
+    Large sparse systems walk on the columns that weigh something at the start. Where others come to lead
+    a row they walk again with these; in the end all take part that show in a digit.
+    """
+    if not is_large_and_sparse(system):
+        return _walked_on_all(system, log_prior, start, budget)
+    try:
+        warm = _log_shares(system, start) > -WARM
+        while True:
+            way = replace(start, even=start.even[warm], log_x=start.log_x[warm])
+            arrival = _walked_on_all(system.restrict(warm), log_prior[warm], way, budget)
+            if arrival.outcome is not Outcome.OPTIMAL:
+                break
+            end = replace(start, tau=1.0, log_x=log_prior + system.rmatvec(arrival.dual))
+            shares = np.where(warm, -np.inf, _log_shares(system, end))
+            if shares.max() <= -COLD:
+                return replace(arrival, log_x=end.log_x, face=Face.whole(log_prior.size))
+            depth = WARM
+            if shares.max() < 0.0:
+                start, depth = end, COLD
+            warm |= shares > -depth
+    except SingularBasisError:
+        pass
+    return _walked_on_all(system, log_prior, start, budget)
+
+
+def _log_shares(system: LinearSystem, start: Start) -> Vector:
+    return log_shares(system, choose_basis(system, start.log_x), start.log_x)
+
+
+def _walked_on_all(system: LinearSystem, log_prior: Vector, start: Start, budget: Budget) -> Arrival:
+    """The walk with every column."""
     if np.prod(system.shape) > LARGEST_TABLEAU:
         return _nowhere(system, start, Outcome.INACCURATE)
     try:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bregman_l1._types import Index, Vector, Wide
-from bregman_l1.caching import cached_property
 from bregman_l1.newton.settings import AHEAD, COLD, EXACT_ENTRIES, LARGEST_TABLEAU, NEGLIGIBLE_TERM
-from bregman_l1.newton.tableau import SingularBasisError, Tableau, choose_basis
+from bregman_l1.newton.tableau import SingularBasisError, Tableau, choose_basis, log_shares
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
@@ -77,16 +76,11 @@ class ServingTableaus:
         if not self._untabulated.size:
             return True
         assert self._whole is not None
-        weight = log_x + self._log_sizes
-        return bool(weight[self._untabulated].max() <= weight[self._whole.J].min() - COLD)
-
-    @cached_property
-    def _log_sizes(self) -> Vector:
-        return np.asarray(np.log(self._system.column_sizes))
+        return bool(log_shares(self._system, self._whole.J, log_x)[self._untabulated].max() <= -COLD)
 
     def _tabulated(self, log_x: Vector) -> Tableau:
-        J, weight = choose_basis(self._system, log_x), log_x + self._log_sizes
-        warm = weight > weight[J].min() - COLD
+        J = choose_basis(self._system, log_x)
+        warm = log_shares(self._system, J, log_x) > -COLD
         warm[J] = False
         R = np.flatnonzero(warm)
         if J.size * R.size > LARGEST_TABLEAU:

@@ -81,7 +81,8 @@ LONG: Final = 1000.0  # logarithms beyond this are right relative to their size:
 
 # From prior to prior.
 CLOSE: Final = 0.1  # on the way to a deeper prior log x need be no closer than this
-FURTHER: Final = 3.0  # the depth of one stage of the way over that of the stage before
+FURTHER: Final = 1.6  # the depth of one stage of the way over that of the stage before
+MOST_STAGE_STEPS: Final = 20  # steps of a stage that began on the tangent of the one before; more do not pay
 NEGLIGIBLE: Final = 1e-10  # a measurement of log x whose rounding stays below this is good enough
 PREDICTED: Final = 100.0  # predictions further off in log x are not corrected: their alpha is projected on its own
 FOLLOWED: Final = 1e-7  # a correction of this size leaves an error of about its square
@@ -91,6 +92,7 @@ MOST_FOLLOWED: Final = 12  # corrections of one prediction; smooth paths take tw
 # A column whose part outside the span of the basis is below this share of it cannot complete the basis.
 DEPENDENT: Final = 1e-11
 POOR: Final = 1e-4  # a pivot below this share of its column is met by a more careful choice
+FIRST: Final = 3  # so many of the heaviest columns of each row are offered to a basis, beside the heaviest of all
 # Weights over so many e-folds fit one elimination; wider ones are drawn together, exchanges make up for that.
 WIDEST_ELIMINATION: Final = 650.0
 RANGE_OF_WEIGHTS: Final = 20.0  # e-folds of weights that one orthogonal factorisation may mix
@@ -138,6 +140,8 @@ SHORTEST_STEP: Final = 1e-12  # shorter steps lead nowhere
 # The way there.
 JUMP_FROM: Final = 30_000  # smaller matrices walk as fast as they jump
 LARGEST_TABLEAU: Final = 50_000_000  # entries of a tableau that still fits the memory of a small machine
+WARM: Final = 10.0  # columns lighter by so many e-folds than what they stand beside bend no path
+WARM_FROM: Final = 4_000_000  # smaller tableaus are walked on whole
 # Columns that many e-folds below the heaviest where the jump begins take no part in it; more do in a second try.
 JUMP_KEEPS: Final = (20.0, 40.0)
 JUMP_WIDENS: Final = 5.5  # jumps that are not long keep more columns: this times the share of the way that is behind

@@ -30,6 +30,7 @@ from bregman_l1.newton.settings import (
     EXACT_ELIMINATION,
     EXACT_ENTRIES,
     EXACT_WORK,
+    FIRST,
     ILL_CONDITIONED,
     MARGIN,
     POOR,
@@ -40,6 +41,7 @@ from bregman_l1.newton.settings import (
     THIN_FROM,
     UNBALANCED,
     UNREFINED,
+    WARM_FROM,
     WIDEST_ELIMINATION,
     WORTHLESS,
 )
@@ -170,8 +172,9 @@ class Tableau:
     @cached_property
     def log_T(self) -> Matrix:
         """Log |T_ij|, -inf for zeros."""
-        with np.errstate(divide="ignore"):
-            return np.log(np.abs(self.T))
+        log_T, entries = np.full_like(self.T, -np.inf), self.T != 0.0
+        log_T[entries] = np.log(np.abs(self.T[entries]))
+        return log_T
 
     @cached_property
     def log_u(self) -> Vector:
@@ -230,43 +233,50 @@ class Tableau:
         return fresh.exchanged(system, log_x) if K.max() > WIDEST_ELIMINATION else fresh
 
     def _with_zeros(self, y: Vector) -> Tableau:
-        """An entry of u is zero where the margin of y allows it, if all of them are allowed at once."""
+        """An entry of u is zero where the margin of y allows it, if all of them are allowed at once.
+
+        So are the entries that only balanced the rounding of those: with them at zero they are rounding themselves.
+        """
         u = self.u
         terms = np.abs(self.matrix) @ np.abs(u) + np.abs(y)
-        small = (np.abs(u) <= np.abs(self.inverse) @ (ROUNDINGS * terms)) & (u != 0.0)
+        movable = u != 0.0
+        small = (np.abs(u) <= np.abs(self.inverse) @ (ROUNDINGS * terms)) & movable
         while small.any():
             moved = np.where(small, 0.0, u)
-            missed = np.abs(np.asarray(self.wide @ moved.astype(np.longdouble) - y, dtype=np.float64))
-            if (missed <= MARGIN * (np.abs(self.matrix) @ np.abs(moved) + np.abs(y))).all():
+            missed = np.asarray(y - self.wide @ moved.astype(np.longdouble), dtype=np.float64)
+            if (np.abs(missed) <= MARGIN * (np.abs(self.matrix) @ np.abs(moved) + np.abs(y))).all():
                 return replace(self, u=moved, snapped=int(small.sum()))
-            small[np.argmax(np.where(small, np.abs(u), -1.0))] = False
+            carried = movable & ~small & (np.abs(moved + self.inverse @ missed) <= SOUND * np.abs(u))
+            if carried.any():
+                small |= carried
+            else:
+                largest = np.argmax(np.where(small, np.abs(u), -1.0))
+                small[largest] = movable[largest] = False
         return self
 
     def _decided(self, columns: Matrix, log_x: Vector) -> Tableau:
         """Compute exactly the columns with undecided entries that could matter at log_x."""
-        if not self.R.size:
+        undecided = np.abs(self.T) <= np.multiply.outer(self.row_error, self.column_error)
+        if not undecided.any():
             return self
-        if not (np.abs(self.T) <= np.multiply.outer(self.row_error, self.column_error)).any():
-            return self
+        if self.J.size**2 + self.T.size > self.exactly_to:
+            return replace(self, T=np.where(undecided, 0.0, self.T))
         with np.errstate(divide="ignore"):
             log_error = np.log(self.row_error)[:, None] + np.log(self.column_error)
-        log_error[self.log_T > log_error] = -np.inf
-        is_small = self.J.size**2 + self.T.size <= self.exactly_to
-        doubtful = log_error > -np.inf
-        if is_small:
-            doubtful = log_error + (log_x[self.R] - log_x[self.J][:, None]) > WORTHLESS - AHEAD
+        log_error[~undecided] = -np.inf
+        doubtful = log_error + (log_x[self.R] - log_x[self.J][:, None]) > WORTHLESS - AHEAD
         touched = np.flatnonzero(doubtful.any(axis=0))
         if touched.size:
             T, error = self.T.copy(), self.column_error.copy()
             T[doubtful], log_error[doubtful] = 0.0, -np.inf
-            zero = exact.zeros(self.matrix, columns[:, touched]) if is_small else None
+            zero = exact.zeros(self.matrix, columns[:, touched])
             if zero is not None and not zero[doubtful[:, touched]].all():
                 values = exact.values(self.matrix, columns[:, touched], zero)
                 if values is not None:
                     T[:, touched], error[touched] = values, EPS * np.abs(values).max(axis=0)
                     log_error[:, touched] = -np.inf
             self = replace(self, T=T, column_error=error)
-        return replace(self, log_doubt=log_error) if is_small and (log_error > -np.inf).any() else self
+        return replace(self, log_doubt=log_error) if (log_error > -np.inf).any() else self
 
 
 def inverted(matrix: Matrix) -> Matrix | None:
@@ -284,8 +294,13 @@ def inverted(matrix: Matrix) -> Matrix | None:
 
 def thin(matrix: Matrix) -> Any:
     """The matrix, stored sparse where products with it are cheaper then."""
-    few = matrix.size >= THIN_FROM and np.count_nonzero(matrix) < THIN * matrix.size
-    return sp.csr_array(matrix) if few else matrix
+    if matrix.size < THIN_FROM or np.count_nonzero(matrix) >= THIN * matrix.size:
+        return matrix
+    lines = matrix if matrix.flags.c_contiguous else matrix.T
+    entries, width = np.flatnonzero(lines != 0.0), lines.shape[1]
+    ends = np.searchsorted(entries, np.arange(0, lines.size + 1, width))
+    few = sp.csr_array((lines.ravel()[entries], entries % width, ends), lines.shape)
+    return few if lines is matrix else few.T
 
 
 def product(left: Any, right: Matrix) -> Matrix:
@@ -341,8 +356,8 @@ def permuted(swaps: Index, size: int) -> Index:
 def choose_basis(system: LinearSystem, log_x: Vector) -> Index:
     """Columns J of near-maximal volume weighted by sqrt(x).
 
-    Partial pivoting on the heaviest columns, where these span the rows; else greedily, by pivoted orthogonalisation
-    of one range of weights after the other.
+    Partial pivoting on the heaviest columns, of A and of each row, where these span the rows; else greedily, by pivoted
+    orthogonalisation of one range of weights after the other.
 
     Raises
     ------
@@ -351,7 +366,8 @@ def choose_basis(system: LinearSystem, log_x: Vector) -> Index:
     """
     weight = 0.5 * log_x + np.log(system.column_sizes)
     order = np.argsort(-weight, kind="stable")[: int(np.count_nonzero(weight > -np.inf))]
-    J = _by_partial_pivoting(system, weight, order[: int(1.6 * system.shape[0]) + 20])
+    heavy = np.union1d(np.arange(min(order.size, int(1.6 * system.shape[0]) + 20)), system.first_in_rows(order, FIRST))
+    J = _by_partial_pivoting(system, weight, order[heavy])
     J = _greedy(system, weight, order) if J is None else J
     if J is None and order.size * system.shape[0] ** 2 <= EXACT_ELIMINATION:
         found = exact.heavy_columns(system.columns(order) / system.row_units[:, None], 0.5 * log_x[order])
@@ -359,6 +375,32 @@ def choose_basis(system: LinearSystem, log_x: Vector) -> Index:
     if J is None:
         raise SingularBasisError
     return J
+
+
+def is_large_and_sparse(system: LinearSystem) -> bool:
+    """Whether its tableaus had better leave out columns that do not matter."""
+    return system.is_sparse and system.shape[0] * system.shape[1] >= WARM_FROM
+
+
+def log_shares(system: LinearSystem, J: Index, log_x: Vector) -> Vector:
+    """Log max_i |T_ij| x_j / x_i of each column in the tableau of J, or more, without the tableau; zero on J.
+
+    Measured beside the lightest of the basis unless A is large and sparse, where the scales of rows may lie far apart:
+    there, up to the number of terms,
+
+        max_i |T_ij| x_j / x_i <= max_k |A_kj| x_j max_i |(A_J^{-1})_ik| / x_i.
+    """
+    if is_large_and_sparse(system):
+        inverse = inverted(system.columns(J) / system.row_units[:, None])
+        if inverse is None:
+            raise SingularBasisError
+        beside = (np.log(np.abs(inverse)) - log_x[J][:, None]).max(axis=0) - np.log(system.row_units)
+        shares = log_x + system.log_terms(beside)
+    else:
+        shares = log_x + np.log(system.column_sizes)
+        shares -= shares[J].min()
+    shares[J] = 0.0
+    return shares
 
 
 def _by_partial_pivoting(system: LinearSystem, weight: Vector, index: Index) -> Index | None:
