@@ -75,6 +75,7 @@ CENTRINGS: Final = ((0.0, 1.0), (0.3, 0.0), (0.8, 0.0))
 
 # The certificate's step.
 PLAIN_RANGE: Final = 600.0  # larger log x leave the range of double precision; smaller ones may underflow
+SEEN: Final = 25.0  # entries that many e-folds below the largest drown in its rounding, in extended precision too
 MOST_REFINEMENTS: Final = 8  # refinements of one linear system; each gains two digits or more
 REFINED: Final = 1e-3  # a step is measured to three digits
 LONG: Final = 1000.0  # logarithms beyond this are right relative to their size: their spacing grows with it

@@ -31,6 +31,7 @@ from bregman_l1.newton.settings import (
     NEGLIGIBLE,
     PLAIN_RANGE,
     REFINED,
+    SEEN,
 )
 from bregman_l1.newton.setup import Rows, split_rows
 from bregman_l1.newton.tableau import SingularBasisError, Tableau
@@ -211,9 +212,12 @@ class _Steps:
 
     def _by_refinement(self, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step | None:
         """Refine lam in A X (log p + A'lam - log x) = y - A x; None where that does not converge, or rounding shows."""
-        if not log_x.max() <= PLAIN_RANGE:
+        system, top = self._part, log_x.max()
+        n_rows = min(system.shape)
+        if not top <= PLAIN_RANGE:
             return None
-        system = self._part
+        if not system.is_sparse and top - np.partition(log_x, -n_rows)[-n_rows] > SEEN:
+            return None
         equations = normal_equations(system)
         residual = equations.at(log_x)
         if residual is None:

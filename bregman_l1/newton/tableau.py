@@ -366,7 +366,7 @@ def choose_basis(system: LinearSystem, log_x: Vector) -> Index:
     """
     weight = 0.5 * log_x + np.log(system.column_sizes)
     order = np.argsort(-weight, kind="stable")[: int(np.count_nonzero(weight > -np.inf))]
-    heavy = np.union1d(np.arange(min(order.size, int(1.6 * system.shape[0]) + 20)), system.first_in_rows(order, FIRST))
+    heavy = np.union1d(np.arange(min(order.size, int(1.3 * system.shape[0]) + 20)), system.first_in_rows(order, FIRST))
     J = _by_partial_pivoting(system, weight, order[heavy])
     J = _greedy(system, weight, order) if J is None else J
     if J is None and order.size * system.shape[0] ** 2 <= EXACT_ELIMINATION:
