@@ -98,7 +98,7 @@ def solve(
     claim = _feasible_claim(problem, chosen)
     if polish:
         claim = _polished(problem, claim, chosen)
-    return certified(problem, claim, chosen.name, chosen.tol)
+    return certified(problem, claim, certificate_of(problem, claim, chosen.tol), chosen.name)
 
 
 @entry_point
@@ -154,11 +154,14 @@ def certify(
         dual=None if dual is None else checked_vector("dual", dual, n_rows),
     )
     _refuse_disagreement(claim)
-    return _certificate(problem, claim, checked_tolerance(tol))
+    return certificate_of(problem, claim, checked_tolerance(tol))
 
 
-def _certificate(problem: Problem, claim: Claim, tol: float, **shared: Any) -> Certificate:
-    """Certify a claim whose entries may be of any size: a residual that overflows is infinite or NaN, and fails."""
+def certificate_of(problem: Problem, claim: Claim, tol: float, **shared: Any) -> Certificate:
+    """Certify a claim whose entries may be of any size: a residual that overflows is infinite or NaN, and fails.
+
+    ``shared`` is handed to `Problem.certify`.
+    """
     with np.errstate(all="ignore"):
         return problem.certify(claim, tol, **shared)
 
@@ -211,9 +214,8 @@ def _polished(problem: Problem, claim: Claim, backend: Backend) -> Claim:
     return problem.polish(replace(claim, time_left=seconds), backend.tol)
 
 
-def certified(problem: Problem, claim: Claim, backend: str, tol: float, **shared: Any) -> Solution:
-    """Certify a claim and make it a solution; warn if it falls short. ``shared`` is handed to `Problem.certify`."""
-    certificate = _certificate(problem, claim, tol, **shared)
+def certified(problem: Problem, claim: Claim, certificate: Certificate, backend: str) -> Solution:
+    """Make a claim a solution; warn if its certificate falls short."""
     status = Status.CERTIFIED if certificate.ok else _LIMITS.get(claim.outcome, Status.INACCURATE)
     if not certificate.ok:
         message = f"{certificate.verdict}; {backend} said {claim.raw_status!r}"

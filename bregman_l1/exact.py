@@ -246,7 +246,6 @@ class Projection:
 
     def _step(self, om: Vector, log_rest: Vector) -> arb_mat | None:
         k, m = self._columns.shape
-        assert self._zero is not None
         solved = _solved(self._matrix, np.column_stack([self._columns, self._y]))
         if solved is None or self._zero is None:
             return None

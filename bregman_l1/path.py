@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bregman_l1._backends.newton import claims_along
-from bregman_l1._solve import certified, refuse_infeasible, solve
+from bregman_l1._solve import certificate_of, certified, refuse_infeasible, solve
 from bregman_l1._types import Matrix, Vector
 from bregman_l1.caching import cached_property
 from bregman_l1.entry import entry_point, entry_points
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
+    from bregman_l1.claim import Claim
     from bregman_l1.solution import Solution
     from bregman_l1.system import LinearSystem
     from bregman_l1.theory.limit import Limit
@@ -170,8 +171,13 @@ def _solutions(system: LinearSystem, problems: list[BregmanProjection], backend:
     for problem, claim in zip(problems, claims, strict=True):
         refuse_infeasible(problem, claim, "newton")
     steps = NewtonSteps(system)
-    pairs = zip(problems, claims, strict=True)
-    return (certified(problem, claim, "newton", tol, steps=steps) for problem, claim in pairs)
+    return (_solution(problem, claim, tol, steps) for problem, claim in zip(problems, claims, strict=True))
+
+
+def _solution(problem: BregmanProjection, claim: Claim, tol: float, steps: NewtonSteps) -> Solution:
+    """A point of a path; projected on its own where what followed from the others falls short."""
+    certificate = certificate_of(problem, claim, tol, steps=steps)
+    return certified(problem, claim, certificate, "newton") if certificate.ok else solve(problem, "newton", tol=tol)
 
 
 def _checked_log_alphas(log_alphas: ArrayLike) -> Vector:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -20,6 +21,8 @@ from bregman_l1 import (
     projection_path,
     solve,
 )
+from bregman_l1 import path as path_module
+from bregman_l1._backends.newton import claims_along
 
 
 def test_log_deviation_meets_every_reference(unique_case):
@@ -167,3 +170,24 @@ def test_a_path_followed_over_kinks_is_that_of_separate_solves(costs):
     for log_alpha, log_x in zip(asked, path.log_x, strict=True):
         alone = solve(BregmanProjection(system, log_alpha=log_alpha, cost=costs))
         np.testing.assert_allclose(log_x, alone.log_x, rtol=1e-11, atol=1e-8)
+
+
+def test_columns_that_count_nowhere_leave_a_basis_alone():
+    system = LinearSystem(
+        [[-(2.0**-13), 0, 32, 65536, 0], [2.0**-12, 1024, 0, 65536, -2048]], [-(2.0**-13), 1024 + 2.0**-12]
+    )
+    path = projection_path(system, [-30.0, -40.0, -60.0, -90.0])
+    assert all(solution.status.is_certified for solution in path.solutions)
+
+
+def test_what_falls_short_on_a_path_is_projected_on_its_own(monkeypatch):
+    system = LinearSystem([[1.0, 0.5, 0.2], [0.0, 1.0, 3.0]], [1.0, 1.0])
+    good = projection_path(system, [-3.0, -20.0])
+
+    def off(system, problems, tol):
+        return [replace(claim, log_x=claim.log_x + 1e-3) for claim in claims_along(system, problems, tol)]
+
+    monkeypatch.setattr(path_module, "claims_along", off)
+    mended = projection_path(system, [-3.0, -20.0])
+    assert all(solution.status.is_certified for solution in mended.solutions)
+    np.testing.assert_allclose(mended.log_x, good.log_x, rtol=1e-12)

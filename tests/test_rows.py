@@ -1,13 +1,15 @@
 """Rows that say what others say: which are dropped, and that each is the combination it is said to be."""
 
+import warnings
 from fractions import Fraction
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from bregman_l1 import BregmanProjection, LinearSystem, solve
+from bregman_l1 import BregmanProjection, LinearSystem, NotCertifiedWarning, solve
 from bregman_l1._types import ROUNDINGS
+from bregman_l1.budget import Budget
 from bregman_l1.newton import projection
 from bregman_l1.newton.setup import split_rows
 
@@ -53,3 +55,29 @@ def test_the_dual_of_a_thinned_system_changes_nothing(monkeypatch, largest):
     assert cold.status.is_certified
     np.testing.assert_allclose(started.log_x, cold.log_x, atol=1e-11)
     assert started.iterations != cold.iterations
+
+
+def test_a_dropped_row_must_hold_to_the_rounding_of_its_own_terms():
+    # Of rank 3 exactly: (2**14, 3 2**24, 0) is the only point, and no other is within 64 roundings of the last row.
+    e = 2.0**-13
+    A = [[-3 - e, 2 - e, e], [-2, -e, -2], [-e, -3 + e, -3 - e], [-3 - e, 0, 2 - e]]
+    system = LinearSystem(A, [100607998.0, -38912.0, -150988802.0, -49154.0])
+    assert system.backward_errors(np.array([2.0**14, 3 * 2.0**24, 0.0])).max() == 0.0
+    with pytest.warns(NotCertifiedWarning):
+        solution = solve(BregmanProjection(system, log_alpha=-30.0))
+    assert not solution.status.is_certified
+
+
+def test_a_contradiction_between_rows_is_claimed_only_with_its_proof():
+    A = [[3 + 2.0**-32, 3.0], [3 - 2.0**-33, 3.0], [9 - 2.0**-34, 9.0]]
+    system = LinearSystem(A, np.array(A) @ [256.0, 1024.0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotCertifiedWarning)
+        assert solve(BregmanProjection(system, log_alpha=-3.0)).x.min() > 0.0
+
+
+def test_looking_for_dependent_rows_keeps_to_the_time_limit():
+    rng = np.random.default_rng(0)
+    A = rng.random((600, 5)) @ rng.random((5, 2000)) + 1e-8 * rng.standard_normal((600, 2000))
+    spent = Budget(seconds=0.0)
+    assert split_rows(LinearSystem(A, A @ rng.random(2000)), spent).kept.size < 20

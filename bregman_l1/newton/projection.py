@@ -31,6 +31,7 @@ from bregman_l1.newton.settings import (
 )
 from bregman_l1.newton.setup import Rows, split_rows
 from bregman_l1.outcome import Outcome
+from bregman_l1.polyhedron.feasible_set import separates
 from bregman_l1.threads import threads_for
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def project(
     """
     budget = Budget(max_iter, time_limit)
     with threads_for(system), np.errstate(all="ignore"):
-        rows = split_rows(system)
+        rows = split_rows(system, budget)
         part = rows.part(system)
         if start_dual is not None:
             log_x = log_prior + part.rmatvec(start_dual[rows.kept])
@@ -152,7 +153,7 @@ def _claim(system: LinearSystem, rows: Rows, arrival: Arrival, budget: Budget) -
         proof = replace(proof, z=rows.embedded(proof.z))
     if outcome is Outcome.OPTIMAL and rows.dropped.size:
         farkas = rows.contradiction(system, np.exp(arrival.log_x))
-        if farkas is not None:
+        if farkas is not None and separates(system, farkas):
             outcome, proof = Outcome.INFEASIBLE, Farkas(farkas)
     return Claim(
         log_x=read_only(arrival.log_x),

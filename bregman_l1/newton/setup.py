@@ -14,7 +14,8 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.linalg.lapack import dpotrs, dpstrf, spotrf
 
-from bregman_l1._types import EPS, ROUNDINGS, Index, Matrix, Vector
+from bregman_l1._types import EPS, ROUNDINGS, Index, Matrix, Vector, Wide
+from bregman_l1.budget import Budget
 from bregman_l1.newton.settings import (
     BLOCK_BYTES,
     ENOUGH_COLUMNS,
@@ -59,11 +60,18 @@ class Rows:
             y = y + spread.T @ np.linalg.lstsq(share, wrong)[0]
         return system.of_rows(self.kept, y)
 
-    def implied(self, y: Vector) -> tuple[Vector, Vector]:
-        """The right-hand side of all rows that goes with one of the rows kept, and the sizes of the terms it sums."""
-        whole, terms = self.embedded(y), np.zeros(self.kept.size + self.dropped.size)
-        whole[self.dropped], terms[self.dropped] = self.weights @ y, np.abs(self.weights) @ np.abs(y)
-        return whole, terms
+    def implied(self, system: LinearSystem, y: Wide, x: Vector) -> Wide:
+        """A x of all rows in extended precision, where that of the rows kept is y: W y + (A_dropped - W A_kept) x.
+
+        As exact as y: the second term, rounding of A, takes x to few digits only.
+        """
+        weights = sp.csr_array(self.weights).astype(np.longdouble)
+        whole = np.zeros(self.kept.size + self.dropped.size, dtype=np.longdouble)
+        whole[self.kept], whole[self.dropped] = y, weights @ y.astype(np.longdouble)
+        for columns, A in system.pieces():
+            wide = dense(A).astype(np.longdouble)
+            whole[self.dropped] += (wide[self.dropped] - weights @ wide[self.kept]) @ x[columns]
+        return whole
 
     def contradiction(self, system: LinearSystem, x: Vector) -> Vector | None:
         """Return z with A'z = 0 up to rounding and y'z > 0, from a dropped row whose y_i contradicts the rows kept.
@@ -91,8 +99,8 @@ class Rows:
         return whole
 
 
-def split_rows(system: LinearSystem) -> Rows:
-    """Find the rows that the others do not say, and how the rest follows from them.
+def split_rows(system: LinearSystem, budget: Budget | None = None) -> Rows:
+    """Find the rows that the others do not say, and how the rest follows from them; some of them, if time runs out.
 
     Examples
     --------
@@ -108,7 +116,7 @@ def split_rows(system: LinearSystem) -> Rows:
         matrix = _in_units(system)
         first, factor = _multiples(matrix)
         alone = np.flatnonzero(first == everything)
-        kept, weights = _eliminated(matrix if alone.size == everything.size else matrix[alone])
+        kept, weights = _eliminated(matrix if alone.size == everything.size else matrix[alone], budget or Budget())
     kept = alone[kept]
     dropped, units = np.setdiff1d(everything, kept), system.row_units
     weights = weights[np.searchsorted(alone, first[dropped])]
@@ -162,7 +170,7 @@ def _multiples(matrix: Any) -> tuple[Index, Vector]:
     return first, factor
 
 
-def _eliminated(matrix: Any) -> tuple[Index, Matrix]:
+def _eliminated(matrix: Any, budget: Budget) -> tuple[Index, Matrix]:
     """Sort the rows by pivoted elimination; look at those that nearly vanish in A itself, not in its Gram matrix.
 
     Returns the rows kept, sorted, and weights that make all rows of them.
@@ -176,8 +184,8 @@ def _eliminated(matrix: Any) -> tuple[Index, Matrix]:
     weights, above, left, noise = _combinations(
         matrix, kept, suspects, lambda right: scale * dpotrs(factor, scale * right, lower=1)[0]
     )
-    chosen = above[_independent_remainders(left, noise)]
-    if chosen.size:
+    chosen = above[_independent_remainders(left, noise, budget)]
+    if chosen.size and not budget.spent_out:
         kept, suspects = np.concatenate([kept, suspects[chosen]]), np.delete(suspects, chosen)
         basis = matrix[kept]
         inverse = np.linalg.pinv(dense(basis @ basis.T), rcond=EPS, hermitian=True)
@@ -219,13 +227,13 @@ def _peaks(rows: Any, *, signed: bool = False) -> Vector:
     return np.asarray(dense((rows if signed else abs(rows)).max(axis=1)), dtype=np.float64).ravel()
 
 
-def _independent_remainders(left: Matrix, noise: Matrix) -> Index:
+def _independent_remainders(left: Matrix, noise: Matrix, budget: Budget) -> Index:
     """Which of the rows stay above their noise when the largest are eliminated one by one."""
     chosen: list[int] = []
     while True:
         above = (np.abs(left) / np.where(noise > 0, noise, np.finfo(np.float64).tiny)).max(axis=1, initial=0.0)
         above[chosen] = 0.0
-        if not above.max(initial=0.0) > 1.0:
+        if not above.max(initial=0.0) > 1.0 or budget.spent_out:
             return np.array(chosen, dtype=np.intp)
         i = int(above.argmax())
         chosen.append(i)

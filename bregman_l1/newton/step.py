@@ -60,7 +60,7 @@ class Step:
 
     change: Vector
     noise: float | Vector = 0.0
-    y: Vector | None = None
+    y: Wide | None = None
     remarks: tuple[str, ...] = ()
 
 
@@ -161,7 +161,7 @@ class _Steps:
                 as_given = _exact_step(part, tableau, np.zeros(J.size, dtype=bool), log_prior, log_x)
                 if as_given is not None and _is_negligible(as_given, log_x):
                     return replace(as_given, y=part.y)
-        y = part.y if not tableau.snapped else tableau.matrix @ tableau.u
+        y = part.y if not tableau.snapped else tableau.wide @ tableau.u.astype(np.longdouble)
         return replace(step, y=y, remarks=remarks)
 
     def _rounded(self, tableau: Tableau, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step:
@@ -260,10 +260,9 @@ def _held_against_dropped_rows(system: LinearSystem, rows: Rows, log_x: Vector, 
         return replace(step, remarks=(*step.remarks, remark))
     # That is seen in logarithms only so far; the y' of the step itself can be held against y.
     assert step.y is not None
-    # Where rounding of y does not show in log x, its entries may move by what doubles do not hold.
-    other, summed = rows.implied(step.y)
-    beyond = 4 * EPS * summed if np.max(step.noise) <= NEGLIGIBLE else 0.0
-    if (np.abs(other - system.y) <= MARGIN * (system.abs_matvec(x) * np.exp(unit) + np.abs(system.y)) + beyond).all():
+    size = np.exp(unit)
+    other = rows.implied(system, step.y, x * size)
+    if (np.abs(other - system.y) <= MARGIN * (system.abs_matvec(x) * size + np.abs(system.y))).all():
         return replace(step, remarks=(*step.remarks, remark))
     return replace(step, change=np.full(log_x.size, np.inf), remarks=(*step.remarks, f"{remark}; y is not"))
 

@@ -214,7 +214,7 @@ class Tableau:
         on_basis, on_rest = log_x[self.J][:, None], log_x[self.R]
         if not ((self.log_T - on_basis / 2).max(axis=0, initial=-np.inf) + on_rest / 2 <= UNBALANCED).all():
             return False
-        return self.log_doubt is None or bool((self.log_doubt + (on_rest - on_basis)).max() <= WORTHLESS)
+        return self.log_doubt is None or bool((self.log_doubt + (on_rest - on_basis)).max(initial=-np.inf) <= WORTHLESS)
 
     def exchanged(self, system: LinearSystem, log_x: Vector) -> Tableau:
         """The tableau of a better basis at log_x, if some |T_ij| sqrt(x_j / x_i) is large; this one otherwise.
