@@ -113,9 +113,9 @@ NEGLIGIBLE_TERM: Final = -42.0  # terms T_ij x_j / x_i below exp of this change 
 LIGHT_TERM: Final = -12.0  # terms below exp of this matter to a residual, not to the direction it asks for
 WORTHLESS: Final = -34.0  # an error of T_ij x_j / x_i below exp of this changes nothing
 AHEAD: Final = 30.0  # entries that would matter if x changed by so many e-folds are decided at once
-EXACT_ON_THE_WAY: Final = 3_000  # the same for the walk, which meets many bases,
-EXACT_AT_THE_END: Final = 40_000  # and for its last one: the certificate decides what it takes for zero
-EXACT_ENTRIES: Final = 400_000  # tableaus of larger bases take what their rounding cannot tell from zero for zero
+EXACT_ENTRIES: Final = 400_000  # tableaus of larger bases take what their rounding cannot tell from zero for zero;
+EXACT_ON_THE_WAY: Final = 3_000  # so many entries for the walk, which meets many bases,
+EXACT_AT_THE_END: Final = 40_000  # and so many for its last one: the certificate decides what it takes for zero
 # Inverses that lose so much to rounding are computed exactly, in bases that are not too large.
 ILL_CONDITIONED: Final = 1e4
 EXACT_WORK: Final = 20_000_000  # multiplications that are made exactly where a basis is ill-conditioned: a second

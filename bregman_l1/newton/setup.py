@@ -48,7 +48,7 @@ class Rows:
         """The system of the rows kept; ``system`` itself where none is dropped.
 
         What y contradicts itself by in the others is spread over all its entries, in proportion to their size: that
-        moves each by a few roundings where rounding is all there is.
+        moves each by a few roundings where rounding is all there is; the certificate tells where it is not.
         """
         if not self.dropped.size:
             return system

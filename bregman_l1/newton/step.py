@@ -4,8 +4,9 @@ The projection of p = exp(log_prior) onto {x >= 0 : A x = y} solves A x = y, log
 any positive candidate is the d = log p + A'lam - log x with A X d = y - A x. Residuals of A x = y say nothing about
 small entries; this step does, because near the solution it is the error of log x itself.
 
-It is measured by the normal equations where double precision holds all of x, and on a basis of its own elsewhere.
-Nothing the solver computed is used, and nothing outlives the object that measures.
+It is measured by the normal equations where the rounding of y - A x does not show in log x, and on a basis of its own
+elsewhere. Of what the solver computed the multiplier alone is used, as a point to measure from, and nothing outlives
+the object that measures.
 """
 
 from __future__ import annotations
