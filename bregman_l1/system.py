@@ -270,6 +270,13 @@ class LinearSystem:
             rows, columns = rows * np.sqrt(_one_for_zero(row_peaks)), columns * np.sqrt(_one_for_zero(column_peaks))
         return rows, columns * _one_for_zero(_peaks(self.scaled(1 / rows, 1 / columns), axis=0))
 
+    def extended_matvec(self, x: Vector) -> NDArray[np.longdouble]:
+        """A @ x, shape (N,), in extended precision."""
+        image = np.zeros(self.shape[0], dtype=np.longdouble)
+        for part, block in self.pieces():
+            image += block.astype(np.longdouble) @ x[part]
+        return image
+
     def extended_rmatvec(self, lam: Vector) -> NDArray[np.longdouble]:
         """A.T @ lam, shape (d,), in extended precision."""
         wide = lam.astype(np.longdouble)

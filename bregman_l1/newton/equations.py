@@ -89,6 +89,10 @@ class Equations:
         """D om / d tau where rho moves by ``slope`` a unit of tau."""
         return self.solve(self.weights @ slope[self._heavy])
 
+    def moved(self, du: Vector) -> Vector:
+        """D om where u moves by du."""
+        return self.solve(du * np.exp(np.asarray(-self._om, dtype=np.float64) - self._log_up))
+
     def noise(self, system: LinearSystem) -> Matrix:
         """What the rounding of T and u, its signs taken at random, does to d om: two draws, shape (2, k).
 

@@ -55,9 +55,7 @@ class Rows:
         y, size = system.y[self.kept], np.abs(system.y)
         wrong, terms = self._excess(system.y, size)
         if wrong.any() and (np.abs(wrong) <= SPREAD * terms).all():
-            spread = self.weights * size[self.kept] ** 2
-            share = spread @ self.weights.T + np.diag(size[self.dropped] ** 2)
-            y = y + spread.T @ np.linalg.lstsq(share, wrong)[0]
+            y = y + self.moves(wrong, size)
         return system.of_rows(self.kept, y)
 
     def implied(self, system: LinearSystem, y: Wide, x: Vector) -> Wide:
@@ -65,13 +63,19 @@ class Rows:
 
         As exact as y: the second term, rounding of A, takes x to few digits only.
         """
-        weights = sp.csr_array(self.weights).astype(np.longdouble)
-        whole = np.zeros(self.kept.size + self.dropped.size, dtype=np.longdouble)
-        whole[self.kept], whole[self.dropped] = y, weights @ y.astype(np.longdouble)
-        for columns, A in system.pieces():
-            wide = dense(A).astype(np.longdouble)
-            whole[self.dropped] += (wide[self.dropped] - weights @ wide[self.kept]) @ x[columns]
+        weights, whole = sp.csr_array(self.weights).astype(np.longdouble), system.extended_matvec(x)
+        whole[self.dropped] += weights @ (y - whole[self.kept])
+        whole[self.kept] = y
         return whole
+
+    def moves(self, wrong: Vector, size: Vector) -> Vector:
+        """Changes of y of the rows kept that leave of what the dropped ones are wrong by as little as can be.
+
+        Spread over all entries of y in proportion to ``size``, shape (N,).
+        """
+        spread = self.weights * size[self.kept] ** 2
+        share = spread @ self.weights.T + np.diag(size[self.dropped] ** 2)
+        return np.asarray(spread.T @ np.linalg.lstsq(share, wrong)[0])
 
     def contradiction(self, system: LinearSystem, x: Vector) -> Vector | None:
         """Return z with A'z = 0 up to rounding and y'z > 0, from a dropped row whose y_i contradicts the rows kept.

@@ -11,6 +11,7 @@ the object that measures.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from bregman_l1._types import EPS, Mask, Vector, Wide
 from bregman_l1.errors import InfeasibleError
 from bregman_l1.newton.dual_newton import rounding_noise
 from bregman_l1.newton.equations import Equations
-from bregman_l1.newton.normal_equations import normal_equations
+from bregman_l1.newton.normal_equations import NormalEquations, normal_equations
 from bregman_l1.newton.serving import ServingTableaus
 from bregman_l1.newton.settings import (
     EXACT_ELIMINATION,
@@ -57,12 +58,15 @@ class Step:
         The right-hand side of independent rows that the step leads to, within the margin.
     remarks : tuple of str
         What was decided by the margin of the rounding of y.
+    moved : callable or None
+        How much log x moves where this y does.
     """
 
     change: Vector
     noise: float | Vector = 0.0
     y: Wide | None = None
     remarks: tuple[str, ...] = ()
+    moved: Callable[[Vector], Vector] | None = None
 
 
 class NewtonSteps:
@@ -157,11 +161,12 @@ class _Steps:
         step = self._rounded(tableau, log_prior, log_x, dual)
         remarks = () if not tableau.snapped else (f"{tableau.snapped} entries of u are zero within the rounding of y",)
         if not _is_negligible(step, log_x) and log_x.size * J.size <= EXACT_ELIMINATION:
-            step = _exact_step(part, tableau, tableau.u == 0.0, log_prior, log_x) or step
+            exactly = _exact_step(part, tableau, tableau.u == 0.0, log_prior, log_x)
+            step = step if exactly is None else replace(exactly, moved=step.moved)
             if tableau.snapped and not _is_negligible(step, log_x):
                 as_given = _exact_step(part, tableau, np.zeros(J.size, dtype=bool), log_prior, log_x)
                 if as_given is not None and _is_negligible(as_given, log_x):
-                    return replace(as_given, y=part.y)
+                    return replace(as_given, y=part.y, moved=step.moved)
         y = part.y if not tableau.snapped else tableau.wide @ tableau.u.astype(np.longdouble)
         return replace(step, y=y, remarks=remarks)
 
@@ -179,7 +184,11 @@ class _Steps:
         change += np.asarray(point - log_x, dtype=np.float64)
         for draw in draws:
             noise = np.maximum(noise, np.abs(draw))
-        return Step(change=change, noise=noise)
+
+        def moved(dy: Vector) -> Vector:
+            return system.rmatvec(tableau.inverse.T @ equations.moved(tableau.inverse @ dy))
+
+        return Step(change=change, noise=noise, moved=moved)
 
     def _point(self, tableau: Tableau, log_prior: Vector, log_x: Vector, dual: Vector | None) -> tuple[Wide, Vector]:
         """Log p + A'lam in extended precision, and the rounding of what is not; lam the dual if it fits."""
@@ -233,25 +242,29 @@ class _Steps:
                 step = A.T @ lam + log_prior[columns] - log_x[columns]
                 image, peak = image + A @ (np.exp(log_x[columns]) * step), max(peak, largest(step))
             if size <= REFINED * peak:
-                return self._refined(lam, log_prior, log_x, noise)
+                return self._refined(lam, log_prior, log_x, noise, equations)
             change = equations.solve(residual - image, REFINED)
             before, size = size, system.largest_of_rmatvec(change)
             if not size < before / 2:
                 return None
             if size <= 16 * EPS * unit:
-                return self._refined(lam, log_prior, log_x, noise + size)
+                return self._refined(lam, log_prior, log_x, noise + size, equations)
             lam = lam + change
         return None
 
-    def _refined(self, lam: Vector, log_prior: Vector, log_x: Vector, noise: float) -> Step:
-        step = self._part.rmatvec(lam)
+    def _refined(self, lam: Vector, log_prior: Vector, log_x: Vector, noise: float, equations: NormalEquations) -> Step:
+        system = self._part
+        step = system.rmatvec(lam)
         step += log_prior
         step -= log_x
-        return Step(change=step, noise=noise, y=self._part.y)
+        return Step(change=step, noise=noise, y=system.y, moved=lambda dy: system.rmatvec(equations.solve(dy, REFINED)))
 
 
 def _held_against_dropped_rows(system: LinearSystem, rows: Rows, log_x: Vector, step: Step) -> Step:
-    """The step; infinite if the solution does not satisfy the rows left out to the rounding of their terms."""
+    """The step; infinite if the solution does not satisfy the rows left out to the rounding of their terms.
+
+    Where y contradicts itself by rounding, the step leads to the nearest y' that does not.
+    """
     if not rows.dropped.size:
         return step
     remark = f"{rows.dropped.size} rows are combinations of the others to the rounding of their terms"
@@ -262,8 +275,14 @@ def _held_against_dropped_rows(system: LinearSystem, rows: Rows, log_x: Vector, 
     # That is seen in logarithms only so far; the y' of the step itself can be held against y.
     assert step.y is not None
     size = np.exp(unit)
-    other = rows.implied(system, step.y, x * size)
-    if (np.abs(other - system.y) <= MARGIN * (system.abs_matvec(x) * size + np.abs(system.y))).all():
+    missed = np.asarray(system.y - rows.implied(system, step.y, x * size), dtype=np.float64)
+    terms = system.abs_matvec(x) * size + np.abs(system.y)
+    if (np.abs(missed) > MARGIN * terms).any() and step.moved is not None:
+        moves = rows.moves(missed[rows.dropped], terms)
+        missed[rows.kept] -= moves
+        missed[rows.dropped] -= rows.weights @ moves
+        step = replace(step, change=step.change + step.moved(moves))
+    if (np.abs(missed) <= MARGIN * terms).all():
         return replace(step, remarks=(*step.remarks, remark))
     return replace(step, change=np.full(log_x.size, np.inf), remarks=(*step.remarks, f"{remark}; y is not"))
 
