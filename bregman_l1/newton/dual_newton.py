@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -153,7 +153,7 @@ def rounding_noise(system: LinearSystem, equations: NormalEquations) -> float:
     return system.largest_of_rmatvec(np.array([equations.solve(probe, 0.1) for probe in drawn]))
 
 
-@cache
+@lru_cache(maxsize=32)
 def probes(count: int, size: int) -> Matrix:
     """Normal numbers, the same in every call."""
     return read_only(np.random.default_rng(0).standard_normal((count, size)))
