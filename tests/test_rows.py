@@ -81,3 +81,10 @@ def test_looking_for_dependent_rows_keeps_to_the_time_limit():
     A = rng.random((600, 5)) @ rng.random((5, 2000)) + 1e-8 * rng.standard_normal((600, 2000))
     spent = Budget(seconds=0.0)
     assert split_rows(LinearSystem(A, A @ rng.random(2000)), spent).kept.size < 20
+
+
+def test_the_redundant_row_of_a_large_transport_problem_is_found():
+    n = 1000
+    ones, eye = np.ones((1, n)), sp.eye_array(n)
+    A = sp.vstack([sp.kron(eye, ones), sp.kron(ones, eye)])
+    assert split_rows(LinearSystem(A, np.full(2 * n, 1.0 / n))).kept.size == 2 * n - 1

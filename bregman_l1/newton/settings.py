@@ -49,7 +49,7 @@ MOST_GRADIENTS: Final = 80  # conjugate gradients that take longer have met a ma
 # Rows whose scaled Gram matrix has pivots above this, far above the rounding of single precision, are independent.
 WELL_CONDITIONED: Final = 0.05
 # A pivot of the double-precision scaled Gram matrix below this makes its row a suspect of dependence.
-SUSPECT: Final = 1e-12
+SUSPECT: Final = 1e-10
 # Weighted sums of rows that agree to this share of them are of rows that may be multiples of each other.
 SAME: Final = 1e-12
 EVEN: Final = 1024.0  # columns that differ by more are put in units of their own before rows are compared

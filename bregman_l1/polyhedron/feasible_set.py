@@ -25,6 +25,8 @@ from bregman_l1.system import LinearSystem
 ROUNDING, SEPARATION = 1e-13, 1e-12
 # How much larger than y the terms |A|x + |y| may be in all rows.
 _MODERATE = 1024.0
+# Larger sparse matrices are not made dense: their Gram matrix has the same range.
+_DENSE_ENTRIES = 50_000_000
 # Matrices of so many entries are reduced to echelon form in a few milliseconds.
 _EXACT_ENTRIES = 10_000
 _STRICT = 1e-7
@@ -133,7 +135,9 @@ def separates(system: LinearSystem, z: Vector) -> bool:
 
 def _orthogonal(scaled: Matrix | sp.csc_array, columns: Mask, z: Vector) -> Vector:
     """The part of z orthogonal to some columns, computed twice; entries that are rounding become zero."""
-    on = scaled[:, columns] if isinstance(scaled, np.ndarray) else scaled[:, columns].toarray()
+    on = scaled[:, columns]
+    if not isinstance(on, np.ndarray):
+        on = on.toarray() if np.prod(on.shape) <= _DENSE_ENTRIES else (on @ on.T).toarray()
     for _ in range(2):
         z = z - np.linalg.lstsq(on.T, on.T @ z, rcond=_RANK_TOLERANCE)[0]
     return np.where(np.abs(z) > _NOISE * np.abs(z).max(initial=0.0), z, 0.0)
