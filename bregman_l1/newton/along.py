@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -103,8 +103,13 @@ class _Curve:
         self._points = [self._points[-1], point]
         log_x, dual = np.full(self._shape[1], -np.inf), np.zeros(self._shape[0])
         log_x[self._columns], dual[self._rows] = point.log_x, point.lam
-        claim = Claim(log_x=read_only(log_x), dual=dual, iterations=self._budget.used - before, proof=self._proof)
-        return replace(claim, raw_status=claim.outcome.value)
+        return Claim(
+            log_x=read_only(log_x),
+            dual=dual,
+            iterations=self._budget.used - before,
+            raw_status=Outcome.OPTIMAL.value,
+            proof=self._proof,
+        )
 
     def _predicted(self, tau: float) -> Wide:
         """Lam at tau on the cubic through two points and their slopes, or on the tangent of one."""

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.linalg.blas import dsyrk, ssyrk
-from scipy.linalg.lapack import dpotrf, dpotrs, spotrf, spotrs
+from scipy.linalg.lapack import dpotrf, dpotrs, spotrs
 
 from bregman_l1._types import EPS, Matrix, Vector
+from bregman_l1.newton.normal_equations import rough_factor
 from bregman_l1.newton.settings import (
     BARRIER_FAR,
     BARRIER_KEPT,
@@ -27,7 +28,6 @@ from bregman_l1.newton.settings import (
     BARRIER_STRIDE,
     CENTRINGS,
     MOST_BARRIER_STEPS,
-    RIDGE,
 )
 
 if TYPE_CHECKING:
@@ -116,13 +116,9 @@ class Barrier:
         kept = order[: max(int(np.searchsorted(-rest, -self._kept * rest[0])), 2 * self._right.size)]
         if self._gap > BARRIER_ROUGH:
             gram = ssyrk(1.0, (self._single[kept] * np.sqrt(D[kept]).astype(np.float32)[:, None]).T, lower=1)
-            size = np.sqrt(gram.diagonal())
-            gram /= size
-            gram /= size[:, None]
-            gram.flat[:: size.size + 1] += np.float32(RIDGE)
-            rough, info = spotrf(gram, lower=1, overwrite_a=1)
-            if info == 0:
-                return lambda right: np.asarray(spotrs(rough, right / size, lower=1)[0] / size, dtype=np.float64)
+            rough, scale, is_sound = rough_factor(gram)
+            if is_sound:
+                return lambda right: np.asarray(spotrs(rough, right * scale, lower=1)[0] * scale, dtype=np.float64)
         gram = dsyrk(1.0, (self._M[kept] * np.sqrt(D[kept])[:, None]).T, lower=1)
         gram.flat[:: gram.shape[0] + 1] += EPS * gram.diagonal().max() * 8
         factor, info = dpotrf(gram, lower=1, overwrite_a=1)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bregman_l1._types import EPS, Index, Mask, Vector
+from bregman_l1._types import ROUNDINGS, Index, Mask, Vector
 from bregman_l1.claim import ExposingVector, Farkas
 from bregman_l1.errors import BackendError, InfeasibleError
 from bregman_l1.polyhedron.feasible_set import exposes, maximal_support, separates
@@ -116,4 +116,4 @@ def by_linear_program(system: LinearSystem, budget: Budget) -> Face:
 def _cleaned(rows: Vector) -> Vector:
     """The sum of the rows; entries that are rounding of it are zero."""
     z = rows.sum(axis=0)
-    return np.where(np.abs(z) <= 64 * EPS * np.abs(rows).sum(axis=0).max(), 0.0, z)
+    return np.where(np.abs(z) <= ROUNDINGS * np.abs(rows).sum(axis=0).max(), 0.0, z)

@@ -26,13 +26,8 @@ class Fit:
     dual: Vector
     misfit: Vector
 
-    @property
-    def size(self) -> float:
-        """The Euclidean norm of the misfit."""
-        return float(np.linalg.norm(self.misfit))
 
-
-def fit(system: LinearSystem, values: Vector, on: Mask, dual: Vector | None = None) -> Fit:
+def fit(system: LinearSystem, values: Vector, on: Mask) -> Fit:
     """Fit A'lam to the values on a set of columns.
 
     Parameters
@@ -42,8 +37,6 @@ def fit(system: LinearSystem, values: Vector, on: Mask, dual: Vector | None = No
         Zero where they do not count.
     on : ndarray of bool, shape (d,)
         The columns that count.
-    dual : ndarray of shape (N,), optional
-        A multiplier to keep if it fits to rounding.
 
     Returns
     -------
@@ -59,12 +52,6 @@ def fit(system: LinearSystem, values: Vector, on: Mask, dual: Vector | None = No
     array([0., 0.])
     """
     small = FITTED * max(1.0, largest(values))
-    if dual is not None and np.isfinite(dual).all():
-        misfit = system.rmatvec(dual)
-        np.subtract(values, misfit, out=misfit)
-        misfit[~on] = 0.0
-        if largest(misfit) <= small:
-            return Fit(dual=dual, misfit=misfit)
     with threads_for(system), np.errstate(all="ignore"):
         rows = np.flatnonzero(system.abs_matvec(on.astype(np.float64)))
         if not rows.size:

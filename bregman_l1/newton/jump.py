@@ -91,7 +91,8 @@ def jump(system: LinearSystem, log_prior: Vector, start: Start, keeps: float, bu
     weight = log_x + np.log(system.column_sizes)
     kept = weight > weight.max() - keeps * max(1.0, JUMP_WIDENS * start.tau)
     kept[J] = False
-    layer = _Layer.of(system, replace(basis, u=basis.u * np.exp(-even)), np.flatnonzero(kept), log_prior - even)
+    basis = replace(basis, u=basis.u * np.exp(-even))
+    layer = _Layer.of(system, basis, np.flatnonzero(kept), log_prior - even)
     multipliers = layer.approached(log_x - even, LEAVE_AT / start.tau, budget)
     found = None if multipliers is None else layer.ended(multipliers, tol, budget)
     if found is None:

@@ -176,15 +176,11 @@ class Preconditioned:
         self._diagonal, self._tail = gram.diagonal().copy(), float(weights @ weights)
         if not (self._diagonal > 0).all() or not theta * MOST_SCALES > 1.0:
             return False
-        self._scale: Single = (1 / np.sqrt(self._diagonal)).astype(np.float32)
-        gram *= self._scale[:, None]
-        gram *= self._scale
-        gram.flat[:: gram.shape[0] + 1] += np.float32(RIDGE)
-        self._factor, info = spotrf(gram, lower=1, overwrite_a=1)
+        self._factor, self._scale, is_sound = rough_factor(gram)
         self._low_rank = None
-        if info == 0 and dominant.size:
+        if is_sound and dominant.size:
             self._low_rank = self._woodbury(columns, excess)
-        return bool(info == 0)
+        return is_sound
 
     def _woodbury(self, columns: Single, excess: Single) -> tuple[Single, Single] | None:
         """V = L^{-1} A_K and a square root of (D^{-1} + V'V)^{-1}, made in double precision."""
@@ -204,6 +200,19 @@ class Preconditioned:
             V, inverse = self._low_rank
             half -= V @ (inverse @ (V.T @ half))
         return np.asarray(strtrs(self._factor, half, lower=1, trans=1)[0] * self._scale)
+
+
+def rough_factor(gram: Single) -> tuple[Single, Single, bool]:
+    """The factor of a single-precision Gram matrix, scaled to a unit diagonal and raised; the scale; whether it exists.
+
+    The matrix is overwritten.
+    """
+    scale: Single = (1 / np.sqrt(gram.diagonal())).astype(np.float32)
+    gram *= scale[:, None]
+    gram *= scale
+    gram.flat[:: gram.shape[0] + 1] += np.float32(RIDGE)
+    factor, info = spotrf(gram, lower=1, overwrite_a=1)
+    return factor, scale, bool(info == 0)
 
 
 def dominant_cut(x: Vector, n_rows: int) -> float:

@@ -37,6 +37,8 @@ LEAST_PIVOT: Final = 1e-140  # its square is far above what underflows in sums o
 MULTIPLIED: Final = 2048
 # Entries of x above this multiple of the mean of the rest enter the preconditioner by a low-rank correction.
 DOMINANT: Final = 100.0
+# Ratios of a dominant entry to the rest beyond which single precision cannot keep the two apart.
+MOST_SCALES: Final = 1e12
 MOST_SORTED: Final = 100_000  # longer vectors are compared with their mean instead of being sorted
 # The share of the mass of x, dominant entries aside, that the preconditioner leaves out: a third of the columns hold
 # the rest, and two iterations make up for it.
@@ -156,5 +158,3 @@ FITTED: Final = 1e-12  # a misfit below this share of the largest value is round
 # Matrices of up to so many entries are fitted on a basis where least squares leave more than rounding.
 FITTED_ON_BASIS: Final = 1_000_000
 FITS: Final = 1e-6  # a dual this near to a candidate in log x is the better point to measure from
-# Ratios of a dominant entry to the rest beyond which single precision cannot keep the two apart.
-MOST_SCALES: Final = 1e12

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bregman_l1._types import EPS, Vector
+from bregman_l1._types import ROUNDINGS, Vector
 from bregman_l1.budget import Budget
 from bregman_l1.certificate import Certificate, Check
 from bregman_l1.claim import Claim
@@ -134,9 +134,9 @@ class L1Minimization(Problem):
     def _is_exact(self, claim: Claim) -> bool:
         """Whether rounding is all that the claim misses."""
         x, dual = claim.point, claim.dual
-        if dual is None or x.min() < 0 or self._system.residual(x) > _ROUNDING:
+        if dual is None or x.min() < 0 or self._system.residual(x) > ROUNDINGS:
             return False
-        return self._shortfall(x, dual) <= _ROUNDING and largest_correction(self._system, x) <= _GOOD
+        return self._shortfall(x, dual) <= ROUNDINGS and largest_correction(self._system, x) <= _GOOD
 
     def objective(self, claim: Claim) -> float:
         return float(self._cost @ claim.point)
@@ -153,7 +153,7 @@ class L1Minimization(Problem):
         checks = {
             "primal feasibility": Check(value=missed, tolerance=tol, meaning=INFEASIBILITY),
             "solvability": Check(
-                value=0.0 if missed <= _ROUNDING else feasible_nearby(self._system, np.maximum(x, 0.0))[1],
+                value=0.0 if missed <= ROUNDINGS else feasible_nearby(self._system, np.maximum(x, 0.0))[1],
                 tolerance=tol,
                 meaning="relative change of the entries of x that solves A x = y up to rounding",
             ),
@@ -215,14 +215,12 @@ class L1Minimization(Problem):
         sizes, value = np.abs(x), float(np.abs(self._cost) @ np.abs(x))
         terms = value + self._system.abs_rmatvec(np.abs(dual)) @ sizes + np.abs(self._system.y) @ np.abs(dual)
         worth = np.maximum(self._system.rmatvec(dual) - self._cost, 0.0) @ sizes
-        gap = abs(self._cost @ x - self._system.y @ dual) + worth - _ROUNDING * terms
+        gap = abs(self._cost @ x - self._system.y @ dual) + worth - ROUNDINGS * terms
         return 0.0 if gap <= 0 else float(gap / (value or terms))
 
 
 # What a claim may fall short by and not be computed anew; the tolerances of linear programs are larger.
 _GOOD = 1e-12
-# Share of the terms of a sum that is rounding.
-_ROUNDING = 64 * EPS
 _TIES = "{} reduced costs that are zero within rounding were taken for zero: too many columns to decide it exactly"
 _NOT_FINITE = Check(value=np.inf, tolerance=0.0, meaning="entries that are NaN or infinite")
 
