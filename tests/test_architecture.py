@@ -13,9 +13,11 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "bregman_l1"
 LAYERS = [
     {"_types", "errors", "validation"}
-    | {"budget", "caching", "documented", "entry", "exact", "frozen", "outcome", "progress", "scale", "threads"},
+    | {"budget", "caching", "documented", "entry", "exact", "frozen", "outcome", "probes", "progress"}
+    | {"scale", "settings", "threads"},
     {"system"},
     {"polyhedron", "certificate", "claim"},
+    {"basis"},
     {"newton"},
     {"problems"},
     {"_backends"},

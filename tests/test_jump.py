@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bregman_l1 import BregmanProjection, LinearSystem, certify
+from bregman_l1 import BregmanProjection, LinearSystem, certify, settings
 from bregman_l1.budget import Budget
-from bregman_l1.newton import project, scale_free
+from bregman_l1.newton import project
 from bregman_l1.newton.barrier import Barrier
 from bregman_l1.outcome import Outcome
 
@@ -35,7 +35,7 @@ def test_jump_and_walk_agree(monkeypatch, kind, depth):
     system, cost = system_of(kind, 0)
     jumped = project(system, -depth * cost)
     assert certify(BregmanProjection(system, log_alpha=-depth, cost=cost), log_x=jumped.log_x, dual=jumped.dual).ok
-    monkeypatch.setattr(scale_free, "JUMP_FROM", np.inf)
+    monkeypatch.setattr(settings, "JUMP_FROM", np.inf)
     walked = project(system, -depth * cost)
     assert jumped.outcome is walked.outcome is Outcome.OPTIMAL
     assert np.abs(jumped.log_x - walked.log_x).max() <= 1e-9 * max(1.0, depth / 1000)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from bregman_l1 import BregmanProjection, LinearSystem, solve
-from bregman_l1.newton import tableau
+from bregman_l1 import BregmanProjection, LinearSystem, settings, solve
+from bregman_l1.basis import tableau
 
 
 def sparse(n_rows, n_columns, sparsity, seed):
@@ -24,7 +24,7 @@ def sparse(n_rows, n_columns, sparsity, seed):
 def test_columns_that_do_not_matter_may_be_left_out(seed, monkeypatch):
     system = sparse(60, 1200, 12, seed)
     whole = solve(BregmanProjection(system, log_alpha=-69.0))
-    monkeypatch.setattr(tableau, "WARM_FROM", 0)
+    monkeypatch.setattr(settings, "WARM_FROM", 0)
     solution = solve(BregmanProjection(system, log_alpha=-69.0))
     assert whole.status.is_certified
     assert solution.status.is_certified
@@ -33,7 +33,7 @@ def test_columns_that_do_not_matter_may_be_left_out(seed, monkeypatch):
 
 @np.errstate(all="ignore")
 def test_no_column_weighs_more_than_its_share(monkeypatch):
-    monkeypatch.setattr(tableau, "WARM_FROM", 0)
+    monkeypatch.setattr(settings, "WARM_FROM", 0)
     system = sparse(40, 400, 8, 0)
     log_x = np.random.default_rng(1).uniform(-300.0, 0.0, 400)
     J = tableau.choose_basis(system, log_x)

@@ -9,9 +9,9 @@ import scipy.sparse as sp
 
 from bregman_l1 import BregmanProjection, LinearSystem, NotCertifiedWarning, solve
 from bregman_l1._types import ROUNDINGS
+from bregman_l1.basis.rows import split_rows
 from bregman_l1.budget import Budget
 from bregman_l1.newton import projection
-from bregman_l1.newton.setup import split_rows
 
 
 def assert_combinations(A, rows):

@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bregman_l1._types import Matrix, Vector
+from bregman_l1.basis.rows import independent_rows
+from bregman_l1.basis.tableau import Tableau, choose_basis
 from bregman_l1.frozen import FrozenArrays
-from bregman_l1.newton.setup import independent_rows
-from bregman_l1.newton.tableau import Tableau, choose_basis
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bregman_l1 import settings
 from bregman_l1._types import Vector, Wide
+from bregman_l1.basis.equations import Equations
+from bregman_l1.basis.rows import independent_rows
+from bregman_l1.basis.serving import ServingTableaus
+from bregman_l1.basis.tableau import SingularBasisError
 from bregman_l1.budget import Budget
 from bregman_l1.claim import Claim
 from bregman_l1.frozen import read_only
-from bregman_l1.newton.equations import Equations
 from bregman_l1.newton.projection import project
-from bregman_l1.newton.serving import ServingTableaus
-from bregman_l1.newton.settings import EXACT_ON_THE_WAY, FOLLOWED, MOST_FOLLOWED, NEAR, PREDICTED
-from bregman_l1.newton.setup import independent_rows
-from bregman_l1.newton.tableau import SingularBasisError
 from bregman_l1.outcome import Outcome
 from bregman_l1.threads import threads_for
 
@@ -54,7 +54,7 @@ def project_along(system: LinearSystem, cost: Vector, log_alphas: Vector, *, tol
     with threads_for(system), np.errstate(all="ignore"):
         for k in np.argsort(-log_alphas, kind="stable"):
             tau = float(log_alphas[k])
-            claim = None if curve is None or abs(tau) * longest <= NEAR else curve.to(tau)
+            claim = None if curve is None or abs(tau) * longest <= settings.NEAR else curve.to(tau)
             if claim is None:
                 claim = project(system, tau * cost, tol=tol)
                 curve = _Curve(system, cost, tau, claim) if claim.outcome is Outcome.OPTIMAL else None
@@ -84,7 +84,7 @@ class _Curve:
         self._rows = independent_rows(part)
         self._system = part if self._rows.size == system.shape[0] else part.of_rows(self._rows)
         self._cost, self._proof, self._budget = cost[self._columns], claim.proof, Budget()
-        self._tableaus = ServingTableaus(self._system, EXACT_ON_THE_WAY)
+        self._tableaus = ServingTableaus(self._system, settings.EXACT_ON_THE_WAY)
         assert claim.dual is not None
         self._start = tau, claim.dual[self._rows]
         self._points: list[_Point] = []
@@ -123,9 +123,9 @@ class _Curve:
 
     def _corrected(self, tau: float, lam: Wide) -> _Point | None:
         """Newton's method at fixed tau, on the multiplier in extended precision; None if it does not come to rest."""
-        prior, lam, size, tableau = tau * self._cost, lam.astype(np.longdouble), PREDICTED, None
+        prior, lam, size, tableau = tau * self._cost, lam.astype(np.longdouble), settings.PREDICTED, None
         log_x = prior + self._system.rmatvec(lam.astype(np.float64))
-        for _ in range(MOST_FOLLOWED):
+        for _ in range(settings.MOST_FOLLOWED):
             self._budget.count()
             serving = self._tableaus.at(log_x)
             if serving is not tableau:
@@ -141,7 +141,7 @@ class _Curve:
             change = tableau.inverse.T @ step
             moved = self._system.rmatvec(change)
             lam, log_x, wide = lam + change, log_x + moved, wide + moved[columns]
-            if size <= FOLLOWED:
+            if size <= settings.FOLLOWED:
                 log_x[columns] = wide
                 tangent = equations.tangent(tableau.reduced(self._cost))
                 slope = tableau.inverse.T @ (tangent - self._cost[tableau.J])

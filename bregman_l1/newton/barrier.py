@@ -16,19 +16,9 @@ import numpy as np
 from scipy.linalg.blas import dsyrk, ssyrk
 from scipy.linalg.lapack import dpotrf, dpotrs, spotrs
 
+from bregman_l1 import settings
 from bregman_l1._types import EPS, Matrix, Vector
 from bregman_l1.newton.normal_equations import rough_factor
-from bregman_l1.newton.settings import (
-    BARRIER_FAR,
-    BARRIER_KEPT,
-    BARRIER_LIFT,
-    BARRIER_ROUGH,
-    BARRIER_SHORT,
-    BARRIER_SOLVED,
-    BARRIER_STRIDE,
-    CENTRINGS,
-    MOST_BARRIER_STEPS,
-)
 
 if TYPE_CHECKING:
     from bregman_l1.budget import Budget
@@ -51,22 +41,22 @@ class Barrier:
     def __init__(self, M: Matrix, right: Vector, g: Vector, p: Vector, eta: Vector, t: float) -> None:
         self._M, self._right, self._g, self._eta, self._t = M, right, g, eta, t
         slack = g + np.log(p) / t - M @ eta
-        self._sigma = np.maximum(slack, BARRIER_LIFT * float(p @ np.abs(slack)) / float(p.sum()))
-        self._p = np.maximum(p, BARRIER_LIFT * float(p @ self._sigma) / p.size / self._sigma)
-        self._kept, self._single = BARRIER_KEPT, M.astype(np.float32)
+        self._sigma = np.maximum(slack, settings.BARRIER_LIFT * float(p @ np.abs(slack)) / float(p.sum()))
+        self._p = np.maximum(p, settings.BARRIER_LIFT * float(p @ self._sigma) / p.size / self._sigma)
+        self._kept, self._single = settings.BARRIER_KEPT, M.astype(np.float32)
 
     def multipliers(self, budget: Budget) -> Vector | None:
         """Iterate until log p is right to about BARRIER_SOLVED; None if the method stalls."""
         size = float(np.abs(self._right).max())
-        for _ in range(MOST_BARRIER_STEPS):
+        for _ in range(settings.MOST_BARRIER_STEPS):
             if budget.spent_out:
                 return None
             budget.count()
             if not self._step() or not np.isfinite(self._gap):
                 return None
-            if self._gap < BARRIER_SOLVED and np.abs(self._right - self._p @ self._M).max() < 1e-3 * size:
+            if self._gap < settings.BARRIER_SOLVED and np.abs(self._right - self._p @ self._M).max() < 1e-3 * size:
                 return self._eta
-            alive = (self._p > 1e-9 * self._p.max()) | (self._t * self._sigma < BARRIER_FAR)
+            alive = (self._p > 1e-9 * self._p.max()) | (self._t * self._sigma < settings.BARRIER_FAR)
             if alive.mean() < 0.7:
                 self._M, self._single, self._g, self._p, self._sigma = (
                     part[alive] for part in (self._M, self._single, self._g, self._p, self._sigma)
@@ -97,11 +87,11 @@ class Barrier:
         dp, d_sigma, _ = direction(-p * sigma)
         reached = (p + _reach(p, dp) * dp) @ (sigma + _reach(sigma, d_sigma) * d_sigma) / p.size
         centring, second_order, tried = float(reached / mu) ** 3, dp * d_sigma, []
-        for least, order in CENTRINGS:
+        for least, order in settings.CENTRINGS:
             dp, d_sigma, d_eta = direction(max(centring, least) * mu - p * sigma - order * second_order)
             primal, dual = _reach(p, dp), _reach(sigma, d_sigma)
             tried.append((min(primal, dual), primal, dual, dp, d_sigma, d_eta))
-            if tried[-1][0] > BARRIER_SHORT:
+            if tried[-1][0] > settings.BARRIER_SHORT:
                 break
         least, primal, dual, dp, d_sigma, d_eta = max(tried, key=lambda found: found[0])
         primal, dual = (least, least) if least < 0.2 else (primal, dual)
@@ -114,7 +104,7 @@ class Barrier:
         order = np.argsort(-D)
         rest = np.cumsum(D[order][::-1])[::-1]
         kept = order[: max(int(np.searchsorted(-rest, -self._kept * rest[0])), 2 * self._right.size)]
-        if self._gap > BARRIER_ROUGH:
+        if self._gap > settings.BARRIER_ROUGH:
             gram = ssyrk(1.0, (self._single[kept] * np.sqrt(D[kept]).astype(np.float32)[:, None]).T, lower=1)
             rough, scale, is_sound = rough_factor(gram)
             if is_sound:
@@ -127,4 +117,4 @@ class Barrier:
 
 def _reach(values: Vector, change: Vector) -> float:
     """How far the values may go along the change and stay positive, at most 1."""
-    return min(1.0, BARRIER_STRIDE / max(1e-300, float((-change / values).max())))
+    return min(1.0, settings.BARRIER_STRIDE / max(1e-300, float((-change / values).max())))

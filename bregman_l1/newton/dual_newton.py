@@ -12,23 +12,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bregman_l1._types import Matrix, Vector
-from bregman_l1.frozen import read_only
-from bregman_l1.newton.settings import (
-    ACCURACY,
-    AT_REST,
-    FAR,
-    MOST_CONVEX_STEPS,
-    MOST_SORTED,
-    MOST_TRIALS,
-    SEARCHED,
-    SETTLED,
-)
+from bregman_l1 import settings
+from bregman_l1._types import Vector
+from bregman_l1.probes import probes
 from bregman_l1.system import largest
 
 if TYPE_CHECKING:
@@ -67,8 +57,8 @@ def dual_newton(
     budget: Budget,
     *,
     dual: Vector | None = None,
-    until: float = AT_REST,
-    most: int = MOST_CONVEX_STEPS,
+    until: float = settings.AT_REST,
+    most: int = settings.MOST_CONVEX_STEPS,
 ) -> DualPoint:
     """Maximise the dual until log x is known to ``until``, rounding shows, or the loop makes no headway."""
     lam = np.zeros(system.shape[0]) if dual is None else dual
@@ -82,21 +72,21 @@ def dual_newton(
         if residual is None:
             return DualPoint(dual=lam, log_x=log_x, error=np.inf)
         before = step
-        accuracy = next(value for above, value in ACCURACY if before > above)
+        accuracy = next(value for above, value in settings.ACCURACY if before > above)
         change = equations.solve(residual, accuracy)
         along = system.rmatvec(change)
         step = largest(along)
         if not math.isfinite(step):
             return DualPoint(dual=lam, log_x=log_x, error=np.inf)
-        length = line_search(log_x, along, float(system.y @ change)) if step > FAR else 1.0
+        length = line_search(log_x, along, float(system.y @ change)) if step > settings.FAR else 1.0
         lam = lam + length * change
         if length != 1.0:
             along *= length
         along += log_x
         log_x = along
         error = step * max(step, min(accuracy, equations.accuracy))
-        if error <= until or (step < SETTLED and step > before / 4):
-            noise = rounding_noise(system, equations) if until <= AT_REST else np.nan
+        if error <= until or (step < settings.SETTLED and step > before / 4):
+            noise = rounding_noise(system, equations) if until <= settings.AT_REST else np.nan
             log_x = system.rmatvec(lam)
             log_x += log_prior
             return DualPoint(dual=lam, log_x=log_x, error=error, noise=noise)
@@ -118,9 +108,9 @@ def line_search(log_x: Vector, along: Vector, slope: float) -> float:
         limit = float(limits.min(where=along > 0.0, initial=np.inf))
     length = 1.0 / largest(along) if limit == np.inf else min(1.0, limit) if limit > 0.0 else 1.0
     low, high = 0.0, np.inf
-    for _ in range(MOST_TRIALS):
+    for _ in range(settings.MOST_TRIALS):
         excess, growth = _balance(log_x, along, slope, length)
-        if abs(excess) <= SEARCHED:
+        if abs(excess) <= settings.SEARCHED:
             break
         low, high = (low, length) if excess > 0 else (length, high)
         newton = length - excess / growth if growth > 0 else np.nan
@@ -148,12 +138,6 @@ def _balance(log_x: Vector, along: Vector, slope: float, length: float) -> tuple
 
 def rounding_noise(system: LinearSystem, equations: NormalEquations) -> float:
     """What the rounding of y - A x does to log x, by two random vectors of its size; one where the columns are many."""
-    count = 2 if system.shape[1] <= MOST_SORTED else 1
+    count = 2 if system.shape[1] <= settings.MOST_SORTED else 1
     drawn = probes(count, system.shape[0]) * equations.rounding()
     return system.largest_of_rmatvec(np.array([equations.solve(probe, 0.1) for probe in drawn]))
-
-
-@lru_cache(maxsize=32)
-def probes(count: int, size: int) -> Matrix:
-    """Normal numbers, the same in every call."""
-    return read_only(np.random.default_rng(0).standard_normal((count, size)))

@@ -18,21 +18,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bregman_l1 import settings
 from bregman_l1._types import Index, Mask, Matrix, Vector
+from bregman_l1.basis.tableau import SingularBasisError, Tableau, choose_basis
 from bregman_l1.newton.barrier import Barrier
 from bregman_l1.newton.dual_newton import dual_newton
 from bregman_l1.newton.normal_equations import normal_equations
-from bregman_l1.newton.settings import (
-    BARRIER_LEVEL,
-    COLD,
-    JUMP_WIDENS,
-    LEAVE_AT,
-    LONG,
-    MOST_COUPLINGS,
-    NEGLIGIBLE,
-    NEGLIGIBLE_ENTRY,
-)
-from bregman_l1.newton.tableau import SingularBasisError, Tableau, choose_basis
 from bregman_l1.system import LinearSystem
 
 if TYPE_CHECKING:
@@ -80,7 +71,7 @@ def jump(system: LinearSystem, log_prior: Vector, start: Start, keeps: float, bu
     budget : Budget
     """
     log_x, even = start.log_x, float(start.even[0])
-    tol = start.tol * max(1.0, float(np.abs(log_prior).max()) / LONG)
+    tol = start.tol * max(1.0, float(np.abs(log_prior).max()) / settings.LONG)
     try:
         J = choose_basis(system, log_x)
         basis = Tableau.of(system, J, J[:0], log_x)
@@ -89,11 +80,11 @@ def jump(system: LinearSystem, log_prior: Vector, start: Start, keeps: float, bu
     if (basis.u == 0.0).any() and (basis.u < 0.0).any():
         return None
     weight = log_x + np.log(system.column_sizes)
-    kept = weight > weight.max() - keeps * max(1.0, JUMP_WIDENS * start.tau)
+    kept = weight > weight.max() - keeps * max(1.0, settings.JUMP_WIDENS * start.tau)
     kept[J] = False
     basis = replace(basis, u=basis.u * np.exp(-even))
     layer = _Layer.of(system, basis, np.flatnonzero(kept), log_prior - even)
-    multipliers = layer.approached(log_x - even, LEAVE_AT / start.tau, budget)
+    multipliers = layer.approached(log_x - even, settings.LEAVE_AT / start.tau, budget)
     found = None if multipliers is None else layer.ended(multipliers, tol, budget)
     if found is None:
         return None
@@ -102,7 +93,7 @@ def jump(system: LinearSystem, log_prior: Vector, start: Start, keeps: float, bu
     log_x = log_prior + system.rmatvec(dual)
     log_x[J] = om + even
     left_out = np.delete(log_x + np.log(system.column_sizes), np.append(J, taken))
-    if not left_out.max(initial=-np.inf) <= top + even - NEGLIGIBLE_ENTRY or not np.isfinite(log_x).all():
+    if not left_out.max(initial=-np.inf) <= top + even - settings.NEGLIGIBLE_ENTRY or not np.isfinite(log_x).all():
         return None
     return Landing(log_x=log_x, dual=dual, is_close=error <= tol / 2)
 
@@ -185,14 +176,14 @@ class _Layer:
         om = log_x[self.basis.J[self.L]]
         only_S = self._om(np.zeros(self.L.size))
         g = np.append(np.zeros(self.L.size), -self.log_x_R(only_S)) / t
-        log_p, eta = np.append(om, log_x[self.R]), om / LEAVE_AT
+        log_p, eta = np.append(om, log_x[self.R]), om / settings.LEAVE_AT
         if self.S.size:
             log_p = np.maximum(log_p - log_p.max(), -700.0)
             log_p -= np.log(np.exp(log_p).sum())
             slack = g + log_p / t
             slack[: self.L.size] -= eta
             slack[self.L.size :] -= self._times_T_L(eta)
-            lift = BARRIER_LEVEL * float(np.exp(log_p) @ (slack - slack.min()))
+            lift = settings.BARRIER_LEVEL * float(np.exp(log_p) @ (slack - slack.min()))
             eta = np.append(eta, slack.min() - lift)
         found = Barrier(self.M, self.right, g, np.exp(log_p), eta, t).multipliers(budget)
         return None if found is None else t * found
@@ -201,14 +192,14 @@ class _Layer:
         """Log x_J, the columns that took part, the largest log x off S, and the error; None if the loop fails."""
         om, change = self._om(multipliers), np.inf
         log_x = self.log_x_R(om)
-        layer = self.of_columns(log_x > log_x.max() - COLD)
+        layer = self.of_columns(log_x > log_x.max() - settings.COLD)
         program = LinearSystem(layer.M.T, self.right)
         equations = normal_equations(program, budget)
-        for _ in range(MOST_COUPLINGS):
+        for _ in range(settings.MOST_COUPLINGS):
             log_x = layer.prior_R + layer.columns.T @ self.basis.dual(om - self.prior_J)
             ahead = np.append(np.zeros(self.L.size), log_x - layer._times_T_L(om[self.L]))
             point = dual_newton(program, equations, ahead, budget, dual=multipliers)
-            if not point.error <= NEGLIGIBLE:
+            if not point.error <= settings.NEGLIGIBLE:
                 return None
             multipliers, before = point.dual, om
             level = multipliers[-1] if self.S.size else 0.0

@@ -18,23 +18,9 @@ import numpy as np
 from scipy.linalg.blas import ssyrk
 from scipy.linalg.lapack import dpotrf, dpotri, dpotrs, spotrf, strtrs
 
+from bregman_l1 import settings
 from bregman_l1._types import EPS, WIDE_EPS, Index, Single, Vector
 from bregman_l1.budget import Budget
-from bregman_l1.newton.settings import (
-    BLOCK_BYTES,
-    DOMINANT,
-    DROPPED,
-    ITERATIVE_FROM,
-    KEEP_FACTOR,
-    LEAST_PIVOT,
-    MOST_GRADIENTS,
-    MOST_SCALES,
-    MOST_SORTED,
-    MULTIPLIED,
-    RIDGE,
-    SETTLED,
-    TAKE_CARE,
-)
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
@@ -64,7 +50,7 @@ class NormalEquations(Protocol):
 
 def normal_equations(system: LinearSystem, budget: Budget | None = None) -> NormalEquations:
     """The way that suits the system; a matrix is left half made where the budget has run out."""
-    if system.is_sparse or system.shape[0] < ITERATIVE_FROM or not system.fits_single_precision:
+    if system.is_sparse or system.shape[0] < settings.ITERATIVE_FROM or not system.fits_single_precision:
         return Factored(system)
     return Preconditioned(system, budget or Budget())
 
@@ -72,7 +58,7 @@ def normal_equations(system: LinearSystem, budget: Budget | None = None) -> Norm
 class Factored:
     """The matrix and its Cholesky factor in double precision."""
 
-    accuracy, nearby = SETTLED, TAKE_CARE
+    accuracy, nearby = settings.SETTLED, settings.TAKE_CARE
 
     def __init__(self, system: LinearSystem) -> None:
         self._system = system
@@ -84,7 +70,7 @@ class Factored:
         self._moments = moments = self._system.moments(log_x, cut)
         self._factor, info = dpotrf(moments.gram, lower=0)
         pivots = self._factor.diagonal()
-        if info != 0 or not (pivots > EPS * np.sqrt(moments.gram.diagonal()) + LEAST_PIVOT).all():
+        if info != 0 or not (pivots > EPS * np.sqrt(moments.gram.diagonal()) + settings.LEAST_PIVOT).all():
             return None
         return moments.residual
 
@@ -106,13 +92,13 @@ class Factored:
 class Preconditioned:
     """Conjugate gradients in single precision on a single-precision copy of A', its rows the columns of A."""
 
-    accuracy, nearby = 1.0, KEEP_FACTOR
+    accuracy, nearby = 1.0, settings.KEEP_FACTOR
 
     def __init__(self, system: LinearSystem, budget: Budget) -> None:
         self._system, self._budget = system, budget
         self._columns = system.columns_in_single_precision()
         self._factor: Single | None = None
-        self._width = max(64, BLOCK_BYTES // (4 * system.shape[0]))
+        self._width = max(64, settings.BLOCK_BYTES // (4 * system.shape[0]))
 
     def at(self, log_x: Vector, *, near: bool = True) -> Vector | None:
         """Take x, and make a preconditioner of it unless an older one serves."""
@@ -131,7 +117,7 @@ class Preconditioned:
         solution = np.zeros_like(rest)
         direction = fitted = self._preconditioned(rest)
         energy = first = float(rest @ fitted)
-        for _ in range(MOST_GRADIENTS):
+        for _ in range(settings.MOST_GRADIENTS):
             image = self._product(direction)
             curvature = float(direction @ image)
             if not curvature > 0.0:
@@ -164,8 +150,8 @@ class Preconditioned:
         dominant, kept, theta = _split(self._x, self._system.shape[0])
         weights = np.sqrt(np.minimum(self._x[kept], theta))
         gram: Single = np.zeros((self._columns.shape[1], self._columns.shape[1]), dtype=np.float32, order="F")
-        for start in range(0, kept.size, MULTIPLIED):
-            part = slice(start, start + MULTIPLIED)
+        for start in range(0, kept.size, settings.MULTIPLIED):
+            part = slice(start, start + settings.MULTIPLIED)
             rows = self._columns[kept[part]]
             rows *= weights[part, None]
             gram = np.asarray(ssyrk(1.0, rows.T, beta=1.0, c=gram, lower=1, overwrite_c=1), dtype=np.float32)
@@ -174,7 +160,7 @@ class Preconditioned:
         excess = self._x[dominant] - theta
         columns = self._columns[dominant]
         self._diagonal, self._tail = gram.diagonal().copy(), float(weights @ weights)
-        if not (self._diagonal > 0).all() or not theta * MOST_SCALES > 1.0:
+        if not (self._diagonal > 0).all() or not theta * settings.MOST_SCALES > 1.0:
             return False
         self._factor, self._scale, is_sound = rough_factor(gram)
         self._low_rank = None
@@ -210,15 +196,15 @@ def rough_factor(gram: Single) -> tuple[Single, Single, bool]:
     scale: Single = (1 / np.sqrt(gram.diagonal())).astype(np.float32)
     gram *= scale[:, None]
     gram *= scale
-    gram.flat[:: gram.shape[0] + 1] += np.float32(RIDGE)
+    gram.flat[:: gram.shape[0] + 1] += np.float32(settings.RIDGE)
     factor, info = spotrf(gram, lower=1, overwrite_a=1)
     return factor, scale, bool(info == 0)
 
 
 def dominant_cut(x: Vector, n_rows: int) -> float:
     """The size above which entries are taken in extended precision: half as many as there are rows, or the outliers."""
-    if x.size > MOST_SORTED:
-        return DOMINANT * float(x.mean())
+    if x.size > settings.MOST_SORTED:
+        return settings.DOMINANT * float(x.mean())
     last = x.size - 1 - min(n_rows // 2, x.size - 1)
     return float(np.partition(x, last)[last])
 
@@ -233,8 +219,8 @@ def _split(x: Single, n_rows: int) -> tuple[Index, Index, np.float32]:
     falling = x[order].astype(np.float64)
     tail = np.cumsum(falling[::-1])[::-1]
     few = np.arange(min(n_rows // 2 + 1, x.size - 1))
-    apart = np.flatnonzero(falling[few] <= DOMINANT * tail[few] / (x.size - few))
+    apart = np.flatnonzero(falling[few] <= settings.DOMINANT * tail[few] / (x.size - few))
     count = int(apart[0]) if apart.size else 0
-    kept = int(np.searchsorted(-tail, -DROPPED * tail[count]))
+    kept = int(np.searchsorted(-tail, -settings.DROPPED * tail[count]))
     kept = max(kept, min(x.size, n_rows + n_rows // 4))
     return order[:count], np.sort(order[:kept]), np.float32(falling[count])

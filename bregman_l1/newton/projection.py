@@ -7,29 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bregman_l1 import settings
 from bregman_l1._types import Vector
+from bregman_l1.basis.facial_reduction import Face
+from bregman_l1.basis.rows import Rows, split_rows
 from bregman_l1.budget import Budget
 from bregman_l1.claim import Claim, Farkas
 from bregman_l1.errors import InfeasibleError
 from bregman_l1.frozen import read_only
 from bregman_l1.newton.dual_newton import dual_newton
-from bregman_l1.newton.facial_reduction import Face
 from bregman_l1.newton.jump import Start
 from bregman_l1.newton.normal_equations import normal_equations
 from bregman_l1.newton.scale_free import Arrival, scale_free, walked
-from bregman_l1.newton.settings import (
-    AT_REST,
-    CLOSE,
-    ENOUGH_TO_THIN,
-    FURTHER,
-    LEAVE_AT,
-    MOST_CONVEX_STEPS,
-    MOST_STAGE_STEPS,
-    NEAR,
-    NOISE,
-    THINNED,
-)
-from bregman_l1.newton.setup import Rows, split_rows
 from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron.feasible_set import separates
 from bregman_l1.threads import threads_for
@@ -98,16 +87,16 @@ def _in_double_precision(system: LinearSystem, log_prior: Vector, tol: float, bu
     """
     size = float(np.log((np.abs(system.y) / system.row_peaks).max()))  # of x if one entry had to do it all
     depth = float(max(log_prior.max() - size, size - log_prior.min()))
-    share = 1.0 if depth <= NEAR else LEAVE_AT / depth
+    share = 1.0 if depth <= settings.NEAR else settings.LEAVE_AT / depth
     even = np.broadcast_to(np.float64(size), log_prior.shape)
     equations, start = normal_equations(system, budget), Start(even=even, tau=0.0, log_x=even, tol=tol)
     dual = thinned = _thinned(system, log_prior, budget) if share == 1.0 else None
-    most = MOST_CONVEX_STEPS
+    most = settings.MOST_CONVEX_STEPS
     while True:
-        until = AT_REST if share == 1.0 else CLOSE
+        until = settings.AT_REST if share == 1.0 else settings.CLOSE
         prior = log_prior if share == 1.0 else size + share * (log_prior - size)
         point = dual_newton(system, equations, prior, budget, dual=dual, until=until, most=most)
-        solved = share == 1.0 and point.error <= tol / 10 and point.noise <= NOISE * tol
+        solved = share == 1.0 and point.error <= tol / 10 and point.noise <= settings.NOISE * tol
         limit = budget.spent_out
         if thinned is not None and not (solved or limit):
             dual = thinned = None
@@ -121,29 +110,29 @@ def _in_double_precision(system: LinearSystem, log_prior: Vector, tol: float, bu
                 face=Face.whole(log_prior.size),
                 tau=share,
             )
-        if share == 1.0 or not point.error <= CLOSE:
+        if share == 1.0 or not point.error <= settings.CLOSE:
             return start
         start = Start(even=even, tau=share, log_x=point.log_x, tol=tol)
         if not system.is_sparse:
             return start
-        most = MOST_STAGE_STEPS
-        tangent = equations.solve(system.matvec(np.exp(point.log_x) * (size - log_prior)), CLOSE)
-        before, share = share, min(1.0, FURTHER * share)
+        most = settings.MOST_STAGE_STEPS
+        tangent = equations.solve(system.matvec(np.exp(point.log_x) * (size - log_prior)), settings.CLOSE)
+        before, share = share, min(1.0, settings.FURTHER * share)
         dual = point.dual + (share - before) * tangent
 
 
 def _thinned(system: LinearSystem, log_prior: Vector, budget: Budget) -> Vector | None:
     """The dual of a few of very many columns, each standing for its neighbours: a start some percent off."""
     n_rows, n_columns = system.shape
-    if system.is_sparse or n_columns < THINNED * ENOUGH_TO_THIN * n_rows:
+    if system.is_sparse or n_columns < settings.THINNED * settings.ENOUGH_TO_THIN * n_rows:
         return None
     try:
-        part = system.restrict(np.arange(0, n_columns, THINNED))
+        part = system.restrict(np.arange(0, n_columns, settings.THINNED))
     except InfeasibleError:
         return None
-    prior = log_prior[::THINNED] + np.log(THINNED)
-    point = dual_newton(part, normal_equations(part, budget), prior, budget, until=CLOSE**2)
-    return point.dual if point.error <= CLOSE else None
+    prior = log_prior[:: settings.THINNED] + np.log(settings.THINNED)
+    point = dual_newton(part, normal_equations(part, budget), prior, budget, until=settings.CLOSE**2)
+    return point.dual if point.error <= settings.CLOSE else None
 
 
 def _claim(system: LinearSystem, rows: Rows, arrival: Arrival, budget: Budget) -> Claim:

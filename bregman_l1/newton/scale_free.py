@@ -11,20 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bregman_l1 import settings
 from bregman_l1._types import Vector
+from bregman_l1.basis.facial_reduction import Face, by_linear_program, narrowed
+from bregman_l1.basis.rows import independent_rows
+from bregman_l1.basis.tableau import SingularBasisError, choose_basis, is_large_and_sparse, log_shares
 from bregman_l1.errors import InfeasibleError
-from bregman_l1.newton.facial_reduction import Face, by_linear_program, narrowed
 from bregman_l1.newton.jump import Start, jump
-from bregman_l1.newton.settings import (
-    COLD,
-    JUMP_FROM,
-    JUMP_KEEPS,
-    LARGEST_TABLEAU,
-    LOWEST_OF_CENTRE,
-    WARM,
-)
-from bregman_l1.newton.setup import independent_rows
-from bregman_l1.newton.tableau import SingularBasisError, choose_basis, is_large_and_sparse, log_shares
 from bregman_l1.newton.walk import Walk
 from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron.feasible_set import equilibrated
@@ -118,8 +111,8 @@ def _from_start(system: LinearSystem, log_prior: Vector, start: Start, budget: B
 
     Large sparse systems have too many scales for a jump.
     """
-    if start.tau > 0.0 and np.prod(system.shape) >= JUMP_FROM and not is_large_and_sparse(system):
-        for keeps in JUMP_KEEPS:
+    if start.tau > 0.0 and np.prod(system.shape) >= settings.JUMP_FROM and not is_large_and_sparse(system):
+        for keeps in settings.JUMP_KEEPS:
             landing = jump(system, log_prior, start, keeps, budget)
             if budget.spent_out:
                 return _nowhere(system, start, budget.spent_out)
@@ -144,7 +137,7 @@ def walked(system: LinearSystem, log_prior: Vector, start: Start, budget: Budget
     if not is_large_and_sparse(system):
         return _walked_on_all(system, log_prior, start, budget)
     try:
-        warm = _log_shares(system, start) > -WARM
+        warm = _log_shares(system, start) > -settings.WARM
         while True:
             way = replace(start, even=start.even[warm], log_x=start.log_x[warm])
             arrival = _walked_on_all(system.restrict(warm), log_prior[warm], way, budget)
@@ -152,11 +145,11 @@ def walked(system: LinearSystem, log_prior: Vector, start: Start, budget: Budget
                 break
             end = replace(start, tau=1.0, log_x=log_prior + system.rmatvec(arrival.dual))
             shares = np.where(warm, -np.inf, _log_shares(system, end))
-            if shares.max() <= -COLD:
+            if shares.max() <= -settings.COLD:
                 return replace(arrival, log_x=end.log_x, face=Face.whole(log_prior.size))
-            depth = WARM
+            depth = settings.WARM
             if shares.max() < 0.0:
-                start, depth = end, COLD
+                start, depth = end, settings.COLD
             warm |= shares > -depth
     except SingularBasisError:
         pass
@@ -169,7 +162,7 @@ def _log_shares(system: LinearSystem, start: Start) -> Vector:
 
 def _walked_on_all(system: LinearSystem, log_prior: Vector, start: Start, budget: Budget) -> Arrival:
     """The walk with every column."""
-    if np.prod(system.shape) > LARGEST_TABLEAU:
+    if np.prod(system.shape) > settings.LARGEST_TABLEAU:
         return _nowhere(system, start, Outcome.INACCURATE)
     try:
         walk = Walk(system, start.even, log_prior - start.even, start.log_x, start.tau, budget)
@@ -198,5 +191,5 @@ def _from_centre(system: LinearSystem, log_prior: Vector, start: Start, budget: 
     if answer.x is None:
         return _nowhere(system, start, budget.spent_out or Outcome.INACCURATE)
     x = answer.x * float(np.abs(system.y / rows).max()) / columns
-    centre = np.log(np.maximum(x, LOWEST_OF_CENTRE * float(np.median(x))))
+    centre = np.log(np.maximum(x, settings.LOWEST_OF_CENTRE * float(np.median(x))))
     return walked(system, log_prior, replace(start, even=centre, tau=0.0, log_x=centre), budget)

@@ -17,26 +17,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bregman_l1 import exact
+from bregman_l1 import exact, settings
 from bregman_l1._types import EPS, Mask, Vector, Wide
+from bregman_l1.basis.equations import Equations
+from bregman_l1.basis.rows import Rows, split_rows
+from bregman_l1.basis.serving import ServingTableaus
+from bregman_l1.basis.tableau import SingularBasisError, Tableau
 from bregman_l1.errors import InfeasibleError
 from bregman_l1.newton.dual_newton import rounding_noise
-from bregman_l1.newton.equations import Equations
 from bregman_l1.newton.normal_equations import NormalEquations, normal_equations
-from bregman_l1.newton.serving import ServingTableaus
-from bregman_l1.newton.settings import (
-    EXACT_ELIMINATION,
-    FITS,
-    LONG,
-    MARGIN,
-    MOST_REFINEMENTS,
-    NEGLIGIBLE,
-    PLAIN_RANGE,
-    REFINED,
-    SEEN,
-)
-from bregman_l1.newton.setup import Rows, split_rows
-from bregman_l1.newton.tableau import SingularBasisError, Tableau
 from bregman_l1.system import largest
 from bregman_l1.threads import threads_for
 
@@ -142,7 +131,7 @@ class _Steps:
             other = way(log_prior, log_x, lam)
             if other is not None and (step is None or np.abs(other.change).max() < np.abs(step.change).max()):
                 step = other
-            if step is not None and largest(step.change) <= NEGLIGIBLE:
+            if step is not None and largest(step.change) <= settings.NEGLIGIBLE:
                 break
         assert step is not None
         return _held_against_dropped_rows(self._system, self._rows, log_x, step)
@@ -160,7 +149,7 @@ class _Steps:
         J = tableau.J
         step = self._rounded(tableau, log_prior, log_x, dual)
         remarks = () if not tableau.snapped else (f"{tableau.snapped} entries of u are zero within the rounding of y",)
-        if not _is_negligible(step, log_x) and log_x.size * J.size <= EXACT_ELIMINATION:
+        if not _is_negligible(step, log_x) and log_x.size * J.size <= settings.EXACT_ELIMINATION:
             exactly = _exact_step(part, tableau, tableau.u == 0.0, log_prior, log_x)
             step = step if exactly is None else replace(exactly, moved=step.moved)
             if tableau.snapped and not _is_negligible(step, log_x):
@@ -195,7 +184,7 @@ class _Steps:
         system = self._part
         if dual is not None:
             point = log_prior + system.rmatvec(dual)
-            if np.abs(point - log_x).max() <= FITS:
+            if np.abs(point - log_x).max() <= settings.FITS:
                 return self._extended(log_prior, dual, point)
         v = log_x[tableau.J] - log_prior[tableau.J]
         fitted, noise = log_prior + system.rmatvec(tableau.dual(v)), np.zeros(log_x.size)
@@ -210,10 +199,10 @@ class _Steps:
     def _extended(self, log_prior: Vector, dual: Vector, point: Vector) -> tuple[Wide, Vector]:
         """Log p + A'dual, in extended precision where it counts or double precision would show."""
         noise = EPS * (np.abs(log_prior) + float(self._part.row_peaks @ np.abs(dual)))
-        if noise.max() > NEGLIGIBLE / 10:
+        if noise.max() > settings.NEGLIGIBLE / 10:
             noise = EPS * (np.abs(log_prior) + self._part.abs_rmatvec(np.abs(dual)))
         wide = point.astype(np.longdouble)
-        if noise.max() > NEGLIGIBLE / 10:
+        if noise.max() > settings.NEGLIGIBLE / 10:
             wide, noise[:] = log_prior + self._part.extended_rmatvec(dual), 0.0
         columns, values = self._tableaus.extended(dual)
         wide[columns] = log_prior[columns] + values
@@ -224,26 +213,26 @@ class _Steps:
         """Refine lam in A X (log p + A'lam - log x) = y - A x; None where that does not converge, or rounding shows."""
         system, top = self._part, log_x.max()
         n_rows = min(system.shape)
-        if not top <= PLAIN_RANGE:
+        if not top <= settings.PLAIN_RANGE:
             return None
-        if not system.is_sparse and top - np.partition(log_x, -n_rows)[-n_rows] > SEEN:
+        if not system.is_sparse and top - np.partition(log_x, -n_rows)[-n_rows] > settings.SEEN:
             return None
         equations = normal_equations(system)
         residual = equations.at(log_x)
         if residual is None:
             return None
         noise = rounding_noise(system, equations)
-        if not noise <= NEGLIGIBLE:
+        if not noise <= settings.NEGLIGIBLE:
             return None
         lam, size, unit = np.zeros(system.shape[0]) if dual is None else dual, np.inf, largest(log_x) + 1.0
-        for _ in range(MOST_REFINEMENTS):
+        for _ in range(settings.MOST_REFINEMENTS):
             image, peak = np.zeros(lam.size), 0.0
             for columns, A in system.pieces():
                 step = A.T @ lam + log_prior[columns] - log_x[columns]
                 image, peak = image + A @ (np.exp(log_x[columns]) * step), max(peak, largest(step))
-            if size <= REFINED * peak:
+            if size <= settings.REFINED * peak:
                 return self._refined(lam, log_prior, log_x, noise, equations)
-            change = equations.solve(residual - image, REFINED)
+            change = equations.solve(residual - image, settings.REFINED)
             before, size = size, system.largest_of_rmatvec(change)
             if not size < before / 2:
                 return None
@@ -257,7 +246,9 @@ class _Steps:
         step = system.rmatvec(lam)
         step += log_prior
         step -= log_x
-        return Step(change=step, noise=noise, y=system.y, moved=lambda dy: system.rmatvec(equations.solve(dy, REFINED)))
+        return Step(
+            change=step, noise=noise, y=system.y, moved=lambda dy: system.rmatvec(equations.solve(dy, settings.REFINED))
+        )
 
 
 def _held_against_dropped_rows(system: LinearSystem, rows: Rows, log_x: Vector, step: Step) -> Step:
@@ -270,26 +261,29 @@ def _held_against_dropped_rows(system: LinearSystem, rows: Rows, log_x: Vector, 
     remark = f"{rows.dropped.size} rows are combinations of the others to the rounding of their terms"
     unit = float(log_x.max())
     x = np.exp(log_x - unit) * (1.0 + step.change)
-    if np.abs(step.change).max() > REFINED or system.backward_errors(x, np.exp(-unit)).max() <= MARGIN:
+    if (
+        np.abs(step.change).max() > settings.REFINED
+        or system.backward_errors(x, np.exp(-unit)).max() <= settings.MARGIN
+    ):
         return replace(step, remarks=(*step.remarks, remark))
     # That is seen in logarithms only so far; the y' of the step itself can be held against y.
     assert step.y is not None
     size = np.exp(unit)
     missed = np.asarray(system.y - rows.implied(system, step.y, x * size), dtype=np.float64)
     terms = system.abs_matvec(x) * size + np.abs(system.y)
-    if (np.abs(missed) > MARGIN * terms).any() and step.moved is not None:
+    if (np.abs(missed) > settings.MARGIN * terms).any() and step.moved is not None:
         moves = rows.moves(missed[rows.dropped], terms)
         missed[rows.kept] -= moves
         missed[rows.dropped] -= rows.weights @ moves
         step = replace(step, change=step.change + step.moved(moves))
-    if (np.abs(missed) <= MARGIN * terms).all():
+    if (np.abs(missed) <= settings.MARGIN * terms).all():
         return replace(step, remarks=(*step.remarks, remark))
     return replace(step, change=np.full(log_x.size, np.inf), remarks=(*step.remarks, f"{remark}; y is not"))
 
 
 def _is_negligible(step: Step, log_x: Vector) -> bool:
     size = np.abs(step.change) + step.noise
-    return bool((size <= NEGLIGIBLE * np.maximum(1.0, np.abs(log_x) / LONG)).all())
+    return bool((size <= settings.NEGLIGIBLE * np.maximum(1.0, np.abs(log_x) / settings.LONG)).all())
 
 
 def _exact_step(

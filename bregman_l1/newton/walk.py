@@ -14,32 +14,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bregman_l1 import exact
+from bregman_l1 import exact, settings
 from bregman_l1._types import EPS, Index, Vector, Wide
+from bregman_l1.basis.equations import Equations
+from bregman_l1.basis.facial_reduction import Face, shown_by
+from bregman_l1.basis.tableau import SingularBasisError, Tableau, choose_basis
 from bregman_l1.caching import cached_property
-from bregman_l1.newton.equations import Equations
-from bregman_l1.newton.facial_reduction import Face, shown_by
-from bregman_l1.newton.settings import (
-    CENTRED,
-    CONVERGED,
-    EXACT_AS_A_RULE,
-    EXACT_AT_THE_END,
-    EXACT_ELIMINATION,
-    EXACT_ON_THE_WAY,
-    FITS,
-    GROWTH,
-    LONG,
-    LONGEST_CORRECTION,
-    MOST_CORRECTIONS,
-    MOST_LAST_STEPS,
-    NEGLIGIBLE,
-    SHARE_OF_CORRECTION,
-    SHORTEST_STEP,
-    SHRINK,
-    SQUARED,
-    TINY,
-)
-from bregman_l1.newton.tableau import SingularBasisError, Tableau, choose_basis
 from bregman_l1.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -104,11 +84,11 @@ class Walk:
         self.error = np.inf
         self.log_x, self.dual = log_x, np.zeros(system.shape[0])
         self.point = self._on(self._tabulated(choose_basis(system, log_x), log_x), log_x, tau)
-        self._length = 1.0 / max(TINY, float(np.abs(self.point.slope).max(initial=0.0)))
+        self._length = 1.0 / max(settings.TINY, float(np.abs(self.point.slope).max(initial=0.0)))
 
     def advance(self, target: float) -> Outcome:
         """Move the solution to tau = target and converge there; OPTIMAL if it does."""
-        settled = self._correct(self.point, CENTRED)
+        settled = self._correct(self.point, settings.CENTRED)
         if settled is None:
             return self._given_up
         self.point, equations = settled
@@ -119,17 +99,17 @@ class Walk:
             tau = target if length == left else self.point.tau + length
             before = self._budget.used
             try:
-                settled = self._correct(self.point.moved(length * tangent, tau), CENTRED)
+                settled = self._correct(self.point.moved(length * tangent, tau), settings.CENTRED)
             except SingularBasisError:
                 settled = None
             if settled is None:
-                self._length = abs(length) / SHRINK
-                if self._budget.spent_out or self._length < SHORTEST_STEP * max(1.0, abs(target)):
+                self._length = abs(length) / settings.SHRINK
+                if self._budget.spent_out or self._length < settings.SHORTEST_STEP * max(1.0, abs(target)):
                     return self._given_up
                 continue
             corrections = self._budget.used - before
             self.point, equations = settled
-            self._length = abs(length) * GROWTH[min(corrections, len(GROWTH) - 1)]
+            self._length = abs(length) * settings.GROWTH[min(corrections, len(settings.GROWTH) - 1)]
         return self._converge() if self.face is None else Outcome.INACCURATE
 
     @property
@@ -138,7 +118,7 @@ class Walk:
 
     def _correct(self, point: Point, until: float) -> tuple[Point, Equations] | None:
         """Newton's method at fixed tau, until a step is smaller than ``until``; None if it does not come to rest."""
-        for _ in range(MOST_CORRECTIONS):
+        for _ in range(settings.MOST_CORRECTIONS):
             point = self._exchanged(point)
             if self.face is not None or self._budget.spent_out:
                 return None
@@ -148,8 +128,8 @@ class Walk:
                 return None
             step = equations.newton()
             size = equations.change(step)
-            longest = LONGEST_CORRECTION + SHARE_OF_CORRECTION * float(np.abs(point.log_x).max())
-            point = point.moved(step * min(1.0, longest / max(size, TINY)))
+            longest = settings.LONGEST_CORRECTION + settings.SHARE_OF_CORRECTION * float(np.abs(point.log_x).max())
+            point = point.moved(step * min(1.0, longest / max(size, settings.TINY)))
             if not np.isfinite(point.log_x).all():
                 return None
             if size < until:
@@ -158,12 +138,14 @@ class Walk:
 
     def _converge(self) -> Outcome:
         """The last steps, on the multiplier in extended precision, until rounding shows."""
-        settled = self._correct(self.point, CONVERGED)
+        settled = self._correct(self.point, settings.CONVERGED)
         if settled is None:
             return self._given_up
         point = self._exchanged(settled[0])
-        if EXACT_ON_THE_WAY < point.tableau.matrix.size + point.tableau.T.size <= EXACT_AT_THE_END:
-            point = self._on(self._tabulated(point.tableau.J, point.log_x, EXACT_AT_THE_END), point.log_x, point.tau)
+        if settings.EXACT_ON_THE_WAY < point.tableau.matrix.size + point.tableau.T.size <= settings.EXACT_AT_THE_END:
+            point = self._on(
+                self._tabulated(point.tableau.J, point.log_x, settings.EXACT_AT_THE_END), point.log_x, point.tau
+            )
             if self.face is not None:
                 return Outcome.INACCURATE
         self.point, self.log_x = point, point.log_x
@@ -186,16 +168,20 @@ class Walk:
         """
         log_x: Wide = self.log_x
         dual, size = self.dual, np.inf
-        for moved, dual in islice(steps, MOST_LAST_STEPS):  # noqa: B007 - the last one is kept
+        for moved, dual in islice(steps, settings.MOST_LAST_STEPS):  # noqa: B007 - the last one is kept
             change = np.abs(np.asarray(moved - log_x, dtype=np.float64))
-            log_x, before, size = moved, size, float((change / np.maximum(1.0, np.abs(self.log_x) / LONG)).max())
-            if size <= SQUARED or not size < before / 2:
+            log_x, before, size = (
+                moved,
+                size,
+                float((change / np.maximum(1.0, np.abs(self.log_x) / settings.LONG)).max()),
+            )
+            if size <= settings.SQUARED or not size < before / 2:
                 break
-        if not size <= FITS:
+        if not size <= settings.FITS:
             return False
         self.log_x, self.dual = np.asarray(log_x, dtype=np.float64), dual
         self.point = replace(self.point, om=self.log_x[self.point.tableau.J])
-        self.error = min(size, size**2 / SQUARED) + EPS * float(np.abs(self.log_x).max(initial=1.0))
+        self.error = min(size, size**2 / settings.SQUARED) + EPS * float(np.abs(self.log_x).max(initial=1.0))
         return True
 
     def _steps(self) -> Iterator[tuple[Wide, Vector]]:
@@ -203,14 +189,17 @@ class Walk:
         tableau, wide = self.point.tableau, self._system.columns(np.arange(self.log_x.size)).T.astype(np.longdouble)
         prior, lam = self._prior, self.dual.astype(np.longdouble)
         log_x: Wide = prior + wide @ lam
-        if not np.abs(log_x - self.log_x).max() <= FITS:
+        if not np.abs(log_x - self.log_x).max() <= settings.FITS:
             return
         while True:
             self._budget.count()
             equations = Equations(tableau, log_x[tableau.J], log_x[tableau.R])
             if equations.singular:
                 return
-            if wide.size <= EXACT_AS_A_RULE and np.abs(equations.noise(self._system)).max() > NEGLIGIBLE:
+            if (
+                wide.size <= settings.EXACT_AS_A_RULE
+                and np.abs(equations.noise(self._system)).max() > settings.NEGLIGIBLE
+            ):
                 yield from self._exact_steps()
                 return
             lam = lam + tableau.inverse.T @ equations.newton()
@@ -221,7 +210,7 @@ class Walk:
         """In exact arithmetic, if the system is small."""
         tableau, log_x, prior = self.point.tableau, self.log_x.copy(), self._prior
         J, R = tableau.J, tableau.R
-        if log_x.size * J.size > EXACT_ELIMINATION:
+        if log_x.size * J.size > settings.EXACT_ELIMINATION:
             return
         zero, columns = tableau.u == 0.0, self._system.columns(R)
         exactly = exact.Projection(tableau.matrix, columns, self._system.y, zero, prior[J], prior[R])
@@ -238,7 +227,7 @@ class Walk:
         self._look_for_zeros(fresh)
         return self._on(fresh, log_x, point.tau)
 
-    def _tabulated(self, J: Index, log_x: Vector, exactly_to: int = EXACT_ON_THE_WAY) -> Tableau:
+    def _tabulated(self, J: Index, log_x: Vector, exactly_to: int = settings.EXACT_ON_THE_WAY) -> Tableau:
         R = np.setdiff1d(np.arange(log_x.size), J, assume_unique=True)
         tableau = Tableau.of(self._system, J, R, log_x, exactly_to)
         self._look_for_zeros(tableau)

@@ -56,7 +56,7 @@ class BregmanProjection(Problem):
     Notes
     -----
     The answer is that for y up to its rounding: parts of y below the rounding of A x count as zero, so that a y
-    computed as A x lies in the span of the support of x (the policy is stated in ``bregman_l1.newton.tableau``).
+    computed as A x lies in the span of the support of x (the policy is stated in ``bregman_l1.basis.tableau``).
 
     Examples
     --------

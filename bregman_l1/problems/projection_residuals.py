@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bregman_l1 import settings
 from bregman_l1._types import ROUNDINGS, Mask, Vector
 from bregman_l1.caching import cached_property
 from bregman_l1.certificate import Certificate, Check
 from bregman_l1.claim import ExposingVector
 from bregman_l1.errors import BackendError
 from bregman_l1.newton import NewtonSteps
-from bregman_l1.newton.fit import fit
-from bregman_l1.newton.settings import FITTED
 from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron.feasible_set import INFEASIBILITY, exposes, infeasibility, maximal_support
+from bregman_l1.problems.row_space import fit
 from bregman_l1.system import largest
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ class ProjectionResiduals:
         lam = self._claim.dual
         if lam is not None and np.isfinite(lam).all():
             totals = self._added_up(lam)
-            if totals.misfit <= FITTED * max(1.0, totals.ratio):
+            if totals.misfit <= settings.FITTED * max(1.0, totals.ratio):
                 return totals
         best = fit(self._system, self._ratio(slice(None)), self.positive)
         return self._added_up(best.dual, best.misfit)

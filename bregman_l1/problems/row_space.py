@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bregman_l1 import settings
 from bregman_l1._types import Mask, Vector
+from bregman_l1.basis.rows import independent_rows
+from bregman_l1.basis.tableau import SingularBasisError, Tableau, choose_basis
 from bregman_l1.newton.normal_equations import Factored
-from bregman_l1.newton.settings import FITTED, FITTED_ON_BASIS
-from bregman_l1.newton.setup import independent_rows
-from bregman_l1.newton.tableau import SingularBasisError, Tableau, choose_basis
 from bregman_l1.system import largest
 from bregman_l1.threads import threads_for
 
@@ -51,7 +51,7 @@ def fit(system: LinearSystem, values: Vector, on: Mask) -> Fit:
     >>> fit(LinearSystem([[1.0, 2.0**40]], [1.0]), np.array([0.5, 2.0**39]), np.ones(2, dtype=bool)).misfit
     array([0., 0.])
     """
-    small = FITTED * max(1.0, largest(values))
+    small = settings.FITTED * max(1.0, largest(values))
     with threads_for(system), np.errstate(all="ignore"):
         rows = np.flatnonzero(system.abs_matvec(on.astype(np.float64)))
         if not rows.size:
@@ -60,7 +60,7 @@ def fit(system: LinearSystem, values: Vector, on: Mask) -> Fit:
         independent = independent_rows(part)
         rows, part = rows[independent], part.of_rows(independent)
         lam, misfit = _by_least_squares(part, values[on])
-        if np.abs(misfit).max() > small and rows.size * misfit.size <= FITTED_ON_BASIS:
+        if np.abs(misfit).max() > small and rows.size * misfit.size <= settings.FITTED_ON_BASIS:
             on_basis = _on_basis(part, values[on])
             if on_basis is not None and np.linalg.norm(on_basis[1]) < np.linalg.norm(misfit):
                 lam, misfit = on_basis

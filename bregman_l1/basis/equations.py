@@ -21,13 +21,13 @@ import scipy.sparse as sp
 from scipy.linalg.lapack import dgetrf, dgetrs
 from scipy.sparse.linalg import splu
 
+from bregman_l1 import settings
 from bregman_l1._types import EPS, Index, Matrix, Vector, Wide
-from bregman_l1.newton.dual_newton import probes
-from bregman_l1.newton.settings import FEW, LARGEST_EXPONENT, LIGHT_TERM, NEGLIGIBLE_TERM, OWN_SHARE, THIN
-from bregman_l1.newton.tableau import thin
+from bregman_l1.basis.tableau import thin
+from bregman_l1.probes import probes
 
 if TYPE_CHECKING:
-    from bregman_l1.newton.tableau import Tableau
+    from bregman_l1.basis.tableau import Tableau
     from bregman_l1.system import LinearSystem
 
 
@@ -45,7 +45,7 @@ class Equations:
     def __init__(self, tableau: Tableau, om: Wide, log_rest: Wide) -> None:
         self._tableau, self._om = tableau, om
         largest = _largest_terms(tableau, om, log_rest)
-        hot = largest > NEGLIGIBLE_TERM
+        hot = largest > settings.NEGLIGIBLE_TERM
         # A side that would be empty keeps its largest term.
         bare = np.flatnonzero((tableau.u <= 0.0) & ~(tableau.T[:, hot] < 0.0).any(axis=1))
         if bare.size and log_rest.size:
@@ -58,7 +58,7 @@ class Equations:
         self._x = np.exp(np.asarray(log_rest[self._hot] - self._top, dtype=np.float64))
         self._above = np.asarray(self._top - om, dtype=np.float64)
         log_u = np.asarray(tableau.log_u - om, dtype=np.float64)
-        if not bare.size and max(self._above.max(initial=0.0), log_u.max(initial=0.0)) < LARGEST_EXPONENT:
+        if not bare.size and max(self._above.max(initial=0.0), log_u.max(initial=0.0)) < settings.LARGEST_EXPONENT:
             u = np.sign(tableau.u) * np.exp(log_u)
             log_up, log_down, heavy, self.weights = _balanced(T * self._x, np.exp(self._above), u, largest[self._hot])
         else:
@@ -101,7 +101,10 @@ class Equations:
         """
         tableau, columns = self._tableau, system.columns(self._tableau.R[self._hot])
         T, draws = np.abs(tableau.T[:, self._hot]), probes(2, self._above.size)
-        unit, is_deep = tableau.rounding * np.exp(self._above - self._log_up), self._above.max() >= LARGEST_EXPONENT
+        unit, is_deep = (
+            tableau.rounding * np.exp(self._above - self._log_up),
+            self._above.max() >= settings.LARGEST_EXPONENT,
+        )
         if is_deep or (T == 0.0).any():
             terms = thin(np.abs(tableau.inverse)) @ (np.abs(columns) + thin(np.abs(tableau.matrix)) @ T)
             if is_deep:
@@ -121,10 +124,14 @@ class Equations:
 
 def _factorised(weights: Any, T: Any, own: Vector) -> Callable[[Vector], Vector] | None:
     """Solutions of (diag own + V T') d = right; None where the matrix has no usable factor."""
-    if isinstance(weights, np.ndarray) and weights.shape[1] < FEW * own.size and own.min() > OWN_SHARE:
+    if (
+        isinstance(weights, np.ndarray)
+        and weights.shape[1] < settings.FEW * own.size
+        and own.min() > settings.OWN_SHARE
+    ):
         return _by_few_columns(weights / own[:, None], T, own)
     matrix = weights @ T.T
-    if sp.issparse(matrix) and matrix.nnz < THIN * own.size**2:
+    if sp.issparse(matrix) and matrix.nnz < settings.THIN * own.size**2:
         try:
             solve: Callable[[Vector], Vector] = splu(sp.csc_array(matrix + sp.diags_array(own))).solve
         except RuntimeError:
@@ -161,7 +168,7 @@ def _balanced(W: Matrix, scale: Vector, u: Vector, largest: Vector) -> tuple[Vec
     down = np.maximum(u, 0.0) - (np.minimum(W, 0.0, out=side) @ ones) * scale
     with np.errstate(divide="ignore"):
         log_up, log_down = np.log(up), np.log(down)
-    heavy = np.flatnonzero(largest > LIGHT_TERM + min(0.0, float(log_down.min())))
+    heavy = np.flatnonzero(largest > settings.LIGHT_TERM + min(0.0, float(log_down.min())))
     V = W[:, heavy]
     V *= np.where(V > 0, (scale / up)[:, None], (scale / np.where(down > 0, down, np.inf))[:, None])
     return log_up, log_down, heavy, V
@@ -192,7 +199,7 @@ def _largest_terms(tableau: Tableau, om: Wide, log_rest: Wide) -> Vector:
     """The logarithm of the largest |T_ij| x_j / x_i of each column."""
     om, log_rest = (np.asarray(values, dtype=np.float64) for values in (om, log_rest))
     least = float(om.min())
-    if om.max() - least < LARGEST_EXPONENT:
+    if om.max() - least < settings.LARGEST_EXPONENT:
         with np.errstate(divide="ignore"):
             return np.asarray(np.log((np.abs(tableau.T) * np.exp(least - om)[:, None]).max(axis=0)) + log_rest - least)
     return np.asarray((tableau.log_T - om[:, None]).max(axis=0) + log_rest)

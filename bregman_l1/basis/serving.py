@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bregman_l1 import settings
 from bregman_l1._types import Index, Vector, Wide
-from bregman_l1.newton.settings import AHEAD, COLD, EXACT_ENTRIES, LARGEST_TABLEAU, NEGLIGIBLE_TERM
-from bregman_l1.newton.tableau import SingularBasisError, Tableau, choose_basis, log_shares
+from bregman_l1.basis.tableau import SingularBasisError, Tableau, choose_basis, log_shares
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
@@ -30,7 +30,7 @@ class ServingTableaus:
         As in `Tableau.of`.
     """
 
-    def __init__(self, system: LinearSystem, exactly_to: int = EXACT_ENTRIES) -> None:
+    def __init__(self, system: LinearSystem, exactly_to: int = settings.EXACT_ENTRIES) -> None:
         self._system, self._exactly_to = system, exactly_to
         self._whole: Tableau | None = None
         self._part: Tableau | None = None
@@ -45,8 +45,8 @@ class ServingTableaus:
             return None
         moved = log_x - self._seen_at
         fallen = -float(moved[part.J].min())
-        none_missed = (self._log_terms + moved[self._left_out] + fallen <= NEGLIGIBLE_TERM).all()
-        return part if none_missed and fallen <= AHEAD and part.serves(log_x) else None
+        none_missed = (self._log_terms + moved[self._left_out] + fallen <= settings.NEGLIGIBLE_TERM).all()
+        return part if none_missed and fallen <= settings.AHEAD and part.serves(log_x) else None
 
     def at(self, log_x: Vector) -> Tableau:
         """Return a tableau that serves at log_x.
@@ -76,14 +76,14 @@ class ServingTableaus:
         if not self._untabulated.size:
             return True
         assert self._whole is not None
-        return bool(log_shares(self._system, self._whole.J, log_x)[self._untabulated].max() <= -COLD)
+        return bool(log_shares(self._system, self._whole.J, log_x)[self._untabulated].max() <= -settings.COLD)
 
     def _tabulated(self, log_x: Vector) -> Tableau:
         J = choose_basis(self._system, log_x)
-        warm = log_shares(self._system, J, log_x) > -COLD
+        warm = log_shares(self._system, J, log_x) > -settings.COLD
         warm[J] = False
         R = np.flatnonzero(warm)
-        if J.size * R.size > LARGEST_TABLEAU:
+        if J.size * R.size > settings.LARGEST_TABLEAU:
             raise SingularBasisError("the tableau of a basis would be too large")
         warm[J] = True
         self._untabulated = np.flatnonzero(~warm)
@@ -92,7 +92,7 @@ class ServingTableaus:
     def _narrowed(self, whole: Tableau, log_x: Vector) -> Tableau:
         """The columns with a term that is not far below negligible; all, if a side of a row were left empty."""
         log_terms = (whole.log_T - log_x[whole.J][:, None]).max(axis=0, initial=-np.inf) + log_x[whole.R]
-        kept = log_terms > NEGLIGIBLE_TERM - AHEAD
+        kept = log_terms > settings.NEGLIGIBLE_TERM - settings.AHEAD
         T = whole.T[:, kept]
         if not ((whole.u > 0.0) | (T < 0.0).any(axis=1)).all():
             kept[:] = True

@@ -14,17 +14,9 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.linalg.lapack import dpotrs, dpstrf, spotrf
 
+from bregman_l1 import settings
 from bregman_l1._types import EPS, ROUNDINGS, Index, Matrix, Vector, Wide
 from bregman_l1.budget import Budget
-from bregman_l1.newton.settings import (
-    BLOCK_BYTES,
-    ENOUGH_COLUMNS,
-    EVEN,
-    SAME,
-    SPREAD,
-    SUSPECT,
-    WELL_CONDITIONED,
-)
 from bregman_l1.system import LinearSystem, dense
 
 
@@ -54,7 +46,7 @@ class Rows:
             return system
         y, size = system.y[self.kept], np.abs(system.y)
         wrong, terms = self._excess(system.y, size)
-        if wrong.any() and (np.abs(wrong) <= SPREAD * terms).all():
+        if wrong.any() and (np.abs(wrong) <= settings.SPREAD * terms).all():
             y = y + self.moves(wrong, size)
         return system.of_rows(self.kept, y)
 
@@ -135,18 +127,18 @@ def independent_rows(system: LinearSystem) -> Index:
 def _shows_independence(matrix: Any) -> bool:
     """Whether columns spread over A have rows whose pivots are far above the rounding even of single precision."""
     n_rows, n_columns = matrix.shape
-    some = matrix[:, :: max(1, int(n_columns / (ENOUGH_COLUMNS * n_rows)))]
+    some = matrix[:, :: max(1, int(n_columns / (settings.ENOUGH_COLUMNS * n_rows)))]
     with np.errstate(all="ignore"):
         some = some.astype(np.float32)
         gram = dense(some @ some.T)
         factor, info = spotrf(gram.T, lower=1)
-        return bool(info == 0 and (factor.diagonal() > WELL_CONDITIONED * np.sqrt(gram.diagonal())).all())
+        return bool(info == 0 and (factor.diagonal() > settings.WELL_CONDITIONED * np.sqrt(gram.diagonal())).all())
 
 
 def _in_units(system: LinearSystem) -> Any:
     """A with its rows in units, and its columns where they differ much: combinations of rows do not depend on that."""
     columns, sizes = np.ones(system.shape[1]), system.column_sizes
-    if sizes.max() > EVEN * sizes.min():
+    if sizes.max() > settings.EVEN * sizes.min():
         columns = np.ldexp(1.0, -np.frexp(np.where(sizes > 0, sizes, 1.0))[1])
     matrix = system.scaled(1.0 / system.row_units, columns)
     return sp.csr_array(matrix) if sp.issparse(matrix) else matrix
@@ -161,7 +153,7 @@ def _multiples(matrix: Any) -> tuple[Index, Vector]:
     sums = matrix @ np.random.default_rng(0).standard_normal(matrix.shape[1])
     keys = np.abs(sums) / _peaks(matrix)
     order = np.argsort(keys)
-    apart = np.diff(keys[order], prepend=-1.0) > SAME * keys[order]
+    apart = np.diff(keys[order], prepend=-1.0) > settings.SAME * keys[order]
     apart[0] = True
     first = own.copy()
     first[order] = order[np.flatnonzero(apart)[np.cumsum(apart) - 1]]
@@ -182,7 +174,7 @@ def _eliminated(matrix: Any, budget: Budget) -> tuple[Index, Matrix]:
     gram = dense(matrix @ matrix.T)
     size = np.sqrt(gram.diagonal())
     scale = 1.0 / np.where(size > 0, size, 1.0)
-    factor, pivots, rank, _ = dpstrf((gram * scale * scale[:, None]).T, tol=SUSPECT, lower=1, overwrite_a=1)
+    factor, pivots, rank, _ = dpstrf((gram * scale * scale[:, None]).T, tol=settings.SUSPECT, lower=1, overwrite_a=1)
     order = pivots.astype(np.intp) - 1
     kept, suspects, factor, scale = order[:rank], order[rank:], factor[:rank, :rank], scale[order[:rank], None]
     weights, above, left, noise = _combinations(
@@ -209,7 +201,7 @@ def _combinations(
     A_kept A_kept'.
     """
     basis, weights = matrix[kept], np.zeros((others.size, kept.size))
-    sizes, height = abs(basis), max(1, BLOCK_BYTES // matrix.shape[1])
+    sizes, height = abs(basis), max(1, settings.BLOCK_BYTES // matrix.shape[1])
     above, lefts, noises = [others[:0]], [np.zeros((0, matrix.shape[1]))], [np.zeros((0, matrix.shape[1]))]
     for start in range(0, others.size, height):
         W, rest = weights[start : start + height], dense(matrix[others[start : start + height]])

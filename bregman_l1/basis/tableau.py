@@ -20,31 +20,9 @@ from scipy.linalg import qr
 from scipy.linalg.lapack import dgetrf, dgetri
 from scipy.sparse.linalg import splu
 
-from bregman_l1 import exact
+from bregman_l1 import exact, settings
 from bregman_l1._types import EPS, ROUNDINGS, WIDE_EPS, Index, Matrix, Vector
 from bregman_l1.caching import cached_property
-from bregman_l1.newton.settings import (
-    AHEAD,
-    BALANCED,
-    DEPENDENT,
-    EXACT_ELIMINATION,
-    EXACT_ENTRIES,
-    EXACT_WORK,
-    FIRST,
-    ILL_CONDITIONED,
-    MARGIN,
-    POOR,
-    RANGE_OF_WEIGHTS,
-    SMALL_CORRECTION,
-    SOUND,
-    THIN,
-    THIN_FROM,
-    UNBALANCED,
-    UNREFINED,
-    WARM_FROM,
-    WIDEST_ELIMINATION,
-    WORTHLESS,
-)
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
@@ -93,10 +71,12 @@ class Tableau:
     snapped: int = 0
     is_exact: bool = False
     log_doubt: Matrix | None = None
-    exactly_to: int = EXACT_ENTRIES
+    exactly_to: int = settings.EXACT_ENTRIES
 
     @classmethod
-    def of(cls, system: LinearSystem, J: Index, R: Index, log_x: Vector, exactly_to: int = EXACT_ENTRIES) -> Tableau:
+    def of(
+        cls, system: LinearSystem, J: Index, R: Index, log_x: Vector, exactly_to: int = settings.EXACT_ENTRIES
+    ) -> Tableau:
         """Tabulate the columns R; ``log_x`` says which of their zeros matter.
 
         Tableaus of up to ``exactly_to`` entries, A_J included, decide them exactly; larger ones take what rounding
@@ -107,14 +87,14 @@ class Tableau:
         sound = inverse is not None and bool(np.isfinite(inverse).all())
         inverse = (inverse if inverse is not None else np.zeros_like(matrix)) / units
         row_error = np.abs(inverse) @ units
-        if not sound or (row_error * sizes[J]).max() > ILL_CONDITIONED:
+        if not sound or (row_error * sizes[J]).max() > settings.ILL_CONDITIONED:
             exactly = cls._exactly(system.y, J, R, matrix, columns) if J.size**2 + columns.size <= exactly_to else None
             if exactly is not None:
                 return exactly
             if not sound:
                 raise SingularBasisError
         few, few_inverse = thin(matrix), thin(inverse)
-        T, rounding = product(few_inverse, columns), UNREFINED
+        T, rounding = product(few_inverse, columns), settings.UNREFINED
         terms = sizes[J] @ np.abs(T) + sizes[R]
         if (np.abs(T) <= 2 * rounding * np.multiply.outer(row_error, terms)).any():
             T, rounding = T + product(few_inverse, columns - few @ T), 2 * EPS
@@ -135,13 +115,13 @@ class Tableau:
             matrix=matrix,
             exactly_to=exactly_to,
         )._with_zeros(system.y)
-        return tableau if rounding == UNREFINED else tableau._decided(columns, log_x)
+        return tableau if rounding == settings.UNREFINED else tableau._decided(columns, log_x)
 
     @classmethod
     def _exactly(cls, y: Vector, J: Index, R: Index, matrix: Matrix, columns: Matrix) -> Tableau | None:
         """The tableau with every number right to rounding; None where it is too large, or singular."""
         right = np.hstack([columns, y[:, None], np.eye(J.size)])
-        if J.size * right.size > EXACT_WORK:
+        if J.size * right.size > settings.EXACT_WORK:
             return None
         zero = exact.zeros(matrix, right)
         values = None if zero is None else exact.values(matrix, right, zero)
@@ -201,7 +181,7 @@ class Tableau:
             missed = np.asarray(values - self.wide.T @ lam.astype(np.longdouble), dtype=np.float64)
             correction = self.inverse.T @ missed
             lam += correction
-            if np.abs(correction).max() <= SMALL_CORRECTION * np.abs(lam).max():
+            if np.abs(correction).max() <= settings.SMALL_CORRECTION * np.abs(lam).max():
                 break
         return np.asarray(lam)
 
@@ -212,9 +192,11 @@ class Tableau:
     def serves(self, log_x: Vector) -> bool:
         """Whether the basis is balanced at log_x, and every entry decided that matters there."""
         on_basis, on_rest = log_x[self.J][:, None], log_x[self.R]
-        if not ((self.log_T - on_basis / 2).max(axis=0, initial=-np.inf) + on_rest / 2 <= UNBALANCED).all():
+        if not ((self.log_T - on_basis / 2).max(axis=0, initial=-np.inf) + on_rest / 2 <= settings.UNBALANCED).all():
             return False
-        return self.log_doubt is None or bool((self.log_doubt + (on_rest - on_basis)).max(initial=-np.inf) <= WORTHLESS)
+        return self.log_doubt is None or bool(
+            (self.log_doubt + (on_rest - on_basis)).max(initial=-np.inf) <= settings.WORTHLESS
+        )
 
     def exchanged(self, system: LinearSystem, log_x: Vector) -> Tableau:
         """The tableau of a better basis at log_x, if some |T_ij| sqrt(x_j / x_i) is large; this one otherwise.
@@ -224,13 +206,13 @@ class Tableau:
         if self.serves(log_x):
             return self
         K = self.balance(log_x)
-        if K.max() <= UNBALANCED:
+        if K.max() <= settings.UNBALANCED:
             return Tableau.of(system, self.J, self.R, log_x, self.exactly_to)
         J = exchange(self.T, K, self.J, self.R, log_x / 2)
         if (J == self.J).all():
             return self
         fresh = Tableau.of(system, J, np.setdiff1d(np.append(self.J, self.R), J), log_x, self.exactly_to)
-        return fresh.exchanged(system, log_x) if K.max() > WIDEST_ELIMINATION else fresh
+        return fresh.exchanged(system, log_x) if K.max() > settings.WIDEST_ELIMINATION else fresh
 
     def _with_zeros(self, y: Vector) -> Tableau:
         """An entry of u is zero where the margin of y allows it, if all of them are allowed at once.
@@ -244,9 +226,9 @@ class Tableau:
         while small.any():
             moved = np.where(small, 0.0, u)
             missed = np.asarray(y - self.wide @ moved.astype(np.longdouble), dtype=np.float64)
-            if (np.abs(missed) <= MARGIN * (np.abs(self.matrix) @ np.abs(moved) + np.abs(y))).all():
+            if (np.abs(missed) <= settings.MARGIN * (np.abs(self.matrix) @ np.abs(moved) + np.abs(y))).all():
                 return replace(self, u=moved, snapped=int(small.sum()))
-            carried = movable & ~small & (np.abs(moved + self.inverse @ missed) <= SOUND * np.abs(u))
+            carried = movable & ~small & (np.abs(moved + self.inverse @ missed) <= settings.SOUND * np.abs(u))
             if carried.any():
                 small |= carried
             else:
@@ -264,7 +246,7 @@ class Tableau:
         with np.errstate(divide="ignore"):
             log_error = np.log(self.row_error)[:, None] + np.log(self.column_error)
         log_error[~undecided] = -np.inf
-        doubtful = log_error + (log_x[self.R] - log_x[self.J][:, None]) > WORTHLESS - AHEAD
+        doubtful = log_error + (log_x[self.R] - log_x[self.J][:, None]) > settings.WORTHLESS - settings.AHEAD
         touched = np.flatnonzero(doubtful.any(axis=0))
         if touched.size:
             T, error = self.T.copy(), self.column_error.copy()
@@ -294,7 +276,7 @@ def inverted(matrix: Matrix) -> Matrix | None:
 
 def thin(matrix: Matrix) -> Any:
     """The matrix, stored sparse where products with it are cheaper then."""
-    if matrix.size < THIN_FROM or np.count_nonzero(matrix) >= THIN * matrix.size:
+    if matrix.size < settings.THIN_FROM or np.count_nonzero(matrix) >= settings.THIN * matrix.size:
         return matrix
     lines = matrix if matrix.flags.c_contiguous else matrix.T
     entries, width = np.flatnonzero(lines != 0.0), lines.shape[1]
@@ -317,9 +299,9 @@ def exchange(T: Matrix, K: Matrix, J: Index, R: Index, half: Vector) -> Index:
     In the rows and columns where it is large an elimination of [I, T] lets each row take the heaviest of the columns
     that the rows before it left over.
     """
-    wanted = (K > BALANCED).any(axis=0)
-    wanted &= half[R] >= half[R].max(where=wanted, initial=-np.inf) - WIDEST_ELIMINATION
-    rows = np.flatnonzero((K[:, wanted] > BALANCED).any(axis=1))
+    wanted = (K > settings.BALANCED).any(axis=0)
+    wanted &= half[R] >= half[R].max(where=wanted, initial=-np.inf) - settings.WIDEST_ELIMINATION
+    rows = np.flatnonzero((K[:, wanted] > settings.BALANCED).any(axis=1))
     columns = np.flatnonzero(wanted & (K[rows] > 0.0).any(axis=0))
     block = np.hstack([np.eye(rows.size), T[np.ix_(rows, columns)]])
     chosen = J.copy()
@@ -333,12 +315,12 @@ def _heaviest(block: Matrix, names: Index, half: Vector) -> Index:
     first = names[: block.shape[0]]
     n_rows = block.shape[0]
     while names.size >= n_rows:
-        weight = np.exp(np.maximum(half[names] - half[names].max(), -WIDEST_ELIMINATION))
+        weight = np.exp(np.maximum(half[names] - half[names].max(), -settings.WIDEST_ELIMINATION))
         factor, swaps, _ = dgetrf((block * weight).T)
         pivots = permuted(swaps, names.size)[:n_rows]
         lower, upper = np.abs(np.tril(factor[:n_rows], -1)), np.abs(np.triu(factor[:n_rows]))
         terms = np.einsum("kl,lk->k", lower, upper)
-        poor = pivots[upper.diagonal() <= SOUND * terms]
+        poor = pivots[upper.diagonal() <= settings.SOUND * terms]
         if not poor.size:
             return names[pivots]
         names, block = np.delete(names, poor), np.delete(block, poor, axis=1)
@@ -366,10 +348,12 @@ def choose_basis(system: LinearSystem, log_x: Vector) -> Index:
     """
     weight = 0.5 * log_x + np.log(system.column_sizes)
     order = np.argsort(-weight, kind="stable")[: int(np.count_nonzero(weight > -np.inf))]
-    heavy = np.union1d(np.arange(min(order.size, int(1.3 * system.shape[0]) + 20)), system.first_in_rows(order, FIRST))
+    heavy = np.union1d(
+        np.arange(min(order.size, int(1.3 * system.shape[0]) + 20)), system.first_in_rows(order, settings.FIRST)
+    )
     J = _by_partial_pivoting(system, weight, order[heavy])
     J = _greedy(system, weight, order) if J is None else J
-    if J is None and order.size * system.shape[0] ** 2 <= EXACT_ELIMINATION:
+    if J is None and order.size * system.shape[0] ** 2 <= settings.EXACT_ELIMINATION:
         found = exact.heavy_columns(system.columns(order) / system.row_units[:, None], 0.5 * log_x[order])
         J = None if found is None else order[found]
     if J is None:
@@ -379,7 +363,7 @@ def choose_basis(system: LinearSystem, log_x: Vector) -> Index:
 
 def is_large_and_sparse(system: LinearSystem) -> bool:
     """Whether its tableaus had better leave out columns that do not matter."""
-    return system.is_sparse and system.shape[0] * system.shape[1] >= WARM_FROM
+    return system.is_sparse and system.shape[0] * system.shape[1] >= settings.WARM_FROM
 
 
 def log_shares(system: LinearSystem, J: Index, log_x: Vector) -> Vector:
@@ -412,11 +396,11 @@ def _by_partial_pivoting(system: LinearSystem, weight: Vector, index: Index) -> 
     if index.size < n_rows:
         return None
     below = weight[index] - weight[index[0]]
-    scale = np.exp(below * min(1.0, WIDEST_ELIMINATION / max(1.0, -float(below[-1]))))
+    scale = np.exp(below * min(1.0, settings.WIDEST_ELIMINATION / max(1.0, -float(below[-1]))))
     columns = system.columns(index).T / system.row_units / system.column_sizes[index][:, None]
     factor, swaps, _ = dgetrf(columns * scale[:, None])
     order = permuted(swaps, index.size)
-    good = np.abs(factor.diagonal()) > POOR * scale[order[:n_rows]]
+    good = np.abs(factor.diagonal()) > settings.POOR * scale[order[:n_rows]]
     return np.asarray(index[order[:n_rows]]) if good.all() else None
 
 
@@ -427,21 +411,23 @@ def _greedy(system: LinearSystem, weight: Vector, waiting: Index) -> Index | Non
     effective = weight.copy()
     while chosen.size < n_rows and waiting.size:
         top = effective[waiting].max()
-        near = waiting[effective[waiting] >= top - RANGE_OF_WEIGHTS]
+        near = waiting[effective[waiting] >= top - settings.RANGE_OF_WEIGHTS]
         unit = system.columns(near) / system.row_units[:, None] / system.column_sizes[near]
         for _ in range(2):
             unit -= span @ (span.T @ unit)
         rest = np.sqrt(np.einsum("ij,ij->j", unit, unit))
-        alive = rest > DEPENDENT
+        alive = rest > settings.DEPENDENT
         waiting = np.setdiff1d(waiting, near[~alive], assume_unique=True)
         near, unit = near[alive], unit[:, alive]
         effective[near] = weight[near] + np.log(rest[alive])
-        if not near.size or effective[near].max() < top - RANGE_OF_WEIGHTS / 2:
+        if not near.size or effective[near].max() < top - settings.RANGE_OF_WEIGHTS / 2:
             continue
         scale = np.exp(weight[near] - top)
         Q, upper, pivots = qr(unit * scale, mode="economic", pivoting=True, check_finite=False)
         diagonal = np.abs(upper.diagonal())
-        good = (diagonal > DEPENDENT * scale[pivots[: diagonal.size]]) & (diagonal > np.exp(-RANGE_OF_WEIGHTS / 2))
+        good = (diagonal > settings.DEPENDENT * scale[pivots[: diagonal.size]]) & (
+            diagonal > np.exp(-settings.RANGE_OF_WEIGHTS / 2)
+        )
         count = max(1, int(diagonal.size if good.all() else good.argmin()))
         fresh = Q[:, :count] - span @ (span.T @ Q[:, :count])
         span = np.hstack([span, np.linalg.qr(fresh)[0]])

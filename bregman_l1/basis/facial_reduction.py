@@ -17,8 +17,8 @@ from bregman_l1.errors import BackendError, InfeasibleError
 from bregman_l1.polyhedron.feasible_set import exposes, maximal_support, separates
 
 if TYPE_CHECKING:
+    from bregman_l1.basis.tableau import Tableau
     from bregman_l1.budget import Budget
-    from bregman_l1.newton.tableau import Tableau
     from bregman_l1.system import LinearSystem
 
 _MARGIN = 2.0
