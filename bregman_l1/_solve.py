@@ -220,11 +220,12 @@ def certified(problem: Problem, claim: Claim, certificate: Certificate, backend:
     if not certificate.ok:
         message = f"{certificate.verdict}; {backend} said {claim.raw_status!r}"
         warn_caller(message, NotCertifiedWarning)
+    x = claim.point
     return Solution(
-        x=claim.point,
+        x=x,
         log_x=claim.log_point,
         dual=claim.dual,
-        value=problem.objective(claim),
+        value=problem.objective(replace(claim, x=x)),
         status=status,
         certificate=certificate,
         backend=backend,

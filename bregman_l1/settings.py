@@ -20,6 +20,7 @@ TAKE_CARE: Final = 0.01  # the rounding of y - A x shows in no step above this
 # The convex loop takes 6 to 15 steps where it converges; forced zeros make it run on for ever.
 MOST_CONVEX_STEPS: Final = 60
 AT_REST: Final = 1e-13  # an error of log x below this is at rest
+UNSEEN: Final = 1e-12  # noise that a rough bound puts below this is not measured
 # The share of the tolerance that the rounding of y - A x may take up; beyond, the scale-free form takes over.
 NOISE: Final = 0.02
 NEAR: Final = 26.0  # priors within so many e-folds of one are met by the convex loop directly

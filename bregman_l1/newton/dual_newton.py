@@ -87,8 +87,6 @@ def dual_newton(
         error = step * max(step, min(accuracy, equations.accuracy))
         if error <= until or (step < settings.SETTLED and step > before / 4):
             noise = rounding_noise(system, equations) if until <= settings.AT_REST else np.nan
-            log_x = system.rmatvec(lam)
-            log_x += log_prior
             return DualPoint(dual=lam, log_x=log_x, error=error, noise=noise)
     return DualPoint(dual=lam, log_x=log_x, error=np.inf)
 
@@ -140,4 +138,6 @@ def rounding_noise(system: LinearSystem, equations: NormalEquations) -> float:
     """What the rounding of y - A x does to log x, by two random vectors of its size; one where the columns are many."""
     count = 2 if system.shape[1] <= settings.MOST_SORTED else 1
     drawn = probes(count, system.shape[0]) * equations.rounding()
-    return system.largest_of_rmatvec(np.array([equations.solve(probe, 0.1) for probe in drawn]))
+    solved = np.array([equations.solve(probe, 0.1) for probe in drawn])
+    bound = float((np.abs(solved) @ system.row_peaks).max())
+    return bound if bound <= settings.UNSEEN else system.largest_of_rmatvec(solved)

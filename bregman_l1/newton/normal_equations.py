@@ -66,7 +66,7 @@ class Factored:
     def at(self, log_x: Vector, *, near: bool = True) -> Vector | None:
         """Make and factorise the matrix."""
         # Far from the solution the rounding of y - A x is no matter.
-        cut = dominant_cut(np.exp(log_x), self._system.shape[0]) if near else np.inf
+        cut = dominant_cut(log_x, self._system.shape[0]) if near else np.inf
         self._moments = moments = self._system.moments(log_x, cut)
         self._factor, info = dpotrf(moments.gram, lower=0)
         pivots = self._factor.diagonal()
@@ -107,7 +107,7 @@ class Preconditioned:
         self._x: Single = (x / self._unit).astype(np.float32)
         if not (near and self._factor is not None) and not self._precondition():
             return None
-        cut = dominant_cut(x, self._system.shape[0]) if near else np.inf
+        cut = dominant_cut(log_x, self._system.shape[0]) if near else np.inf
         return self._system.remainder(x, np.flatnonzero(x > cut))
 
     def solve(self, right: Vector, residual: float) -> Vector:
@@ -201,12 +201,13 @@ def rough_factor(gram: Single) -> tuple[Single, Single, bool]:
     return factor, scale, bool(info == 0)
 
 
-def dominant_cut(x: Vector, n_rows: int) -> float:
+def dominant_cut(log_x: Vector, n_rows: int) -> float:
     """The size above which entries are taken in extended precision: half as many as there are rows, or the outliers."""
-    if x.size > settings.MOST_SORTED:
-        return settings.DOMINANT * float(x.mean())
-    last = x.size - 1 - min(n_rows // 2, x.size - 1)
-    return float(np.partition(x, last)[last])
+    if log_x.size > settings.MOST_SORTED:
+        some = log_x[:: log_x.size // settings.MOST_SORTED]
+        return settings.DOMINANT * float(np.exp(some).mean())
+    last = log_x.size - 1 - min(n_rows // 2, log_x.size - 1)
+    return float(np.exp(np.partition(log_x, last)[last]))
 
 
 def _rounding(diagonal: Vector, total: float) -> Vector:

@@ -25,7 +25,7 @@ from bregman_l1.basis.serving import ServingTableaus
 from bregman_l1.basis.tableau import SingularBasisError, Tableau
 from bregman_l1.errors import InfeasibleError
 from bregman_l1.newton.dual_newton import rounding_noise
-from bregman_l1.newton.normal_equations import NormalEquations, normal_equations
+from bregman_l1.newton.normal_equations import normal_equations
 from bregman_l1.system import largest
 from bregman_l1.threads import threads_for
 
@@ -122,7 +122,7 @@ class _Steps:
 
     def at(self, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step:
         lam = None if dual is None else dual[self._rows.kept]
-        ways = [self._by_refinement, self._on_basis]
+        ways = [self._by_normal_equations, self._on_basis]
         if self._tableaus.last(log_x) is not None:
             ways.reverse()
         step = None
@@ -209,46 +209,39 @@ class _Steps:
         noise[columns] = 0.0
         return wide, noise
 
-    def _by_refinement(self, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step | None:
-        """Refine lam in A X (log p + A'lam - log x) = y - A x; None where that does not converge, or rounding shows."""
+    def _by_normal_equations(self, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step | None:
+        """Solve A X d = y - A x for d = log p + A'lam - log x; None where lam comes not to rest, or rounding shows.
+
+        Where log p + A'lam is as good as log x, x is taken from it: nothing is left then of d in the equations.
+        """
         system, top = self._part, log_x.max()
-        n_rows = min(system.shape)
         if not top <= settings.PLAIN_RANGE:
             return None
-        if not system.is_sparse and top - np.partition(log_x, -n_rows)[-n_rows] > settings.SEEN:
+        if not system.is_sparse and np.count_nonzero(log_x >= top - settings.SEEN) < min(system.shape):
             return None
-        equations = normal_equations(system)
-        residual = equations.at(log_x)
-        if residual is None:
-            return None
-        noise = rounding_noise(system, equations)
-        if not noise <= settings.NEGLIGIBLE:
-            return None
-        lam, size, unit = np.zeros(system.shape[0]) if dual is None else dual, np.inf, largest(log_x) + 1.0
-        for _ in range(settings.MOST_REFINEMENTS):
-            image, peak = np.zeros(lam.size), 0.0
-            for columns, A in system.pieces():
-                step = A.T @ lam + log_prior[columns] - log_x[columns]
-                image, peak = image + A @ (np.exp(log_x[columns]) * step), max(peak, largest(step))
-            if size <= settings.REFINED * peak:
-                return self._refined(lam, log_prior, log_x, noise, equations)
-            change = equations.solve(residual - image, settings.REFINED)
-            before, size = size, system.largest_of_rmatvec(change)
-            if not size < before / 2:
-                return None
-            if size <= 16 * EPS * unit:
-                return self._refined(lam, log_prior, log_x, noise + size, equations)
-            lam = lam + change
-        return None
+        equations, lam = normal_equations(system), np.zeros(system.shape[0]) if dual is None else dual
 
-    def _refined(self, lam: Vector, log_prior: Vector, log_x: Vector, noise: float, equations: NormalEquations) -> Step:
-        system = self._part
-        step = system.rmatvec(lam)
-        step += log_prior
-        step -= log_x
-        return Step(
-            change=step, noise=noise, y=system.y, moved=lambda dy: system.rmatvec(equations.solve(dy, settings.REFINED))
-        )
+        def moved(dy: Vector) -> Vector:
+            return system.rmatvec(equations.solve(dy, settings.REFINED))
+
+        for _ in range(settings.MOST_REFINEMENTS):
+            change = system.rmatvec(lam)
+            change += log_prior
+            change -= log_x
+            peak = largest(change)
+            fits = peak <= settings.FITS
+            residual = equations.at(log_x + change if fits else log_x)
+            noise = np.inf if residual is None else rounding_noise(system, equations)
+            if residual is None or not noise <= settings.NEGLIGIBLE:
+                return None
+            if not fits:
+                residual = residual - system.matvec(np.exp(log_x) * change)
+            ahead = equations.solve(residual, settings.REFINED)
+            size = float(system.row_peaks @ np.abs(ahead))
+            if size <= max(settings.AT_REST, settings.REFINED * peak):
+                return Step(change=change, noise=noise + size, y=system.y, moved=moved)
+            lam = lam + ahead
+        return None
 
 
 def _held_against_dropped_rows(system: LinearSystem, rows: Rows, log_x: Vector, step: Step) -> Step:
