@@ -313,3 +313,12 @@ def test_unit_of_the_system_does_not_matter(unit):
     solution = solve(BregmanProjection(LinearSystem(unit * A, unit * y), log_alpha=-14.0))
     assert solution.status.is_certified
     assert solution.log_x == pytest.approx(project(LinearSystem(A, y), np.full(60, -14.0)).log_x, abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_zeros_of_u_are_found_where_the_other_entries_must_give_way_by_a_rounding(seed):
+    rng = np.random.default_rng(seed)
+    A, x0 = rng.standard_normal((100, 400)), np.zeros(400)
+    x0[rng.choice(400, 15, replace=False)] = rng.uniform(0.5, 2.0, 15)
+    system = LinearSystem(A, A @ x0)
+    assert solve(BregmanProjection(system, log_alpha=-202.348)).status.is_certified

@@ -224,17 +224,33 @@ class Tableau:
         movable = u != 0.0
         small = (np.abs(u) <= np.abs(self.inverse) @ (ROUNDINGS * terms)) & movable
         while small.any():
-            moved = np.where(small, 0.0, u)
-            missed = np.asarray(y - self.wide @ moved.astype(np.longdouble), dtype=np.float64)
-            if (np.abs(missed) <= settings.MARGIN * (np.abs(self.matrix) @ np.abs(moved) + np.abs(y))).all():
+            moved, is_allowed = self._nearest(np.where(small, 0.0, u), y)
+            if is_allowed:
                 return replace(self, u=moved, snapped=int(small.sum()))
-            carried = movable & ~small & (np.abs(moved + self.inverse @ missed) <= settings.SOUND * np.abs(u))
+            carried = (
+                movable & ~small & (np.abs(moved + self.inverse @ self._missed(moved, y)) <= settings.SOUND * np.abs(u))
+            )
             if carried.any():
                 small |= carried
             else:
                 largest = np.argmax(np.where(small, np.abs(u), -1.0))
                 small[largest] = movable[largest] = False
         return self
+
+    def _nearest(self, u: Vector, y: Vector) -> tuple[Vector, bool]:
+        """The u with these zeros whose A_J u is nearest to y, in units of the terms; whether the margin allows it."""
+        missed = self._missed(u, y)
+        terms = np.abs(self.matrix) @ np.abs(u) + np.abs(y)
+        if (np.abs(missed) > settings.MARGIN * terms).any() and u.any():
+            kept = u != 0.0
+            u = u.copy()
+            u[kept] += np.linalg.lstsq(self.matrix[:, kept] / terms[:, None], missed / terms)[0]
+            missed = self._missed(u, y)
+        return u, bool((np.abs(missed) <= settings.MARGIN * terms).all())
+
+    def _missed(self, u: Vector, y: Vector) -> Vector:
+        """Y - A_J u."""
+        return np.asarray(y - self.wide @ u.astype(np.longdouble), dtype=np.float64)
 
     def _decided(self, columns: Matrix, log_x: Vector) -> Tableau:
         """Compute exactly the columns with undecided entries that could matter at log_x."""
