@@ -89,7 +89,8 @@ FURTHER: Final = 1.6  # the depth of one stage of the way over that of the stage
 MOST_STAGE_STEPS: Final = 20  # steps of a stage that began on the tangent of the one before; more do not pay
 NEGLIGIBLE: Final = 1e-10  # a measurement of log x whose rounding stays below this is good enough
 PREDICTED: Final = 100.0  # predictions further off in log x are not corrected: their alpha is projected on its own
-FOLLOWED: Final = 1e-7  # a correction of this size leaves an error of about its square
+FOLLOWED: Final = 1e-5  # a correction of this size leaves an error of a tenth of its square
+REACH: Final = 1.5  # a cubic through two points leads so much further as they lie apart
 MOST_FOLLOWED: Final = 12  # corrections of one prediction; smooth paths take two or three, kinks up to ten
 
 # The tableau.

@@ -63,9 +63,8 @@ def test_a_dropped_row_must_hold_to_the_rounding_of_its_own_terms():
     A = [[-3 - e, 2 - e, e], [-2, -e, -2], [-e, -3 + e, -3 - e], [-3 - e, 0, 2 - e]]
     system = LinearSystem(A, [100607998.0, -38912.0, -150988802.0, -49154.0])
     assert system.backward_errors(np.array([2.0**14, 3 * 2.0**24, 0.0])).max() == 0.0
-    with pytest.warns(NotCertifiedWarning):
-        solution = solve(BregmanProjection(system, log_alpha=-30.0))
-    assert not solution.status.is_certified
+    solution = solve(BregmanProjection(system, log_alpha=-30.0))
+    np.testing.assert_allclose(solution.x, [2.0**14, 3 * 2.0**24, 0.0], rtol=1e-14)
 
 
 def test_a_contradiction_between_rows_is_claimed_only_with_its_proof():

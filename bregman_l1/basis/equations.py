@@ -45,31 +45,28 @@ class Equations:
     def __init__(self, tableau: Tableau, om: Wide, log_rest: Wide) -> None:
         self._tableau, self._om = tableau, om
         largest = _largest_terms(tableau, om, log_rest)
-        hot = largest > settings.NEGLIGIBLE_TERM
-        # A side that would be empty keeps its largest term.
-        bare = np.flatnonzero((tableau.u <= 0.0) & ~(tableau.T[:, hot] < 0.0).any(axis=1))
-        if bare.size and log_rest.size:
-            terms = np.where(tableau.T[bare] < 0.0, tableau.log_T[bare] + log_rest, -np.inf)
-            hot[terms.argmax(axis=1)] = True
-        self._hot = np.flatnonzero(hot)
-        T = tableau.T[:, self._hot]
-        # Everything is measured in x_i, row by row: differences of logarithms lose nothing where these are long.
-        self._top = log_rest[self._hot].max(initial=-np.inf)
-        self._x = np.exp(np.asarray(log_rest[self._hot] - self._top, dtype=np.float64))
-        self._above = np.asarray(self._top - om, dtype=np.float64)
-        log_u = np.asarray(tableau.log_u - om, dtype=np.float64)
-        if not bare.size and max(self._above.max(initial=0.0), log_u.max(initial=0.0)) < settings.LARGEST_EXPONENT:
-            u = np.sign(tableau.u) * np.exp(log_u)
-            log_up, log_down, heavy, self.weights = _balanced(T * self._x, np.exp(self._above), u, largest[self._hot])
-        else:
+        self._take(np.flatnonzero(largest > settings.NEGLIGIBLE_TERM), log_rest)
+        log_u, sides = np.asarray(tableau.log_u - om, dtype=np.float64), None
+        if max(self._above.max(initial=0.0), log_u.max(initial=0.0)) < settings.LARGEST_EXPONENT:
+            W, u = tableau.T[:, self._hot] * self._x, np.sign(tableau.u) * np.exp(log_u)
+            sides = _balanced(W, np.exp(self._above), u, largest[self._hot])
+        if sides is None:
+            self._take(_with_both_sides(tableau, self._hot, log_rest), log_rest)
             ratios = np.asarray(log_rest[self._hot] - om[:, None], dtype=np.float64)
-            log_up, log_down, self.weights = _balanced_in_logarithms(tableau, self._hot, ratios, log_u)
-            heavy = np.arange(self._hot.size)
+            sides = _balanced_in_logarithms(tableau, self._hot, ratios, log_u)
+        log_up, log_down, heavy, self.weights = sides
         self._heavy = self._hot[heavy]
         self.residual, self._log_up = log_down - log_up, log_up
         few = thin(tableau.T[:, self._heavy])
         self._solve = _factorised(thin(self.weights), few, np.exp(-self._log_up))
         self.singular = self._solve is None or not np.isfinite(self.residual).all()
+
+    def _take(self, hot: Index, log_rest: Wide) -> None:
+        """Measure the columns that count in x_i, row by row: no differences of long logarithms are lost."""
+        self._hot = hot
+        top = log_rest[hot].max(initial=-np.inf)
+        self._x = np.exp(np.asarray(log_rest[hot] - top, dtype=np.float64))
+        self._above = np.asarray(top - self._om, dtype=np.float64)
 
     def solve(self, right: Vector) -> Vector:
         """D om for a right-hand side."""
@@ -160,29 +157,43 @@ def _by_few_columns(weights: Matrix, T: Any, own: Vector) -> Callable[[Vector], 
     return solve
 
 
-def _balanced(W: Matrix, scale: Vector, u: Vector, largest: Vector) -> tuple[Vector, Vector, Index, Matrix]:
-    """Log pos and log neg of rows x_i (1 + scale_i sum_j W_ij - u_i) = 0, the columns that make up V, and these."""
+Sides = tuple[Vector, Vector, Index, Matrix]
+
+
+def _balanced(W: Matrix, scale: Vector, u: Vector, largest: Vector) -> Sides | None:
+    """Log pos and log neg of rows x_i (1 + scale_i sum_j W_ij - u_i) = 0, the columns that make up V, and these.
+
+    None where a side of a row is empty.
+    """
     ones = np.ones(W.shape[1])
     side = np.maximum(W, 0.0)
     up = 1.0 + (side @ ones) * scale + np.maximum(-u, 0.0)
     down = np.maximum(u, 0.0) - (np.minimum(W, 0.0, out=side) @ ones) * scale
-    with np.errstate(divide="ignore"):
-        log_up, log_down = np.log(up), np.log(down)
+    if not down.all():
+        return None
+    log_down = np.log(down)
     heavy = np.flatnonzero(largest > settings.LIGHT_TERM + min(0.0, float(log_down.min())))
     V = W[:, heavy]
-    V *= np.where(V > 0, (scale / up)[:, None], (scale / np.where(down > 0, down, np.inf))[:, None])
-    return log_up, log_down, heavy, V
+    V *= np.where(V > 0, (scale / up)[:, None], (scale / down)[:, None])
+    return np.log(up), log_down, heavy, V
 
 
-def _balanced_in_logarithms(
-    tableau: Tableau, hot: Index, ratios: Matrix, log_u: Vector
-) -> tuple[Vector, Vector, Matrix]:
-    """The same where terms of one row span more than floating point does."""
+def _with_both_sides(tableau: Tableau, hot: Index, log_rest: Wide) -> Index:
+    """The columns, and the largest term of each side that would be empty without."""
+    bare = np.flatnonzero((tableau.u <= 0.0) & ~(tableau.T[:, hot] < 0.0).any(axis=1))
+    if not (bare.size and log_rest.size):
+        return hot
+    terms = np.where(tableau.T[bare] < 0.0, tableau.log_T[bare] + log_rest, -np.inf)
+    return np.union1d(hot, terms.argmax(axis=1))
+
+
+def _balanced_in_logarithms(tableau: Tableau, hot: Index, ratios: Matrix, log_u: Vector) -> Sides:
+    """The same where terms of one row span more than floating point does; a side may stay empty."""
     terms, is_up = tableau.log_T[:, hot] + ratios, tableau.T[:, hot] > 0
     u_up, u_down = (np.where(side, log_u, -np.inf) for side in (tableau.u < 0, tableau.u > 0))
     log_up, share_up = _shares(np.where(is_up, terms, -np.inf), np.zeros(log_u.size), u_up)
     log_down, share_down = _shares(np.where(is_up, -np.inf, terms), u_down)
-    return log_up, log_down, share_up - share_down
+    return log_up, log_down, np.arange(hot.size), share_up - share_down
 
 
 def _shares(terms: Matrix, *others: Vector) -> tuple[Vector, Matrix]:

@@ -34,7 +34,6 @@ class ServingTableaus:
         self._system, self._exactly_to = system, exactly_to
         self._whole: Tableau | None = None
         self._part: Tableau | None = None
-        self._columns, self._transposed = _NONE, np.zeros((0, 0), dtype=np.longdouble)
         self._untabulated = self._left_out = _NONE
         self._seen_at = self._log_terms = np.zeros(0)
 
@@ -48,7 +47,7 @@ class ServingTableaus:
         none_missed = (self._log_terms + moved[self._left_out] + fallen <= settings.NEGLIGIBLE_TERM).all()
         return part if none_missed and fallen <= settings.AHEAD and part.serves(log_x) else None
 
-    def at(self, log_x: Vector) -> Tableau:
+    def at(self, log_x: Wide) -> Tableau:
         """Return a tableau that serves at log_x.
 
         Raises
@@ -56,6 +55,7 @@ class ServingTableaus:
         SingularBasisError
             If the columns with log_x > -inf do not span the rows, or so many count that they fit no memory.
         """
+        log_x = np.asarray(log_x, dtype=np.float64)
         part = self.last(log_x)
         if part is None:
             part = self._narrowed(self._whole, log_x) if self._whole and self._is_complete(log_x) else None
@@ -63,13 +63,7 @@ class ServingTableaus:
                 self._part, self._whole = None, self._tabulated(log_x)
                 part = self._narrowed(self._whole, log_x)
             self._part = part
-            self._columns = np.concatenate([part.J, part.R])
-            self._transposed = self._system.columns(self._columns).T.astype(np.longdouble)
         return part
-
-    def extended(self, dual: Wide) -> tuple[Index, Wide]:
-        """The columns of the tableau handed out last, the basis first, and A'dual there in extended precision."""
-        return self._columns, np.asarray(self._transposed @ dual.astype(np.longdouble))
 
     def _is_complete(self, log_x: Vector) -> bool:
         """Whether all columns are tabulated that are not negligible beside the lightest of the basis."""

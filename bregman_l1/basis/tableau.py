@@ -21,7 +21,7 @@ from scipy.linalg.lapack import dgetrf, dgetri
 from scipy.sparse.linalg import splu
 
 from bregman_l1 import exact, settings
-from bregman_l1._types import EPS, ROUNDINGS, WIDE_EPS, Index, Matrix, Vector
+from bregman_l1._types import EPS, ROUNDINGS, WIDE_EPS, Index, Matrix, Vector, Wide
 from bregman_l1.caching import cached_property
 
 if TYPE_CHECKING:
@@ -150,6 +150,11 @@ class Tableau:
         return thin(self.matrix).astype(np.longdouble)
 
     @cached_property
+    def target(self) -> Wide:
+        """A_J u in extended precision: y, or the y' that entries taken for zero belong to."""
+        return np.asarray(self.wide @ self.u.astype(np.longdouble))
+
+    @cached_property
     def log_T(self) -> Matrix:
         """Log |T_ij|, -inf for zeros."""
         log_T, entries = np.full_like(self.T, -np.inf), self.T != 0.0
@@ -239,13 +244,14 @@ class Tableau:
 
     def _nearest(self, u: Vector, y: Vector) -> tuple[Vector, bool]:
         """The u with these zeros whose A_J u is nearest to y, in units of the terms; whether the margin allows it."""
-        missed = self._missed(u, y)
-        terms = np.abs(self.matrix) @ np.abs(u) + np.abs(y)
-        if (np.abs(missed) > settings.MARGIN * terms).any() and u.any():
-            kept = u != 0.0
-            u = u.copy()
-            u[kept] += np.linalg.lstsq(self.matrix[:, kept] / terms[:, None], missed / terms)[0]
-            missed = self._missed(u, y)
+        terms, missed = np.abs(self.matrix) @ np.abs(u) + np.abs(y), self._missed(u, y)
+        if (np.abs(missed) > settings.MARGIN * terms).any():
+            rows, kept = terms > 0.0, u != 0.0
+            weighted = self.matrix[np.ix_(rows, kept)] / terms[rows, None]
+            if weighted.size and np.isfinite(weighted).all():
+                u = u.copy()
+                u[kept] += np.linalg.lstsq(weighted, missed[rows] / terms[rows])[0]
+                missed = self._missed(u, y)
         return u, bool((np.abs(missed) <= settings.MARGIN * terms).all())
 
     def _missed(self, u: Vector, y: Vector) -> Vector:

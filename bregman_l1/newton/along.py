@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bregman_l1 import settings
-from bregman_l1._types import Vector, Wide
+from bregman_l1._types import Vector
 from bregman_l1.basis.equations import Equations
 from bregman_l1.basis.rows import independent_rows
 from bregman_l1.basis.serving import ServingTableaus
-from bregman_l1.basis.tableau import SingularBasisError
+from bregman_l1.basis.tableau import SingularBasisError, Tableau
 from bregman_l1.budget import Budget
 from bregman_l1.claim import Claim
 from bregman_l1.frozen import read_only
+from bregman_l1.newton.dual_newton import dual_point
 from bregman_l1.newton.projection import project
 from bregman_l1.outcome import Outcome
 from bregman_l1.threads import threads_for
@@ -67,7 +68,7 @@ class _Point:
     """A multiplier lam at tau = log alpha, d lam / d tau, and log x = tau cost + A'lam."""
 
     tau: float
-    lam: Wide
+    lam: Vector
     slope: Vector
     log_x: Vector
 
@@ -88,6 +89,7 @@ class _Curve:
         assert claim.dual is not None
         self._start = tau, claim.dual[self._rows]
         self._points: list[_Point] = []
+        self._reduced: tuple[Tableau | None, Vector] = None, self._cost
 
     def to(self, tau: float) -> Claim | None:
         """The projection at the next alpha, None if this does not get there."""
@@ -111,39 +113,36 @@ class _Curve:
             proof=self._proof,
         )
 
-    def _predicted(self, tau: float) -> Wide:
-        """Lam at tau on the cubic through two points and their slopes, or on the tangent of one."""
+    def _predicted(self, tau: float) -> Vector:
+        """Lam at tau on the cubic through two points and their slopes; on the tangent of one where that leads far."""
         before, last = self._points[0], self._points[-1]
         ahead, step = tau - last.tau, last.tau - before.tau
-        if not 0.0 < abs(ahead) <= abs(step):
+        if not abs(ahead) < settings.REACH * abs(step):
             return last.lam + ahead * last.slope
         s, secant = ahead / step, (last.lam - before.lam) / step
         bend = last.slope - secant + (1 + s) * (before.slope + last.slope - 2 * secant)
         return last.lam + ahead * (last.slope + s * bend)
 
-    def _corrected(self, tau: float, lam: Wide) -> _Point | None:
-        """Newton's method at fixed tau, on the multiplier in extended precision; None if it does not come to rest."""
-        prior, lam, size, tableau = tau * self._cost, lam.astype(np.longdouble), settings.PREDICTED, None
-        log_x = prior + self._system.rmatvec(lam.astype(np.float64))
+    def _corrected(self, tau: float, lam: Vector) -> _Point | None:
+        """Newton's method at fixed tau; None if it does not come to rest."""
+        prior, size = tau * self._cost, settings.PREDICTED
         for _ in range(settings.MOST_FOLLOWED):
             self._budget.count()
-            serving = self._tableaus.at(log_x)
-            if serving is not tableau:
-                tableau, (columns, wide) = serving, self._tableaus.extended(lam)
-                wide = wide + prior[columns]
-            equations = Equations(tableau, wide[: tableau.J.size], wide[tableau.J.size :])
+            log_x, _ = dual_point(self._system, prior, lam)
+            if size > settings.FAR:
+                tableau = self._tableaus.at(log_x)
+            equations = Equations(tableau, log_x[tableau.J], log_x[tableau.R])
             if equations.singular:
                 return None
             step = equations.newton()
             before, size = size, equations.change(step)
             if not size <= before:
                 return None
-            change = tableau.inverse.T @ step
-            moved = self._system.rmatvec(change)
-            lam, log_x, wide = lam + change, log_x + moved, wide + moved[columns]
+            lam = lam + tableau.inverse.T @ step
             if size <= settings.FOLLOWED:
-                log_x[columns] = wide
-                tangent = equations.tangent(tableau.reduced(self._cost))
+                if tableau is not self._reduced[0]:
+                    self._reduced = tableau, tableau.reduced(self._cost)
+                tangent = equations.tangent(self._reduced[1])
                 slope = tableau.inverse.T @ (tangent - self._cost[tableau.J])
-                return _Point(tau=tau, lam=lam, slope=slope, log_x=log_x)
+                return _Point(tau=tau, lam=lam, slope=slope, log_x=prior + self._system.rmatvec(lam))
         return None

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bregman_l1 import settings
-from bregman_l1._types import Vector
+from bregman_l1._types import EPS, Vector, Wide
 from bregman_l1.probes import probes
 from bregman_l1.system import largest
 
@@ -141,3 +141,14 @@ def rounding_noise(system: LinearSystem, equations: NormalEquations) -> float:
     solved = np.array([equations.solve(probe, 0.1) for probe in drawn])
     bound = float((np.abs(solved) @ system.row_peaks).max())
     return bound if bound <= settings.UNSEEN else system.largest_of_rmatvec(solved)
+
+
+def dual_point(system: LinearSystem, log_prior: Vector, dual: Vector) -> tuple[Wide, Vector]:
+    """Log p + A'dual and its rounding, in extended precision where that of double precision would show."""
+    noise = EPS * (np.abs(log_prior) + float(system.row_peaks @ np.abs(dual)))
+    if noise.max() <= settings.NEGLIGIBLE / 10:
+        return log_prior + system.rmatvec(dual), noise
+    noise = EPS * (np.abs(log_prior) + system.abs_rmatvec(np.abs(dual)))
+    if noise.max() <= settings.NEGLIGIBLE / 10:
+        return log_prior + system.rmatvec(dual), noise
+    return log_prior + system.extended_rmatvec(dual), np.zeros(noise.size)

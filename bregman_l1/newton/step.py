@@ -24,7 +24,7 @@ from bregman_l1.basis.rows import Rows, split_rows
 from bregman_l1.basis.serving import ServingTableaus
 from bregman_l1.basis.tableau import SingularBasisError, Tableau
 from bregman_l1.errors import InfeasibleError
-from bregman_l1.newton.dual_newton import rounding_noise
+from bregman_l1.newton.dual_newton import dual_point, rounding_noise
 from bregman_l1.newton.normal_equations import normal_equations
 from bregman_l1.system import largest
 from bregman_l1.threads import threads_for
@@ -119,19 +119,18 @@ class _Steps:
         self._system, self._rows = system, split_rows(system)
         self._part = self._rows.part(system)
         self._tableaus = ServingTableaus(self._part)
+        self._ways = [self._by_normal_equations, self._on_basis]
 
     def at(self, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step:
         lam = None if dual is None else dual[self._rows.kept]
-        ways = [self._by_normal_equations, self._on_basis]
-        if self._tableaus.last(log_x) is not None:
-            ways.reverse()
         step = None
-        for way in ways:
+        for way in self._ways:
             # For another y within the margin the candidate may be right where it is not for y itself.
             other = way(log_prior, log_x, lam)
             if other is not None and (step is None or np.abs(other.change).max() < np.abs(step.change).max()):
                 step = other
             if step is not None and largest(step.change) <= settings.NEGLIGIBLE:
+                self._ways.sort(key=lambda other: other is not way)
                 break
         assert step is not None
         return _held_against_dropped_rows(self._system, self._rows, log_x, step)
@@ -156,7 +155,7 @@ class _Steps:
                 as_given = _exact_step(part, tableau, np.zeros(J.size, dtype=bool), log_prior, log_x)
                 if as_given is not None and _is_negligible(as_given, log_x):
                     return replace(as_given, y=part.y, moved=step.moved)
-        y = part.y if not tableau.snapped else tableau.wide @ tableau.u.astype(np.longdouble)
+        y = part.y if not tableau.snapped else tableau.target
         return replace(step, y=y, remarks=remarks)
 
     def _rounded(self, tableau: Tableau, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step:
@@ -180,12 +179,12 @@ class _Steps:
         return Step(change=change, noise=noise, moved=moved)
 
     def _point(self, tableau: Tableau, log_prior: Vector, log_x: Vector, dual: Vector | None) -> tuple[Wide, Vector]:
-        """Log p + A'lam in extended precision, and the rounding of what is not; lam the dual if it fits."""
+        """Log p + A'lam, lam the dual if it fits, and its rounding."""
         system = self._part
         if dual is not None:
-            point = log_prior + system.rmatvec(dual)
+            point, noise = dual_point(system, log_prior, dual)
             if np.abs(point - log_x).max() <= settings.FITS:
-                return self._extended(log_prior, dual, point)
+                return point, noise
         v = log_x[tableau.J] - log_prior[tableau.J]
         fitted, noise = log_prior + system.rmatvec(tableau.dual(v)), np.zeros(log_x.size)
         fitted[tableau.J] = log_x[tableau.J]
@@ -195,19 +194,6 @@ class _Steps:
         # T'v is off by E'lam, with A_J'lam = v, dT = A_J^{-1} E and |E| <= 2 eps (|A_R| + |A_J||T|).
         noise[tableau.R] = EPS * (2 * system.abs_rmatvec(lam)[tableau.R] + 2 * through_basis + size_T.T @ np.abs(v))
         return fitted, noise
-
-    def _extended(self, log_prior: Vector, dual: Vector, point: Vector) -> tuple[Wide, Vector]:
-        """Log p + A'dual, in extended precision where it counts or double precision would show."""
-        noise = EPS * (np.abs(log_prior) + float(self._part.row_peaks @ np.abs(dual)))
-        if noise.max() > settings.NEGLIGIBLE / 10:
-            noise = EPS * (np.abs(log_prior) + self._part.abs_rmatvec(np.abs(dual)))
-        wide = point.astype(np.longdouble)
-        if noise.max() > settings.NEGLIGIBLE / 10:
-            wide, noise[:] = log_prior + self._part.extended_rmatvec(dual), 0.0
-        columns, values = self._tableaus.extended(dual)
-        wide[columns] = log_prior[columns] + values
-        noise[columns] = 0.0
-        return wide, noise
 
     def _by_normal_equations(self, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step | None:
         """Solve A X d = y - A x for d = log p + A'lam - log x; None where lam comes not to rest, or rounding shows.
