@@ -42,6 +42,10 @@ class Equations:
         Whether the matrix has no usable factor.
     """
 
+    _hot: Index
+    _x: Vector
+    _above: Vector
+
     def __init__(self, tableau: Tableau, om: Wide, log_rest: Wide) -> None:
         self._tableau, self._om = tableau, om
         largest = _largest_terms(tableau, om, log_rest)
@@ -55,7 +59,7 @@ class Equations:
             ratios = np.asarray(log_rest[self._hot] - om[:, None], dtype=np.float64)
             sides = _balanced_in_logarithms(tableau, self._hot, ratios, log_u)
         log_up, log_down, heavy, self.weights = sides
-        self._heavy = self._hot[heavy]
+        self._heavy, self._x = self._hot[heavy], self._x[heavy]
         self.residual, self._log_up = log_down - log_up, log_up
         few = thin(tableau.T[:, self._heavy])
         self._solve = _factorised(thin(self.weights), few, np.exp(-self._log_up))
@@ -94,14 +98,12 @@ class Equations:
         """What the rounding of T and u, its signs taken at random, does to d om: two draws, shape (2, k).
 
         dT = A_J^{-1} E with |E| <= 2 eps (|A_R| + |A_J||T|). Entries of T that are zero are so exactly, and have no
-        share in it; without any, E meets x before A_J^{-1} does.
+        share in it; without any, E meets x before A_J^{-1} does. Light columns are not looked at.
         """
-        tableau, columns = self._tableau, system.columns(self._tableau.R[self._hot])
-        T, draws = np.abs(tableau.T[:, self._hot]), probes(2, self._above.size)
-        unit, is_deep = (
-            tableau.rounding * np.exp(self._above - self._log_up),
-            self._above.max() >= settings.LARGEST_EXPONENT,
-        )
+        tableau, columns = self._tableau, system.columns(self._tableau.R[self._heavy])
+        T, draws = np.abs(tableau.T[:, self._heavy]), probes(2, self._above.size)
+        unit = tableau.rounding * np.exp(self._above - self._log_up)
+        is_deep = self._above.max() >= settings.LARGEST_EXPONENT
         if is_deep or (T == 0.0).any():
             terms = thin(np.abs(tableau.inverse)) @ (np.abs(columns) + thin(np.abs(tableau.matrix)) @ T)
             if is_deep:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bregman_l1 import settings
-from bregman_l1._types import EPS, Vector, Wide
+from bregman_l1._types import EPS, WIDE_EPS, Vector, Wide
 from bregman_l1.probes import probes
 from bregman_l1.system import largest
 
@@ -145,10 +145,9 @@ def rounding_noise(system: LinearSystem, equations: NormalEquations) -> float:
 
 def dual_point(system: LinearSystem, log_prior: Vector, dual: Vector) -> tuple[Wide, Vector]:
     """Log p + A'dual and its rounding, in extended precision where that of double precision would show."""
-    noise = EPS * (np.abs(log_prior) + float(system.row_peaks @ np.abs(dual)))
-    if noise.max() <= settings.NEGLIGIBLE / 10:
-        return log_prior + system.rmatvec(dual), noise
-    noise = EPS * (np.abs(log_prior) + system.abs_rmatvec(np.abs(dual)))
-    if noise.max() <= settings.NEGLIGIBLE / 10:
-        return log_prior + system.rmatvec(dual), noise
-    return log_prior + system.extended_rmatvec(dual), np.zeros(noise.size)
+    size = np.abs(log_prior) + float(system.row_peaks @ np.abs(dual))
+    if EPS * size.max() > settings.NEGLIGIBLE / 10:
+        size = np.abs(log_prior) + system.abs_rmatvec(np.abs(dual))
+    if EPS * size.max() > settings.NEGLIGIBLE / 10:
+        return log_prior + system.extended_rmatvec(dual), WIDE_EPS * size
+    return log_prior + system.rmatvec(dual), EPS * size

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bregman_l1 import exact, settings
-from bregman_l1._types import EPS, Mask, Vector, Wide
+from bregman_l1._types import Mask, Vector, Wide
 from bregman_l1.basis.equations import Equations
 from bregman_l1.basis.rows import Rows, split_rows
 from bregman_l1.basis.serving import ServingTableaus
@@ -179,21 +179,12 @@ class _Steps:
         return Step(change=change, noise=noise, moved=moved)
 
     def _point(self, tableau: Tableau, log_prior: Vector, log_x: Vector, dual: Vector | None) -> tuple[Wide, Vector]:
-        """Log p + A'lam, lam the dual if it fits, and its rounding."""
-        system = self._part
+        """Log p + A'lam and its rounding, lam the dual if it fits, else the one that fits on the basis."""
         if dual is not None:
-            point, noise = dual_point(system, log_prior, dual)
+            point, noise = dual_point(self._part, log_prior, dual)
             if np.abs(point - log_x).max() <= settings.FITS:
                 return point, noise
-        v = log_x[tableau.J] - log_prior[tableau.J]
-        fitted, noise = log_prior + system.rmatvec(tableau.dual(v)), np.zeros(log_x.size)
-        fitted[tableau.J] = log_x[tableau.J]
-        fitted[tableau.R] = tableau.T.T @ log_x[tableau.J] - tableau.reduced(log_prior)
-        lam, size_T = np.abs(tableau.inverse.T @ v), np.abs(tableau.T)
-        through_basis = (lam @ np.abs(tableau.matrix)) @ size_T
-        # T'v is off by E'lam, with A_J'lam = v, dT = A_J^{-1} E and |E| <= 2 eps (|A_R| + |A_J||T|).
-        noise[tableau.R] = EPS * (2 * system.abs_rmatvec(lam)[tableau.R] + 2 * through_basis + size_T.T @ np.abs(v))
-        return fitted, noise
+        return dual_point(self._part, log_prior, tableau.dual(log_x[tableau.J] - log_prior[tableau.J]))
 
     def _by_normal_equations(self, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step | None:
         """Solve A X d = y - A x for d = log p + A'lam - log x; None where lam comes not to rest, or rounding shows.
