@@ -122,6 +122,7 @@ EXACT_ON_THE_WAY: Final = 3_000  # so many entries for the walk, which meets man
 EXACT_AT_THE_END: Final = 40_000  # and so many for its last one: the certificate decides what it takes for zero
 # Inverses that lose so much to rounding are computed exactly, in bases that are not too large.
 ILL_CONDITIONED: Final = 1e4
+REFITTED: Final = 20_000_000  # products of a least-squares fit of u to y; what takes more is left as it is
 EXACT_WORK: Final = 20_000_000  # multiplications that are made exactly where a basis is ill-conditioned: a second
 # Systems of so many entries are finished exactly whenever rounding might show; it takes milliseconds.
 EXACT_AS_A_RULE: Final = 2_000

@@ -225,16 +225,18 @@ class Tableau:
         So are the entries that only balanced the rounding of those: with them at zero they are rounding themselves.
         """
         u = self.u
-        terms = np.abs(self.matrix) @ np.abs(u) + np.abs(y)
         movable = u != 0.0
-        small = (np.abs(u) <= np.abs(self.inverse) @ (ROUNDINGS * terms)) & movable
+        small = (np.abs(u) <= np.abs(self.inverse) @ (ROUNDINGS * self._terms(u, y))) & movable
+        if small.any():
+            nearest = self._nearest(np.where(small, 0.0, u), y)
+            if self._is_allowed(nearest, y):
+                return replace(self, u=nearest, snapped=int(small.sum()))
         while small.any():
-            moved, is_allowed = self._nearest(np.where(small, 0.0, u), y)
-            if is_allowed:
+            moved = np.where(small, 0.0, u)
+            if self._is_allowed(moved, y):
                 return replace(self, u=moved, snapped=int(small.sum()))
-            carried = (
-                movable & ~small & (np.abs(moved + self.inverse @ self._missed(moved, y)) <= settings.SOUND * np.abs(u))
-            )
+            left = moved + self.inverse @ self._missed(moved, y)
+            carried = movable & ~small & (np.abs(left) <= settings.SOUND * np.abs(u))
             if carried.any():
                 small |= carried
             else:
@@ -242,17 +244,23 @@ class Tableau:
                 small[largest] = movable[largest] = False
         return self
 
-    def _nearest(self, u: Vector, y: Vector) -> tuple[Vector, bool]:
-        """The u with these zeros whose A_J u is nearest to y, in units of the terms; whether the margin allows it."""
-        terms, missed = np.abs(self.matrix) @ np.abs(u) + np.abs(y), self._missed(u, y)
-        if (np.abs(missed) > settings.MARGIN * terms).any():
-            rows, kept = terms > 0.0, u != 0.0
-            weighted = self.matrix[np.ix_(rows, kept)] / terms[rows, None]
-            if weighted.size and np.isfinite(weighted).all():
-                u = u.copy()
-                u[kept] += np.linalg.lstsq(weighted, missed[rows] / terms[rows])[0]
-                missed = self._missed(u, y)
-        return u, bool((np.abs(missed) <= settings.MARGIN * terms).all())
+    def _nearest(self, u: Vector, y: Vector) -> Vector:
+        """The u with these zeros whose A_J u is nearest to y in units of the terms, if u itself is not near enough."""
+        terms, kept = self._terms(u, y), u != 0.0
+        rows = terms > 0.0
+        if self._is_allowed(u, y) or u.size * kept.sum() ** 2 > settings.REFITTED:
+            return u
+        weighted = self.matrix[np.ix_(rows, kept)] / terms[rows, None]
+        if weighted.size and np.isfinite(weighted).all():
+            u = u.copy()
+            u[kept] += np.linalg.lstsq(weighted, self._missed(u, y)[rows] / terms[rows])[0]
+        return u
+
+    def _is_allowed(self, u: Vector, y: Vector) -> bool:
+        return bool((np.abs(self._missed(u, y)) <= settings.MARGIN * self._terms(u, y)).all())
+
+    def _terms(self, u: Vector, y: Vector) -> Vector:
+        return np.asarray(np.abs(self.matrix) @ np.abs(u) + np.abs(y))
 
     def _missed(self, u: Vector, y: Vector) -> Vector:
         """Y - A_J u."""
