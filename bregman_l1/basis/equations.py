@@ -22,7 +22,7 @@ from scipy.linalg.lapack import dgetrf, dgetrs
 from scipy.sparse.linalg import splu
 
 from bregman_l1 import settings
-from bregman_l1._types import EPS, Index, Matrix, Vector, Wide
+from bregman_l1._types import EPS, Index, Mask, Matrix, Vector, Wide
 from bregman_l1.basis.tableau import thin
 from bregman_l1.probes import probes
 
@@ -42,35 +42,26 @@ class Equations:
         Whether the matrix has no usable factor.
     """
 
-    _hot: Index
-    _x: Vector
-    _above: Vector
-
     def __init__(self, tableau: Tableau, om: Wide, log_rest: Wide) -> None:
         self._tableau, self._om = tableau, om
         largest = _largest_terms(tableau, om, log_rest)
-        self._take(np.flatnonzero(largest > settings.NEGLIGIBLE_TERM), log_rest)
-        log_u, sides = np.asarray(tableau.log_u - om, dtype=np.float64), None
+        hot = largest > settings.NEGLIGIBLE_TERM
+        # Columns are measured in x_i, row by row: no differences of long logarithms are lost.
+        top, log_u = log_rest.max(where=hot, initial=-np.inf), np.asarray(tableau.log_u - om, dtype=np.float64)
+        self._x = np.exp(np.where(hot, np.asarray(log_rest - top, dtype=np.float64), -np.inf))
+        self._above = np.asarray(top - om, dtype=np.float64)
+        sides = None
         if max(self._above.max(initial=0.0), log_u.max(initial=0.0)) < settings.LARGEST_EXPONENT:
-            W, u = tableau.T[:, self._hot] * self._x, np.sign(tableau.u) * np.exp(log_u)
-            sides = _balanced(W, np.exp(self._above), u, largest[self._hot])
+            u = np.sign(tableau.u) * np.exp(log_u)
+            sides = _balanced(tableau, self._x, np.exp(self._above), u, largest)
         if sides is None:
-            self._take(_with_both_sides(tableau, self._hot, log_rest), log_rest)
-            ratios = np.asarray(log_rest[self._hot] - om[:, None], dtype=np.float64)
-            sides = _balanced_in_logarithms(tableau, self._hot, ratios, log_u)
-        log_up, log_down, heavy, self.weights = sides
-        self._heavy, self._x = self._hot[heavy], self._x[heavy]
-        self.residual, self._log_up = log_down - log_up, log_up
-        few = thin(tableau.T[:, self._heavy])
-        self._solve = _factorised(thin(self.weights), few, np.exp(-self._log_up))
+            hot = _with_both_sides(tableau, hot, log_rest)
+            ratios = np.asarray(log_rest[hot] - om[:, None], dtype=np.float64)
+            sides = _balanced_in_logarithms(tableau, hot, ratios, log_u)
+        log_up, log_down, self._heavy, self.weights = sides
+        self._hot, self.residual, self._log_up = hot, log_down - log_up, log_up
+        self._solve = _factorised(self.weights, tableau.sides[0][:, self._heavy], np.exp(-self._log_up))
         self.singular = self._solve is None or not np.isfinite(self.residual).all()
-
-    def _take(self, hot: Index, log_rest: Wide) -> None:
-        """Measure the columns that count in x_i, row by row: no differences of long logarithms are lost."""
-        self._hot = hot
-        top = log_rest[hot].max(initial=-np.inf)
-        self._x = np.exp(np.asarray(log_rest[hot] - top, dtype=np.float64))
-        self._above = np.asarray(top - self._om, dtype=np.float64)
 
     def solve(self, right: Vector) -> Vector:
         """D om for a right-hand side."""
@@ -83,7 +74,7 @@ class Equations:
 
     def change(self, step: Vector) -> float:
         """The largest change of log x that goes with a change of om, on the columns that count."""
-        pulled = self._tableau.T[:, self._hot].T @ step
+        pulled = (self._tableau.sides[0].T @ step)[self._hot]
         return float(max(np.abs(step).max(initial=0.0), np.abs(pulled).max(initial=0.0)))
 
     def tangent(self, slope: Vector) -> Vector:
@@ -101,7 +92,7 @@ class Equations:
         share in it; without any, E meets x before A_J^{-1} does. Light columns are not looked at.
         """
         tableau, columns = self._tableau, system.columns(self._tableau.R[self._heavy])
-        T, draws = np.abs(tableau.T[:, self._heavy]), probes(2, self._above.size)
+        T, x, draws = np.abs(tableau.T[:, self._heavy]), self._x[self._heavy], probes(2, self._above.size)
         unit = tableau.rounding * np.exp(self._above - self._log_up)
         is_deep = self._above.max() >= settings.LARGEST_EXPONENT
         if is_deep or (T == 0.0).any():
@@ -111,9 +102,9 @@ class Equations:
                 shares = np.divide(np.abs(self.weights), T, out=np.zeros_like(T), where=T > 0.0)
                 rows = draws * tableau.rounding * (terms * shares).sum(axis=1)
             else:
-                rows = draws * unit * (np.where(T > 0.0, terms, 0.0) @ self._x)
+                rows = draws * unit * (np.where(T > 0.0, terms, 0.0) @ x)
         else:
-            terms = np.abs(columns) @ self._x + np.abs(tableau.matrix) @ (T @ self._x)
+            terms = np.abs(columns) @ x + np.abs(tableau.matrix) @ (T @ x)
             rows = unit * ((draws * terms) @ tableau.inverse.T)
         # Each term of a row is off by its own rounding too.
         off_u = np.exp(np.asarray(np.log(tableau.u_error) - self._om, dtype=np.float64))
@@ -129,7 +120,7 @@ def _factorised(weights: Any, T: Any, own: Vector) -> Callable[[Vector], Vector]
         and own.min() > settings.OWN_SHARE
     ):
         return _by_few_columns(weights / own[:, None], T, own)
-    matrix = weights @ T.T
+    matrix = (thin(weights) if isinstance(weights, np.ndarray) else weights) @ T.T
     if sp.issparse(matrix) and matrix.nnz < settings.THIN * own.size**2:
         try:
             solve: Callable[[Vector], Vector] = splu(sp.csc_array(matrix + sp.diags_array(own))).solve
@@ -159,43 +150,51 @@ def _by_few_columns(weights: Matrix, T: Any, own: Vector) -> Callable[[Vector], 
     return solve
 
 
-Sides = tuple[Vector, Vector, Index, Matrix]
+Sides = tuple[Vector, Vector, Index, Any]
 
 
-def _balanced(W: Matrix, scale: Vector, u: Vector, largest: Vector) -> Sides | None:
-    """Log pos and log neg of rows x_i (1 + scale_i sum_j W_ij - u_i) = 0, the columns that make up V, and these.
+def _balanced(tableau: Tableau, x: Vector, scale: Vector, u: Vector, largest: Vector) -> Sides | None:
+    """Log pos and log neg of rows x_i (1 + scale_i sum_j T_ij x_j - u_i) = 0, the columns that make up V, and V.
 
     None where a side of a row is empty.
     """
-    ones = np.ones(W.shape[1])
-    side = np.maximum(W, 0.0)
-    up = 1.0 + (side @ ones) * scale + np.maximum(-u, 0.0)
-    down = np.maximum(u, 0.0) - (np.minimum(W, 0.0, out=side) @ ones) * scale
+    few, pos, neg = tableau.sides
+    up = 1.0 + (pos @ x) * scale + np.maximum(-u, 0.0)
+    down = np.maximum(u, 0.0) + (neg @ x) * scale
     if not down.all():
         return None
     log_down = np.log(down)
     heavy = np.flatnonzero(largest > settings.LIGHT_TERM + min(0.0, float(log_down.min())))
-    V = W[:, heavy]
-    V *= np.where(V > 0, (scale / up)[:, None], (scale / down)[:, None])
-    return np.log(up), log_down, heavy, V
+    return np.log(up), log_down, heavy, _shared(few[:, heavy], x[heavy], scale / up, scale / down)
 
 
-def _with_both_sides(tableau: Tableau, hot: Index, log_rest: Wide) -> Index:
+def _shared(T: Any, x: Vector, up: Vector, down: Vector) -> Any:
+    """T_ij x_j, times up_i where that is positive, and down_i elsewhere."""
+    if isinstance(T, np.ndarray):
+        V = T * x
+        V *= np.where(V > 0, up[:, None], down[:, None])
+        return V
+    data = T.data * np.repeat(x, np.diff(T.indptr))
+    return sp.csc_array((data * np.where(data > 0, up[T.indices], down[T.indices]), T.indices, T.indptr), T.shape)
+
+
+def _with_both_sides(tableau: Tableau, hot: Mask, log_rest: Wide) -> Mask:
     """The columns, and the largest term of each side that would be empty without."""
     bare = np.flatnonzero((tableau.u <= 0.0) & ~(tableau.T[:, hot] < 0.0).any(axis=1))
-    if not (bare.size and log_rest.size):
-        return hot
-    terms = np.where(tableau.T[bare] < 0.0, tableau.log_T[bare] + log_rest, -np.inf)
-    return np.union1d(hot, terms.argmax(axis=1))
+    if bare.size and log_rest.size:
+        terms = np.where(tableau.T[bare] < 0.0, tableau.log_T[bare] + log_rest, -np.inf)
+        hot = hot.copy()
+        hot[terms.argmax(axis=1)] = True
+    return hot
 
 
-def _balanced_in_logarithms(tableau: Tableau, hot: Index, ratios: Matrix, log_u: Vector) -> Sides:
+def _balanced_in_logarithms(tableau: Tableau, hot: Mask, ratios: Matrix, log_u: Vector) -> Sides:
     """The same where terms of one row span more than floating point does; a side may stay empty."""
     terms, is_up = tableau.log_T[:, hot] + ratios, tableau.T[:, hot] > 0
     u_up, u_down = (np.where(side, log_u, -np.inf) for side in (tableau.u < 0, tableau.u > 0))
     log_up, share_up = _shares(np.where(is_up, terms, -np.inf), np.zeros(log_u.size), u_up)
     log_down, share_down = _shares(np.where(is_up, -np.inf, terms), u_down)
-    return log_up, log_down, np.arange(hot.size), share_up - share_down
+    return log_up, log_down, np.flatnonzero(hot), share_up - share_down
 
 
 def _shares(terms: Matrix, *others: Vector) -> tuple[Vector, Matrix]:
@@ -212,7 +211,13 @@ def _largest_terms(tableau: Tableau, om: Wide, log_rest: Wide) -> Vector:
     """The logarithm of the largest |T_ij| x_j / x_i of each column."""
     om, log_rest = (np.asarray(values, dtype=np.float64) for values in (om, log_rest))
     least = float(om.min())
-    if om.max() - least < settings.LARGEST_EXPONENT:
-        with np.errstate(divide="ignore"):
-            return np.asarray(np.log((np.abs(tableau.T) * np.exp(least - om)[:, None]).max(axis=0)) + log_rest - least)
-    return np.asarray((tableau.log_T - om[:, None]).max(axis=0) + log_rest)
+    if om.max() - least >= settings.LARGEST_EXPONENT:
+        return np.asarray((tableau.log_T - om[:, None]).max(axis=0) + log_rest)
+    few, scale = tableau.sides[0], np.exp(least - om)
+    if isinstance(few, np.ndarray):
+        terms = (np.abs(few) * scale[:, None]).max(axis=0)
+    else:
+        data = np.abs(few.data) * scale[few.indices]
+        terms = sp.csc_array((data, few.indices, few.indptr), few.shape).max(axis=0).toarray().ravel()
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(terms) + log_rest - least)

@@ -155,6 +155,15 @@ class Tableau:
         return np.asarray(self.wide @ self.u.astype(np.longdouble))
 
     @cached_property
+    def sides(self) -> tuple[Any, Any, Any]:
+        """T, its positive and its negative part; by columns, sparse where that is cheaper."""
+        few = thin(self.T)
+        if isinstance(few, np.ndarray):
+            return few, np.maximum(few, 0.0), np.maximum(-few, 0.0)
+        few = sp.csc_array(few)
+        return few, few.maximum(0.0), (-few).maximum(0.0)
+
+    @cached_property
     def log_T(self) -> Matrix:
         """Log |T_ij|, -inf for zeros."""
         log_T, entries = np.full_like(self.T, -np.inf), self.T != 0.0
