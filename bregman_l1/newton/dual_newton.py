@@ -78,7 +78,7 @@ def dual_newton(
         step = largest(along)
         if not math.isfinite(step):
             break
-        length = line_search(log_x, along, float(system.y @ change)) if step > settings.FAR else 1.0
+        length = _line_search(log_x, along, float(system.y @ change)) if step > settings.FAR else 1.0
         lam = lam + length * change
         if length != 1.0:
             along *= length
@@ -93,15 +93,8 @@ def dual_newton(
     return DualPoint(dual=lam, log_x=log_x, error=np.inf)
 
 
-def line_search(log_x: Vector, along: Vector, slope: float) -> float:
-    """Find s > 0 with along'exp(log_x + s along) = slope, to within a factor of exp(SEARCHED).
-
-    Parameters
-    ----------
-    log_x, along : ndarray of shape (d,)
-    slope : float
-        y'dlam; larger than along'exp(log_x) where dlam is an ascent direction.
-    """
+def _line_search(log_x: Vector, along: Vector, slope: float) -> float:
+    """The s > 0 with along'exp(log_x + s along) = slope = y'dlam, to within a factor of exp(SEARCHED)."""
     # The first term to reach the slope by itself bounds the step.
     rates = np.maximum(along, 0.0) / (np.log(slope / along.max()) - log_x)
     length = 1.0 / max(1.0, float(rates.max()))

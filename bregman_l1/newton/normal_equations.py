@@ -51,8 +51,7 @@ class Factored:
         ``near`` the solution a factor made before may serve again, and y - A x is taken with care.
         """
         # Far from the solution the rounding of y - A x is no matter.
-        cut = _dominant_cut(np.exp(log_x), self._system.shape[0]) if near else np.inf
-        self._moments = moments = self._system.moments(log_x, cut)
+        self._moments = moments = self._system.moments(log_x, self._cut(np.exp(log_x)) if near else np.inf)
         self._factor, info = dpotrf(moments.gram, lower=0)
         pivots = self._factor.diagonal()
         if info != 0 or not (pivots > EPS * np.sqrt(moments.gram.diagonal()) + settings.LEAST_PIVOT).all():
@@ -74,6 +73,13 @@ class Factored:
         rest = (1.0 + EPS) * diagonal - squares @ at.large
         return _rounding(rest, at.total - float(at.large.sum())) + WIDE_EPS * np.sqrt(squares @ at.large**2)
 
+    def _cut(self, x: Vector) -> float:
+        """The size above which entries are taken in extended precision: half as many as rows, or the outliers."""
+        if x.size > settings.MOST_SORTED:
+            return settings.DOMINANT * float(x.mean())
+        last = x.size - 1 - min(self._system.shape[0] // 2, x.size - 1)
+        return float(np.partition(x, last)[last])
+
 
 class Preconditioned:
     """Conjugate gradients in single precision on a single-precision copy of A', its rows the columns of A."""
@@ -93,8 +99,7 @@ class Preconditioned:
         self._x: Single = (x / self._unit).astype(np.float32)
         if not (near and self._factor is not None) and not self._precondition():
             return None
-        cut = _dominant_cut(x, self._system.shape[0]) if near else np.inf
-        return self._system.remainder(x, np.flatnonzero(x > cut))
+        return self._system.remainder(x, np.flatnonzero(x > (self._theta if near else np.inf)))
 
     def solve(self, right: Vector, residual: float) -> Vector:
         """Preconditioned conjugate gradients, the residual measured in the preconditioner's norm."""
@@ -143,16 +148,16 @@ class Preconditioned:
             gram = np.asarray(ssyrk(1.0, rows.T, beta=1.0, c=gram, lower=1, overwrite_c=1), dtype=np.float32)
             if self._budget.spent_out:
                 return False
-        excess = self._x[dominant] - theta
-        columns = self._columns[dominant]
+        self._theta = float(theta) * self._unit
         self._diagonal, self._tail = gram.diagonal().copy(), float(weights @ weights)
         if not (self._diagonal > 0).all() or not theta * settings.MOST_SCALES > 1.0:
             return False
         self._factor, self._scale, is_sound = rough_factor(gram)
         # V = L^{-1} A_K and the factor of D^{-1} + V'V, in double precision.
-        self._V = strtrs(self._factor, (columns * self._scale).T, lower=1)[0]
+        self._V = strtrs(self._factor, (self._columns[dominant] * self._scale).T, lower=1)[0]
         inner = self._V.T.astype(np.float64) @ self._V
-        inner.flat[:: excess.size + 1] += 1.0 / np.maximum(excess, np.finfo(np.float32).tiny).astype(np.float64)
+        excess = np.maximum(self._x[dominant] - theta, np.finfo(np.float32).tiny)
+        inner.flat[:: excess.size + 1] += 1.0 / excess.astype(np.float64)
         self._inner, _ = dpotrf(inner, lower=1)
         return is_sound and bool((self._inner.diagonal() > 0.0).all())
 
@@ -173,14 +178,6 @@ def rough_factor(gram: Single) -> tuple[Single, Single, bool]:
     gram.flat[:: gram.shape[0] + 1] += np.float32(settings.RIDGE)
     factor, info = spotrf(gram, lower=1, overwrite_a=1)
     return factor, scale, bool(info == 0)
-
-
-def _dominant_cut(x: Vector, n_rows: int) -> float:
-    """The size above which entries are taken in extended precision: half as many as there are rows, or the outliers."""
-    if x.size > settings.MOST_SORTED:
-        return settings.DOMINANT * float(x.mean())
-    last = x.size - 1 - min(n_rows // 2, x.size - 1)
-    return float(np.partition(x, last)[last])
 
 
 def _rounding(diagonal: Vector, total: float) -> Vector:
