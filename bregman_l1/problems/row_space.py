@@ -50,10 +50,10 @@ def fit(system: LinearSystem, values: Vector, on: Mask) -> Fit:
     """
     whole = Fit(dual=np.zeros(system.shape[0]), misfit=np.where(on, values, 0.0))
     with threads_for(system), np.errstate(all="ignore"):
-        sizes = system.abs_matvec(on.astype(np.float64))
+        sizes = system.abs_matvec(on / on.size)
         if not sizes.any():
             return whole
-        part = LinearSystem(system.matrix[:, on], sizes)  # any y will do
+        part = LinearSystem(system.matrix[:, on], sizes)  # with a y that no row is refused for
         rows = independent_rows(part)
         part = part.of_rows(rows)
         lam, misfit = _by_least_squares(part, values[on])
