@@ -55,7 +55,6 @@ WELL_CONDITIONED: Final = 0.05
 SUSPECT: Final = 1e-10
 # Weighted sums of rows that agree to this share of them are of rows that may be multiples of each other.
 SAME: Final = 1e-12
-EVEN: Final = 1024.0  # columns that differ by more are put in units of their own before rows are compared
 # Contradictions between dependent entries of y up to this share of their terms may be many roundings together.
 SPREAD: Final = 1e-12
 ENOUGH_COLUMNS: Final = 1.25  # so many columns a row, spread over A, show that its rows are independent, where they are

@@ -6,7 +6,7 @@ shows that no x >= 0 exists. Row i of the inverse, negated, is the proof in eith
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from bregman_l1.basis.tableau import Tableau
     from bregman_l1.budget import Budget
     from bregman_l1.system import LinearSystem
-
-_MARGIN = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -62,18 +60,19 @@ class Face:
 
 def shown_by(tableau: Tableau, system: LinearSystem) -> Face | None:
     """What the rows of a complete tableau show, None if that is nothing."""
-    rows = np.flatnonzero((tableau.T >= 0).all(axis=1) & (tableau.u <= 0))
-    for i in rows[tableau.u[rows] < 0]:
+    u, T = tableau.u, tableau.T
+    one_sided = (T >= 0).all(axis=1)
+    for i in np.flatnonzero(one_sided & (u < 0)):
         z = _cleaned(-tableau.inverse[[i]])
         if separates(system, z):
             return Face(free=np.zeros(system.shape[1], dtype=bool), farkas=z)
-    rows = rows[tableau.u[rows] == 0]
+    rows = np.flatnonzero(one_sided & (u == 0))
     if not rows.size:
         return None
     z = _cleaned(-tableau.inverse[rows] / np.abs(tableau.inverse[rows]).max(axis=1, keepdims=True))
     free = np.ones(system.shape[1], dtype=bool)
     free[tableau.J[rows]] = False
-    free[tableau.R[(tableau.T[rows] > 0).any(axis=0)]] = False
+    free[tableau.R[(T[rows] > 0).any(axis=0)]] = False
     return Face(free=free, exposing=z) if exposes(system, z, free) else None
 
 
@@ -93,13 +92,9 @@ def narrowed(face: Face, system: LinearSystem, columns: Index, rows: Index, inne
     z[rows] = inner.farkas if inner.farkas is not None else inner.exposing
     if face.exposing is not None:
         older, newer = (system.rmatvec(each)[~face.free] for each in (face.exposing, z))
-        against = newer > 0
-        weight = float((newer[against] / np.maximum(-older[against], 1e-12)).max(initial=0.0))
-        z += _MARGIN * max(1.0, weight) * face.exposing
-    if inner.farkas is not None:
-        return Face(free=free, farkas=z)
-    free[columns] = inner.free
-    return Face(free=free, exposing=z / np.abs(z).max())
+        z += 2.0 * float((newer / -older).max(initial=1.0)) * face.exposing
+    z, free[columns] = z / np.abs(z).max(), inner.free
+    return replace(inner, free=free, **{"exposing" if inner.farkas is None else "farkas": z})
 
 
 def by_linear_program(system: LinearSystem, budget: Budget) -> Face:
@@ -109,7 +104,7 @@ def by_linear_program(system: LinearSystem, budget: Budget) -> Face:
     except InfeasibleError as error:
         return Face(free=np.zeros(system.shape[1], dtype=bool), farkas=error.farkas)
     except BackendError:
-        return Face(free=np.ones(system.shape[1], dtype=bool))
+        return Face.whole(system.shape[1])
     return Face(free=support.mask, exposing=None if support.mask.all() else support.exposing)
 
 

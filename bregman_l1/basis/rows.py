@@ -6,7 +6,6 @@ by entry. It then says nothing that the others do not say; whether y agrees is s
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +35,13 @@ class Rows:
     dropped: Index
     weights: Matrix
 
+    @property
+    def relations(self) -> Matrix:
+        """Z of shape (dropped, N) with Z A = 0, to the rounding of the terms."""
+        Z = np.zeros((self.dropped.size, self.kept.size + self.dropped.size))
+        Z[:, self.kept], Z[np.arange(self.dropped.size), self.dropped] = -self.weights, 1.0
+        return Z
+
     def part(self, system: LinearSystem) -> LinearSystem:
         """The system of the rows kept; ``system`` itself where none is dropped.
 
@@ -44,9 +50,9 @@ class Rows:
         """
         if not self.dropped.size:
             return system
-        y, size = system.y[self.kept], np.abs(system.y)
-        wrong, terms = self._excess(system.y, size)
-        if wrong.any() and (np.abs(wrong) <= settings.SPREAD * terms).all():
+        Z, y, size = self.relations, system.y[self.kept], np.abs(system.y)
+        wrong = Z @ system.y
+        if wrong.any() and (np.abs(wrong) <= settings.SPREAD * (np.abs(Z) @ size)).all():
             y = y + self.moves(wrong, size)
         return system.of_rows(self.kept, y)
 
@@ -65,28 +71,20 @@ class Rows:
 
         Spread over all entries of y in proportion to ``size``, shape (N,).
         """
-        spread = self.weights * size[self.kept] ** 2
-        share = spread @ self.weights.T + np.diag(size[self.dropped] ** 2)
-        return np.asarray(spread.T @ np.linalg.lstsq(share, wrong)[0])
+        Z = self.relations
+        spread = Z * size**2
+        return -np.asarray(spread.T @ np.linalg.lstsq(spread @ Z.T, wrong)[0])[self.kept]
 
     def contradiction(self, system: LinearSystem, x: Vector) -> Vector | None:
         """Return z with A'z = 0 up to rounding and y'z > 0, from a dropped row whose y_i contradicts the rows kept.
 
         None where some y within the margin of all rows, ROUNDINGS of their terms |A|x + |y|, does not.
         """
-        excess, terms = self._excess(system.y, system.abs_matvec(x) + np.abs(system.y))
+        Z = self.relations
+        excess, terms = Z @ system.y, np.abs(Z) @ (system.abs_matvec(x) + np.abs(system.y))
         beyond = np.where(system.backward_errors(x)[self.dropped] > ROUNDINGS, np.abs(excess) / terms, 0.0)
         worst = int(beyond.argmax())
-        if not beyond[worst] > ROUNDINGS:
-            return None
-        z = self.embedded(-self.weights[worst])
-        z[self.dropped[worst]] = 1.0
-        return z if excess[worst] > 0 else -z
-
-    def _excess(self, y: Vector, size: Vector) -> tuple[Vector, Vector]:
-        """By how much y_i of the rows dropped exceeds what the others say, and the terms of that, y of this size."""
-        weights = self.weights
-        return y[self.dropped] - weights @ y[self.kept], size[self.dropped] + np.abs(weights) @ size[self.kept]
+        return np.sign(excess[worst]) * Z[worst] if beyond[worst] > ROUNDINGS else None
 
     def embedded(self, values: Vector) -> Vector:
         """A value for every row, zero for those dropped."""
@@ -109,10 +107,12 @@ def split_rows(system: LinearSystem, budget: Budget | None = None) -> Rows:
     if _shows_independence(system.matrix):
         return Rows(kept=everything, dropped=everything[:0], weights=np.zeros((0, everything.size)))
     with np.errstate(all="ignore"):
-        matrix = _in_units(system)
+        # In units of rows and columns: combinations of rows do not depend on them.
+        matrix: Any = system.scaled(1.0 / system.row_units, np.ldexp(1.0, -np.frexp(system.column_sizes)[1]))
+        matrix = sp.csr_array(matrix) if system.is_sparse else matrix
         first, factor = _multiples(matrix)
-        alone = np.flatnonzero(first == everything)
-        kept, weights = _eliminated(matrix if alone.size == everything.size else matrix[alone], budget or Budget())
+        alone = np.unique(first)
+        kept, weights = _eliminated(matrix[alone] if alone.size < first.size else matrix, budget or Budget())
     kept = alone[kept]
     dropped, units = np.setdiff1d(everything, kept), system.row_units
     weights = weights[np.searchsorted(alone, first[dropped])]
@@ -135,33 +135,22 @@ def _shows_independence(matrix: Any) -> bool:
         return bool(info == 0 and (factor.diagonal() > settings.WELL_CONDITIONED * np.sqrt(gram.diagonal())).all())
 
 
-def _in_units(system: LinearSystem) -> Any:
-    """A with its rows in units, and its columns where they differ much: combinations of rows do not depend on that."""
-    columns, sizes = np.ones(system.shape[1]), system.column_sizes
-    if sizes.max() > settings.EVEN * sizes.min():
-        columns = np.ldexp(1.0, -np.frexp(np.where(sizes > 0, sizes, 1.0))[1])
-    matrix = system.scaled(1.0 / system.row_units, columns)
-    return sp.csr_array(matrix) if sp.issparse(matrix) else matrix
-
-
 def _multiples(matrix: Any) -> tuple[Index, Vector]:
     """For each row one that it is a multiple of to one rounding, and the factor; itself and one if there is none.
 
     Multiples have the same sum, in units of their largest entry, whatever the columns are weighted by.
     """
-    own = np.arange(matrix.shape[0])
     sums = matrix @ np.random.default_rng(0).standard_normal(matrix.shape[1])
-    keys = np.abs(sums) / _peaks(matrix)
+    keys = np.abs(sums) / dense(abs(matrix).max(axis=1)).ravel()
     order = np.argsort(keys)
-    apart = np.diff(keys[order], prepend=-1.0) > settings.SAME * keys[order]
-    apart[0] = True
-    first = own.copy()
+    apart = np.diff(keys[order], prepend=-np.inf) > settings.SAME * keys[order]
+    first, factor = np.arange(keys.size), np.ones(keys.size)
     first[order] = order[np.flatnonzero(apart)[np.cumsum(apart) - 1]]
-    factor, rows = np.ones(own.size), np.flatnonzero(first != own)
+    rows = np.flatnonzero(first != np.arange(keys.size))
     if rows.size:
-        given, factor[rows] = matrix[rows], sums[rows] / sums[first[rows]]
-        left = abs(given - sp.diags_array(factor[rows]) @ matrix[first[rows]]) - 2 * EPS * abs(given)
-        rows = rows[~(_peaks(left, signed=True) <= 0.0)]
+        factor[rows] = sums[rows] / sums[first[rows]]
+        given, made = matrix[rows], sp.diags_array(factor[rows]) @ matrix[first[rows]]
+        rows = rows[(abs(given - made) > 2 * EPS * abs(given)).sum(axis=1) > 0]
         first[rows], factor[rows] = rows, 1.0
     return first, factor
 
@@ -172,68 +161,41 @@ def _eliminated(matrix: Any, budget: Budget) -> tuple[Index, Matrix]:
     Returns the rows kept, sorted, and weights that make all rows of them.
     """
     gram = dense(matrix @ matrix.T)
-    size = np.sqrt(gram.diagonal())
-    scale = 1.0 / np.where(size > 0, size, 1.0)
+    scale = 1.0 / np.sqrt(gram.diagonal())
     factor, pivots, rank, _ = dpstrf((gram * scale * scale[:, None]).T, tol=settings.SUSPECT, lower=1, overwrite_a=1)
-    order = pivots.astype(np.intp) - 1
-    kept, suspects, factor, scale = order[:rank], order[rank:], factor[:rank, :rank], scale[order[:rank], None]
-    weights, above, left, noise = _combinations(
-        matrix, kept, suspects, lambda right: scale * dpotrs(factor, scale * right, lower=1)[0]
-    )
-    chosen = above[_independent_remainders(left, noise, budget)]
-    if chosen.size and not budget.spent_out:
-        kept, suspects = np.concatenate([kept, suspects[chosen]]), np.delete(suspects, chosen)
-        basis = matrix[kept]
-        inverse = np.linalg.pinv(dense(basis @ basis.T), rcond=EPS, hermitian=True)
-        weights, *_ = _combinations(matrix, kept, suspects, lambda right: inverse @ right)
-    whole = np.empty((order.size, kept.size))
-    whole[kept], whole[suspects] = np.eye(kept.size), weights
-    by_row = np.argsort(kept)
-    return kept[by_row], whole[:, by_row]
-
-
-def _combinations(
-    matrix: Any, kept: Index, others: Index, solve: Callable[[Matrix], Matrix]
-) -> tuple[Matrix, Index, Matrix, Matrix]:
-    """Weights W with A_others = W A_kept as nearly as can be; weights that are rounding are zero.
-
-    And which of the others are not W A_kept to rounding, what is left of these, and its noise. ``solve`` is by
-    A_kept A_kept'.
-    """
-    basis, weights = matrix[kept], np.zeros((others.size, kept.size))
-    sizes, height = abs(basis), max(1, settings.BLOCK_BYTES // matrix.shape[1])
-    above, lefts, noises = [others[:0]], [np.zeros((0, matrix.shape[1]))], [np.zeros((0, matrix.shape[1]))]
-    for start in range(0, others.size, height):
-        W, rest = weights[start : start + height], dense(matrix[others[start : start + height]])
-        left = rest
+    kept, suspects = np.split(pivots.astype(np.intp) - 1, [rank])
+    factor, scale, basis, sizes = factor[:rank, :rank], scale[kept, None], matrix[kept], abs(matrix[kept])
+    weights, remainders = np.zeros(gram.shape), []
+    weights[kept, kept] = 1.0
+    height = max(1, settings.BLOCK_BYTES // matrix.shape[1])
+    for some in np.split(suspects, range(height, suspects.size, height)):
+        given = left = dense(matrix[some])
+        W = np.zeros((some.size, rank))
         for _ in range(3):
-            if not left.any():
-                break
-            W += solve(basis @ left.T).T
+            W += (scale * dpotrs(factor, scale * (basis @ left.T), lower=1)[0]).T
             W[np.abs(W) <= ROUNDINGS * np.abs(W).max(axis=1, keepdims=True)] = 0.0
-            left = rest - W @ basis
-        noise = ROUNDINGS * (np.abs(rest) + np.abs(W) @ sizes)
-        rows = np.flatnonzero((np.abs(left) > noise).any(axis=1))
-        above, lefts, noises = [*above, start + rows], [*lefts, left[rows]], [*noises, noise[rows]]
-    return weights, np.concatenate(above), np.vstack(lefts), np.vstack(noises)
+            left = given - W @ basis
+        weights[np.ix_(some, kept)] = W
+        noise = ROUNDINGS * (np.abs(given) + np.abs(W) @ sizes)
+        above = (np.abs(left) > noise).any(axis=1)
+        remainders.append((some[above], left[above], noise[above]))
+    rows, left, noise = (np.concatenate(parts) for parts in zip(*remainders, strict=True))
+    _complete(weights, rows, left, noise, budget)
+    kept = np.flatnonzero(weights.diagonal())
+    return kept, weights[:, kept]
 
 
-def _peaks(rows: Any, *, signed: bool = False) -> Vector:
-    """The largest entry of each row, or the largest magnitude."""
-    return np.asarray(dense((rows if signed else abs(rows)).max(axis=1)), dtype=np.float64).ravel()
-
-
-def _independent_remainders(left: Matrix, noise: Matrix, budget: Budget) -> Index:
-    """Which of the rows stay above their noise when the largest are eliminated one by one."""
-    chosen: list[int] = []
-    while True:
-        above = (np.abs(left) / np.where(noise > 0, noise, np.finfo(np.float64).tiny)).max(axis=1, initial=0.0)
-        above[chosen] = 0.0
-        if not above.max(initial=0.0) > 1.0 or budget.spent_out:
-            return np.array(chosen, dtype=np.intp)
+def _complete(weights: Matrix, rows: Index, left: Matrix, noise: Matrix, budget: Budget) -> None:
+    """Eliminate what is left of the rows by the largest of it beside its noise, while some is above that."""
+    while rows.size and not budget.spent_out:
+        above = (np.abs(left) / np.maximum(noise, np.finfo(np.float64).tiny)).max(axis=1)
         i = int(above.argmax())
-        chosen.append(i)
-        share = left @ left[i] / (left[i] @ left[i])
-        share[chosen] = 0.0
-        left = left - share[:, None] * left[i]
-        noise = noise + np.abs(share)[:, None] * noise[i]
+        if not above[i] > 1.0:
+            return
+        share = left @ (left[i] / np.abs(left[i]).max())
+        share /= share[i]
+        change = -weights[rows[i]]
+        change[rows[i]] = 1.0
+        weights[rows] += np.multiply.outer(share, change)
+        noise = noise + np.multiply.outer(np.abs(share), noise[i])
+        left = left - np.multiply.outer(share, left[i])

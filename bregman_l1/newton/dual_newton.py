@@ -70,15 +70,15 @@ def dual_newton(
         budget.count()
         residual = equations.at(log_x, near=step <= equations.nearby)
         if residual is None:
-            return DualPoint(dual=lam, log_x=log_x, error=np.inf)
+            break
         before = step
         accuracy = next(value for above, value in settings.ACCURACY if before > above)
         change = equations.solve(residual, accuracy)
         along = system.rmatvec(change)
         step = largest(along)
         if not math.isfinite(step):
-            return DualPoint(dual=lam, log_x=log_x, error=np.inf)
-        length = line_search(log_x, along, float(system.y @ change)) if step > settings.FAR else 1.0
+            break
+        length = _line_search(log_x, along, float(system.y @ change)) if step > settings.FAR else 1.0
         lam = lam + length * change
         if length != 1.0:
             along *= length
@@ -91,34 +91,25 @@ def dual_newton(
     return DualPoint(dual=lam, log_x=log_x, error=np.inf)
 
 
-def line_search(log_x: Vector, along: Vector, slope: float) -> float:
-    """Find s > 0 with along'exp(log_x + s along) = slope, to within a factor of exp(SEARCHED).
-
-    Parameters
-    ----------
-    log_x, along : ndarray of shape (d,)
-    slope : float
-        y'dlam; larger than along'exp(log_x) where dlam is an ascent direction.
-    """
-    limit = np.inf
-    if slope > 0.0:
-        limits = (np.log(slope / along.max()) - log_x) / along
-        limit = float(limits.min(where=along > 0.0, initial=np.inf))
-    length = 1.0 / largest(along) if limit == np.inf else min(1.0, limit) if limit > 0.0 else 1.0
+def _line_search(log_x: Vector, along: Vector, slope: float) -> float:
+    """The s > 0 with along'exp(log_x + s along) = slope = y'dlam, to within a factor of exp(SEARCHED)."""
+    # The first term to reach the slope by itself bounds the step.
+    rates = np.maximum(along, 0.0) / (np.log(slope / along.max()) - log_x)
+    length = 1.0 / max(1.0, float(rates.max()))
     low, high = 0.0, np.inf
     for _ in range(settings.MOST_TRIALS):
         excess, growth = _balance(log_x, along, slope, length)
         if abs(excess) <= settings.SEARCHED:
             break
-        low, high = (low, length) if excess > 0 else (length, high)
-        newton = length - excess / growth if growth > 0 else np.nan
+        low, high = (length, high) if excess < 0.0 else (low, length)
+        newton = length - excess / growth if growth > 0.0 else np.nan
         middle = (low + high) / 2 if high < np.inf else 2 * length
         length = newton if low < newton < high else middle
     return length
 
 
 def _balance(log_x: Vector, along: Vector, slope: float, length: float) -> tuple[float, float]:
-    """Log of the terms of along'exp(log_x + s along) - slope that push it up, over those that push it down."""
+    """Log of what pushes along'exp(log_x + s along) - slope up, over what pushes it down; and its derivative."""
     up, down, up_slope, down_slope = max(-slope, 0.0), max(slope, 0.0), 0.0, 0.0
     for start in range(0, log_x.size, _SEARCH_WIDTH):
         direction = along[start : start + _SEARCH_WIDTH]
@@ -127,10 +118,8 @@ def _balance(log_x: Vector, along: Vector, slope: float, length: float) -> tuple
         falling, change = rising - direction, x * direction
         up, up_slope = up + float(x @ rising), up_slope + float(change @ rising)
         down, down_slope = down + float(x @ falling), down_slope - float(change @ falling)
-    if not math.isfinite(up + up_slope):
-        return np.inf, 0.0
-    if down <= 0.0 or up <= 0.0:
-        return (np.inf if up > down else -np.inf), 0.0
+    if not (0.0 < up < np.inf and down > 0.0):
+        return (-np.inf if up < down else np.inf), 0.0
     return math.log(up / down), up_slope / up + down_slope / down
 
 

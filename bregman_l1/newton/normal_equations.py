@@ -12,11 +12,11 @@ so that nothing in it spans more decades than single precision holds, however sm
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.linalg.blas import ssyrk
-from scipy.linalg.lapack import dpotrf, dpotri, dpotrs, spotrf, strtrs
+from scipy.linalg.lapack import dpotrf, dpotrs, spotrf, strtrs
 
 from bregman_l1 import settings
 from bregman_l1._types import EPS, WIDE_EPS, Index, Single, Vector
@@ -24,28 +24,6 @@ from bregman_l1.budget import Budget
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
-
-
-class NormalEquations(Protocol):
-    """A diag(x) A' at one x, to solve with."""
-
-    accuracy: float
-    """The relative error that its solutions have at most, whatever is asked."""
-
-    nearby: float
-    """The size of the last step in log x from which on x is near the solution."""
-
-    def at(self, log_x: Vector, *, near: bool = True) -> Vector | None:
-        """Take x = exp(log_x) and return y - A x; None where A X A' is singular to rounding.
-
-        ``near`` the solution a factor made before may serve again, and y - A x is taken with care.
-        """
-
-    def solve(self, right: Vector, residual: float) -> Vector:
-        """Return lam with (A X A') lam = right, to a relative residual of at most about ``residual``."""
-
-    def rounding(self) -> Vector:
-        """How much the rounding of y - A x may amount to in each row."""
 
 
 def normal_equations(system: LinearSystem, budget: Budget | None = None) -> NormalEquations:
@@ -58,16 +36,22 @@ def normal_equations(system: LinearSystem, budget: Budget | None = None) -> Norm
 class Factored:
     """The matrix and its Cholesky factor in double precision."""
 
-    accuracy, nearby = settings.SETTLED, settings.TAKE_CARE
+    accuracy = settings.SETTLED
+    """The relative error that its solutions have at most, whatever is asked."""
+
+    nearby = settings.TAKE_CARE
+    """The size of the last step in log x from which on x is near the solution."""
 
     def __init__(self, system: LinearSystem) -> None:
         self._system = system
 
     def at(self, log_x: Vector, *, near: bool = True) -> Vector | None:
-        """Make and factorise the matrix."""
+        """Take x = exp(log_x) and return y - A x; None where A X A' is singular to rounding.
+
+        ``near`` the solution a factor made before may serve again, and y - A x is taken with care.
+        """
         # Far from the solution the rounding of y - A x is no matter.
-        cut = dominant_cut(log_x, self._system.shape[0]) if near else np.inf
-        self._moments = moments = self._system.moments(log_x, cut)
+        self._moments = moments = self._system.moments(log_x, self._cut(log_x) if near else np.inf)
         self._factor, info = dpotrf(moments.gram, lower=0)
         pivots = self._factor.diagonal()
         if info != 0 or not (pivots > EPS * np.sqrt(moments.gram.diagonal()) + settings.LEAST_PIVOT).all():
@@ -75,18 +59,27 @@ class Factored:
         return moments.residual
 
     def solve(self, right: Vector, residual: float) -> Vector:  # noqa: ARG002 - never less than exact
-        """Two triangular solves."""
+        """Return lam with (A X A') lam = right, to a relative residual of at most about ``residual``."""
         return np.asarray(dpotrs(self._factor, right, lower=0)[0])
 
     def rounding(self) -> Vector:
-        """At most eps sqrt((A X A')_ii sum x) over the entries that are not dominant, by Cauchy's inequality.
+        """How much the rounding of y - A x may amount to in each row.
 
-        And what extended precision leaves of the dominant ones.
+        At most eps sqrt((A X A')_ii sum x) over the entries that are not dominant, by Cauchy's inequality; and what
+        extended precision leaves of the dominant ones.
         """
         at, diagonal = self._moments, self._moments.gram.diagonal()
         squares = self._system.columns(at.dominant) ** 2
         rest = (1.0 + EPS) * diagonal - squares @ at.large
         return _rounding(rest, at.total - float(at.large.sum())) + WIDE_EPS * np.sqrt(squares @ at.large**2)
+
+    def _cut(self, log_x: Vector) -> float:
+        """The size above which entries are taken in extended precision: half as many as rows, or the outliers."""
+        if log_x.size > settings.MOST_SORTED:
+            some = log_x[:: log_x.size // settings.MOST_SORTED]
+            return settings.DOMINANT * float(np.exp(some).mean())
+        last = log_x.size - 1 - min(self._system.shape[0] // 2, log_x.size - 1)
+        return float(np.exp(np.partition(log_x, last)[last]))
 
 
 class Preconditioned:
@@ -107,8 +100,7 @@ class Preconditioned:
         self._x: Single = (x / self._unit).astype(np.float32)
         if not (near and self._factor is not None) and not self._precondition():
             return None
-        cut = dominant_cut(log_x, self._system.shape[0]) if near else np.inf
-        return self._system.remainder(x, np.flatnonzero(x > cut))
+        return self._system.remainder(x, np.flatnonzero(x > (self._theta if near else np.inf)))
 
     def solve(self, right: Vector, residual: float) -> Vector:
         """Preconditioned conjugate gradients, the residual measured in the preconditioner's norm."""
@@ -157,34 +149,22 @@ class Preconditioned:
             gram = np.asarray(ssyrk(1.0, rows.T, beta=1.0, c=gram, lower=1, overwrite_c=1), dtype=np.float32)
             if self._budget.spent_out:
                 return False
-        excess = self._x[dominant] - theta
-        columns = self._columns[dominant]
+        self._theta = float(theta) * self._unit
         self._diagonal, self._tail = gram.diagonal().copy(), float(weights @ weights)
         if not (self._diagonal > 0).all() or not theta * settings.MOST_SCALES > 1.0:
             return False
         self._factor, self._scale, is_sound = rough_factor(gram)
-        self._low_rank = None
-        if is_sound and dominant.size:
-            self._low_rank = self._woodbury(columns, excess)
-        return is_sound
-
-    def _woodbury(self, columns: Single, excess: Single) -> tuple[Single, Single] | None:
-        """V = L^{-1} A_K and a square root of (D^{-1} + V'V)^{-1}, made in double precision."""
-        V = strtrs(self._factor, (columns * self._scale).T, lower=1)[0]
-        inner = V.T.astype(np.float64) @ V
-        inner.flat[:: excess.size + 1] += 1.0 / np.maximum(excess, np.finfo(np.float32).tiny).astype(np.float64)
-        factor, info = dpotrf(inner, lower=1)
-        inverse, _ = dpotri(factor, lower=1)
-        if info != 0 or not np.isfinite(inverse).all():
-            return None
-        inverse = np.tril(inverse) + np.tril(inverse, -1).T
-        return V, inverse.astype(np.float32)
+        # V = L^{-1} A_K and the factor of D^{-1} + V'V, in double precision.
+        self._V = strtrs(self._factor, (self._columns[dominant] * self._scale).T, lower=1)[0]
+        inner = self._V.T.astype(np.float64) @ self._V
+        excess = np.maximum(self._x[dominant] - theta, np.finfo(np.float32).tiny)
+        inner.flat[:: excess.size + 1] += 1.0 / excess.astype(np.float64)
+        self._inner, _ = dpotrf(inner, lower=1)
+        return is_sound and bool((self._inner.diagonal() > 0.0).all())
 
     def _preconditioned(self, rest: Single) -> Single:
         half = strtrs(self._factor, rest * self._scale, lower=1)[0]
-        if self._low_rank is not None:
-            V, inverse = self._low_rank
-            half -= V @ (inverse @ (V.T @ half))
+        half -= self._V @ dpotrs(self._inner, self._V.T @ half, lower=1)[0].astype(np.float32)
         return np.asarray(strtrs(self._factor, half, lower=1, trans=1)[0] * self._scale)
 
 
@@ -201,27 +181,19 @@ def rough_factor(gram: Single) -> tuple[Single, Single, bool]:
     return factor, scale, bool(info == 0)
 
 
-def dominant_cut(log_x: Vector, n_rows: int) -> float:
-    """The size above which entries are taken in extended precision: half as many as there are rows, or the outliers."""
-    if log_x.size > settings.MOST_SORTED:
-        some = log_x[:: log_x.size // settings.MOST_SORTED]
-        return settings.DOMINANT * float(np.exp(some).mean())
-    last = log_x.size - 1 - min(n_rows // 2, log_x.size - 1)
-    return float(np.exp(np.partition(log_x, last)[last]))
-
-
 def _rounding(diagonal: Vector, total: float) -> Vector:
     return np.asarray(4 * EPS * np.sqrt(np.maximum(diagonal * total, 0.0)), dtype=np.float64)
 
 
 def _split(x: Single, n_rows: int) -> tuple[Index, Index, np.float32]:
-    """The dominant columns, the columns kept, and theta: the largest entry that is not dominant."""
+    """The dominant columns, one at least, the columns kept, and theta: the largest entry that is not dominant."""
     order = np.argsort(-x)
     falling = x[order].astype(np.float64)
     tail = np.cumsum(falling[::-1])[::-1]
-    few = np.arange(min(n_rows // 2 + 1, x.size - 1))
-    apart = np.flatnonzero(falling[few] <= settings.DOMINANT * tail[few] / (x.size - few))
-    count = int(apart[0]) if apart.size else 0
-    kept = int(np.searchsorted(-tail, -settings.DROPPED * tail[count]))
-    kept = max(kept, min(x.size, n_rows + n_rows // 4))
+    few = np.arange(1, min(n_rows // 2 + 1, x.size - 1))
+    count = 1 + int((falling[few] <= settings.DOMINANT * tail[few] / (x.size - few)).argmax())
+    kept = max(int(np.searchsorted(-tail, -settings.DROPPED * tail[count])), n_rows + n_rows // 4)
     return order[:count], np.sort(order[:kept]), np.float32(falling[count])
+
+
+NormalEquations = Factored | Preconditioned

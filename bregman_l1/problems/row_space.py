@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,11 +12,8 @@ from bregman_l1._types import Mask, Vector
 from bregman_l1.basis.rows import independent_rows
 from bregman_l1.basis.tableau import SingularBasisError, Tableau, choose_basis
 from bregman_l1.newton.normal_equations import Factored
-from bregman_l1.system import largest
+from bregman_l1.system import LinearSystem, largest
 from bregman_l1.threads import threads_for
-
-if TYPE_CHECKING:
-    from bregman_l1.system import LinearSystem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -51,42 +48,37 @@ def fit(system: LinearSystem, values: Vector, on: Mask) -> Fit:
     >>> fit(LinearSystem([[1.0, 2.0**40]], [1.0]), np.array([0.5, 2.0**39]), np.ones(2, dtype=bool)).misfit
     array([0., 0.])
     """
-    small = settings.FITTED * max(1.0, largest(values))
+    whole = Fit(dual=np.zeros(system.shape[0]), misfit=np.where(on, values, 0.0))
     with threads_for(system), np.errstate(all="ignore"):
-        rows = np.flatnonzero(system.abs_matvec(on.astype(np.float64)))
-        if not rows.size:
-            return Fit(dual=np.zeros(system.shape[0]), misfit=np.where(on, values, 0.0))
-        part = system.of_rows(rows).restrict(on)
-        independent = independent_rows(part)
-        rows, part = rows[independent], part.of_rows(independent)
+        sizes = system.abs_matvec(on / on.size)
+        if not sizes.any():
+            return whole
+        part = LinearSystem(system.matrix[:, on], sizes)  # with a y that no row is refused for
+        rows = independent_rows(part)
+        part = part.of_rows(rows)
         lam, misfit = _by_least_squares(part, values[on])
-        if np.abs(misfit).max() > small and rows.size * misfit.size <= settings.FITTED_ON_BASIS:
-            on_basis = _on_basis(part, values[on])
-            if on_basis is not None and np.linalg.norm(on_basis[1]) < np.linalg.norm(misfit):
-                lam, misfit = on_basis
-    whole, left = np.zeros(system.shape[0]), np.zeros(values.size)
-    whole[rows], left[on] = lam, misfit
-    return Fit(dual=whole, misfit=left)
+        small = settings.FITTED * max(1.0, largest(values))
+        if largest(misfit) > small and rows.size * misfit.size <= settings.FITTED_ON_BASIS:
+            lam, misfit = min((lam, misfit), _on_basis(part, values[on]), key=lambda fitted: np.linalg.norm(fitted[1]))
+    whole.dual[rows], whole.misfit[on] = lam, misfit
+    return whole
 
 
 def _by_least_squares(system: LinearSystem, values: Vector) -> tuple[Vector, Vector]:
     lam, misfit = np.zeros(system.shape[0]), values
     equations = Factored(system)
-    if equations.at(np.zeros(values.size)) is None:
-        return lam, misfit
-    for _ in range(3):
-        lam = lam + equations.solve(system.matvec(misfit), 0.0)
-        misfit = values - system.rmatvec(lam)
+    if equations.at(np.zeros(values.size)) is not None:
+        for _ in range(3):
+            lam = lam + equations.solve(system.matvec(misfit), 0.0)
+            misfit = values - system.rmatvec(lam)
     return lam, misfit
 
 
-def _on_basis(system: LinearSystem, values: Vector) -> tuple[Vector, Vector] | None:
-    even = np.zeros(values.size)
-    try:
+def _on_basis(system: LinearSystem, values: Vector) -> tuple[Vector, Vector]:
+    even, lam, misfit = np.zeros(values.size), np.zeros(system.shape[0]), values
+    with suppress(SingularBasisError):
         J = choose_basis(system, even)
         tableau = Tableau.of(system, J, np.setdiff1d(np.arange(values.size), J), even)
-    except SingularBasisError:
-        return None
-    misfit = np.zeros(values.size)
-    misfit[tableau.R] = -tableau.reduced(values)
-    return tableau.dual(values[J]), misfit
+        lam, misfit = tableau.dual(values[J]), np.zeros(values.size)
+        misfit[tableau.R] = -tableau.reduced(values)
+    return lam, misfit
