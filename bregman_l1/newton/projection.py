@@ -86,16 +86,13 @@ def _in_double_precision(system: LinearSystem, way: Way, budget: Budget) -> Way:
     On the way down x stays within double precision where the prior's depth lies in the row space of A, as with
     transport. For dense A the first stage alone is run: from there the jump is cheaper.
     """
-    size, log_prior, dual, most = float(way.even[0]), way.log_prior, None, settings.MOST_CONVEX_STEPS
+    size, log_prior, equations = float(way.even[0]), way.log_prior, normal_equations(system, budget)
     depth = float(max(log_prior.max() - size, size - log_prior.min()))
-    share = 1.0 if depth <= settings.NEAR else settings.LEAVE_AT / depth
-    equations = normal_equations(system, budget)
-    if share == 1.0:
+    if depth <= settings.NEAR:
         dual = _thinned(system, log_prior, budget)
-        end = way if dual is None else _ended(system, equations, way, budget, dual, most)
-        if end.outcome is not Outcome.INACCURATE:
-            return end
-        dual = None
+        end = way if dual is None else _ended(system, equations, way, budget, dual)
+        return _ended(system, equations, way, budget) if end.outcome is Outcome.INACCURATE else end
+    share, dual, most = settings.LEAVE_AT / depth, None, settings.MOST_CONVEX_STEPS
     while share < 1.0:
         prior = size + share * (log_prior - size)
         point = dual_newton(system, equations, prior, budget, dual=dual, until=settings.CLOSE, most=most)
@@ -110,14 +107,14 @@ def _in_double_precision(system: LinearSystem, way: Way, budget: Budget) -> Way:
         tangent = equations.solve(system.matvec(np.exp(point.log_x) * (size - log_prior)), settings.CLOSE)
         before, share = share, min(1.0, settings.FURTHER * share)
         dual = point.dual + (share - before) * tangent
-    return _ended(system, equations, way, budget, dual, most)
+    return _ended(system, equations, way, budget, dual)
 
 
 def _ended(
-    system: LinearSystem, equations: NormalEquations, way: Way, budget: Budget, dual: Vector | None, most: int
+    system: LinearSystem, equations: NormalEquations, way: Way, budget: Budget, dual: Vector | None = None
 ) -> Way:
     """The end of the way by the convex loop; the way as it is where rounding shows."""
-    point = dual_newton(system, equations, way.log_prior, budget, dual=dual, most=most)
+    point = dual_newton(system, equations, way.log_prior, budget, dual=dual, most=settings.MOST_CONVEX_STEPS)
     is_right = point.error <= way.tol / 10 and point.noise <= settings.NOISE * way.tol
     outcome = Outcome.OPTIMAL if is_right else budget.spent_out
     return way if outcome is None else _at(way, 1.0, point, outcome)

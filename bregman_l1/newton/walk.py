@@ -149,7 +149,7 @@ class _Walk:
         return None
 
     def _converged(self, point: _Point) -> Way:
-        """The last steps: on the multiplier, exactly where that does not do or a small system shows its rounding."""
+        """The last steps, on the multiplier; exactly where that does not do, or the tableau had to be exact."""
         settled = self._corrected(point, settings.CONVERGED)
         if settled is None:
             return self._stopped(point)
