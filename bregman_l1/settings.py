@@ -64,16 +64,11 @@ MOST_BARRIER_STEPS: Final = 40  # a barrier method that takes longer has stalled
 BARRIER_SOLVED: Final = 0.1  # complementarity left over, in units of log p: Newton's method converges from there
 # The first weights and slacks are lifted to this share of their mean: a start off the boundary.
 BARRIER_LIFT: Final = 0.1
-BARRIER_LEVEL: Final = 0.3  # the first slacks of a layer all begin above this share of their mean
 BARRIER_ROUGH: Final = 0.3  # while log p is off by more, single precision is good enough
 # How often the support and the rounding of T may be made good; each time leaves a small share of the error.
 MOST_COUPLINGS: Final = 6
 BARRIER_KEPT: Final = 0.02  # the share of the weight that is left out of the normal matrix, while steps are long
 BARRIER_STRIDE: Final = 0.995  # the share of the way to the boundary a step may take
-BARRIER_SHORT: Final = 0.4  # a direction that leads less far is tried again with more centring
-BARRIER_FAR: Final = 60.0  # columns that many e-folds below the rest of their layer are left out
-# Least centring, and weight of the second-order correction, of the directions tried in turn.
-CENTRINGS: Final = ((0.0, 1.0), (0.3, 0.0), (0.8, 0.0))
 
 # The certificate's step.
 PLAIN_RANGE: Final = 600.0  # larger log x leave the range of double precision; smaller ones may underflow
@@ -147,8 +142,7 @@ JUMP_FROM: Final = 30_000  # smaller matrices walk as fast as they jump
 LARGEST_TABLEAU: Final = 50_000_000  # entries of a tableau that still fits the memory of a small machine
 WARM: Final = 10.0  # columns lighter by so many e-folds than what they stand beside bend no path
 WARM_FROM: Final = 4_000_000  # smaller tableaus are walked on whole
-# Columns that many e-folds below the heaviest where the jump begins take no part in it; more do in a second try.
-JUMP_KEEPS: Final = (20.0, 40.0)
+JUMP_KEEPS: Final = 20.0  # columns that many e-folds below the heaviest where the jump begins take no part in it
 JUMP_WIDENS: Final = 5.5  # jumps that are not long keep more columns: this times the share of the way that is behind
 NEGLIGIBLE_ENTRY: Final = 37.0  # entries so many e-folds below the largest of a layer are beneath its rounding
 COLD: Final = 40.0  # columns that many e-folds below the lightest of as many as there are rows change nothing

@@ -56,11 +56,6 @@ class Barrier:
                 return None
             if self._gap < settings.BARRIER_SOLVED and np.abs(self._right - self._p @ self._M).max() < 1e-3 * size:
                 return self._eta
-            alive = (self._p > 1e-9 * self._p.max()) | (self._t * self._sigma < settings.BARRIER_FAR)
-            if alive.mean() < 0.7:
-                self._M, self._single, self._g, self._p, self._sigma = (
-                    part[alive] for part in (self._M, self._single, self._g, self._p, self._sigma)
-                )
         return None
 
     @property
@@ -69,9 +64,8 @@ class Barrier:
         return float(self._t * (self._p @ self._sigma) / self._p.sum())
 
     def _step(self) -> bool:
-        """One step, the direction chosen by how far it leads; False where the matrix is singular."""
+        """One step; False where the matrix is singular."""
         p, sigma, M, t = self._p, self._sigma, self._M, self._t
-        mu = float(p @ sigma) / p.size
         missed, residual = self._right - p @ M, M @ self._eta + sigma - self._g - np.log(p) / t
         D = p / (1.0 / t + sigma)
         solve = self._factorised(D)
@@ -85,17 +79,12 @@ class Barrier:
             return dp, (complementarity - sigma * dp) / p, d_eta
 
         dp, d_sigma, _ = direction(-p * sigma)
-        reached = (p + _reach(p, dp) * dp) @ (sigma + _reach(sigma, d_sigma) * d_sigma) / p.size
-        centring, second_order, tried = float(reached / mu) ** 3, dp * d_sigma, []
-        for least, order in settings.CENTRINGS:
-            dp, d_sigma, d_eta = direction(max(centring, least) * mu - p * sigma - order * second_order)
-            primal, dual = _reach(p, dp), _reach(sigma, d_sigma)
-            tried.append((min(primal, dual), primal, dual, dp, d_sigma, d_eta))
-            if tried[-1][0] > settings.BARRIER_SHORT:
-                break
-        least, primal, dual, dp, d_sigma, d_eta = max(tried, key=lambda found: found[0])
-        primal, dual = (least, least) if least < 0.2 else (primal, dual)
-        self._kept = max(1e-12, self._kept * 1e-2) if least < 0.5 else self._kept
+        reached = (p + _reach(p, dp) * dp) @ (sigma + _reach(sigma, d_sigma) * d_sigma)
+        centring = (reached / (p @ sigma)) ** 3 * (p @ sigma) / p.size
+        dp, d_sigma, d_eta = direction(centring - p * sigma - dp * d_sigma)
+        primal, dual = _reach(p, dp), _reach(sigma, d_sigma)
+        if min(primal, dual) < 0.5:
+            self._kept = max(1e-12, self._kept * 1e-2)
         self._p, self._sigma, self._eta = p + primal * dp, sigma + dual * d_sigma, self._eta + dual * d_eta
         return True
 

@@ -9,16 +9,15 @@ import numpy as np
 
 from bregman_l1 import settings
 from bregman_l1._types import Vector
-from bregman_l1.basis.facial_reduction import Face
 from bregman_l1.basis.rows import Rows, split_rows
 from bregman_l1.budget import Budget
 from bregman_l1.claim import Claim, Farkas
 from bregman_l1.errors import InfeasibleError
 from bregman_l1.frozen import read_only
-from bregman_l1.newton.dual_newton import dual_newton
-from bregman_l1.newton.jump import Start
-from bregman_l1.newton.normal_equations import normal_equations
-from bregman_l1.newton.scale_free import Arrival, scale_free, walked
+from bregman_l1.newton.dual_newton import DualPoint, dual_newton
+from bregman_l1.newton.normal_equations import NormalEquations, normal_equations
+from bregman_l1.newton.scale_free import scale_free, walked
+from bregman_l1.newton.walk import Way
 from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron.feasible_set import separates
 from bregman_l1.threads import threads_for
@@ -67,58 +66,62 @@ def project(
     with threads_for(system), np.errstate(all="ignore"):
         rows = split_rows(system, budget)
         part = rows.part(system)
+        size = np.log((np.abs(part.y) / part.row_peaks).max())  # of x if one entry had to do it all
+        even = np.broadcast_to(size, log_prior.shape)
+        way = Way(even=even, log_prior=log_prior, tol=tol, tau=0.0, log_x=even, dual=np.zeros(part.shape[0]))
+        end = way
         if start_dual is not None:
-            log_x = log_prior + part.rmatvec(start_dual[rows.kept])
-            start = Start(even=np.zeros(log_x.size), tau=1.0, log_x=log_x, tol=tol)
-            arrival = walked(part, log_prior, start, budget)
-            if arrival.outcome is Outcome.OPTIMAL:
-                return _claim(system, rows, arrival, budget)
-        found = _in_double_precision(part, log_prior, tol, budget)
-        if isinstance(found, Start):
-            found = scale_free(part, log_prior, found, budget)
-        return _claim(system, rows, found, budget)
+            near = log_prior + part.rmatvec(start_dual[rows.kept])
+            end = walked(part, replace(way, tau=1.0, log_x=near), budget)
+        if end.outcome is not Outcome.OPTIMAL:
+            end = _in_double_precision(part, way, budget)
+        if end.outcome is Outcome.INACCURATE:
+            end = scale_free(part, end, budget)
+        return _claim(system, rows, end, budget)
 
 
-def _in_double_precision(system: LinearSystem, log_prior: Vector, tol: float, budget: Budget) -> Arrival | Start:
-    """The convex loop, entered from a nearby prior where the own one is deep, or where it leaves off.
+def _in_double_precision(system: LinearSystem, way: Way, budget: Budget) -> Way:
+    """The convex loop, entered from nearby priors where the own one is deep; how far it gets.
 
     On the way down x stays within double precision where the prior's depth lies in the row space of A, as with
     transport. For dense A the first stage alone is run: from there the jump is cheaper.
     """
-    size = float(np.log((np.abs(system.y) / system.row_peaks).max()))  # of x if one entry had to do it all
+    size, log_prior, equations = float(way.even[0]), way.log_prior, normal_equations(system, budget)
     depth = float(max(log_prior.max() - size, size - log_prior.min()))
-    share = 1.0 if depth <= settings.NEAR else settings.LEAVE_AT / depth
-    even = np.broadcast_to(np.float64(size), log_prior.shape)
-    equations, start = normal_equations(system, budget), Start(even=even, tau=0.0, log_x=even, tol=tol)
-    dual = thinned = _thinned(system, log_prior, budget) if share == 1.0 else None
-    most = settings.MOST_CONVEX_STEPS
-    while True:
-        until = settings.AT_REST if share == 1.0 else settings.CLOSE
-        prior = log_prior if share == 1.0 else size + share * (log_prior - size)
-        point = dual_newton(system, equations, prior, budget, dual=dual, until=until, most=most)
-        solved = share == 1.0 and point.error <= tol / 10 and point.noise <= settings.NOISE * tol
-        limit = budget.spent_out
-        if thinned is not None and not (solved or limit):
-            dual = thinned = None
-            continue
-        if solved or limit:
-            return Arrival(
-                log_x=point.log_x,
-                dual=point.dual,
-                outcome=Outcome.OPTIMAL if solved or limit is None else limit,
-                error=point.error,
-                face=Face.whole(log_prior.size),
-                tau=share,
-            )
-        if share == 1.0 or not point.error <= settings.CLOSE:
-            return start
-        start = Start(even=even, tau=share, log_x=point.log_x, tol=tol)
+    if depth <= settings.NEAR:
+        dual = _thinned(system, log_prior, budget)
+        end = way if dual is None else _ended(system, equations, way, budget, dual)
+        return _ended(system, equations, way, budget) if end.outcome is Outcome.INACCURATE else end
+    share, dual, most = settings.LEAVE_AT / depth, None, settings.MOST_CONVEX_STEPS
+    while share < 1.0:
+        prior = size + share * (log_prior - size)
+        point = dual_newton(system, equations, prior, budget, dual=dual, until=settings.CLOSE, most=most)
+        if budget.spent_out:
+            return _at(way, share, point, budget.spent_out)
+        if not point.error <= settings.CLOSE:
+            return way
+        way = replace(way, tau=share, log_x=point.log_x)
         if not system.is_sparse:
-            return start
+            return way
         most = settings.MOST_STAGE_STEPS
         tangent = equations.solve(system.matvec(np.exp(point.log_x) * (size - log_prior)), settings.CLOSE)
         before, share = share, min(1.0, settings.FURTHER * share)
         dual = point.dual + (share - before) * tangent
+    return _ended(system, equations, way, budget, dual)
+
+
+def _ended(
+    system: LinearSystem, equations: NormalEquations, way: Way, budget: Budget, dual: Vector | None = None
+) -> Way:
+    """The end of the way by the convex loop; the way as it is where rounding shows."""
+    point = dual_newton(system, equations, way.log_prior, budget, dual=dual, most=settings.MOST_CONVEX_STEPS)
+    is_right = point.error <= way.tol / 10 and point.noise <= settings.NOISE * way.tol
+    outcome = Outcome.OPTIMAL if is_right else budget.spent_out
+    return way if outcome is None else _at(way, 1.0, point, outcome)
+
+
+def _at(way: Way, tau: float, point: DualPoint, outcome: Outcome) -> Way:
+    return replace(way, tau=tau, log_x=point.log_x, dual=point.dual, error=point.error, outcome=outcome)
 
 
 def _thinned(system: LinearSystem, log_prior: Vector, budget: Budget) -> Vector | None:
@@ -135,19 +138,19 @@ def _thinned(system: LinearSystem, log_prior: Vector, budget: Budget) -> Vector 
     return point.dual if point.error <= settings.CLOSE else None
 
 
-def _claim(system: LinearSystem, rows: Rows, arrival: Arrival, budget: Budget) -> Claim:
+def _claim(system: LinearSystem, rows: Rows, end: Way, budget: Budget) -> Claim:
     """What there is to say, in terms of all rows; a contradiction if a dropped row does not agree."""
-    outcome, proof = arrival.outcome, arrival.face.proof
+    outcome, proof = end.outcome, None if end.face is None else end.face.proof
     if proof is not None:
         proof = replace(proof, z=rows.embedded(proof.z))
     if outcome is Outcome.OPTIMAL and rows.dropped.size:
-        farkas = rows.contradiction(system, np.exp(arrival.log_x))
+        farkas = rows.contradiction(system, np.exp(end.log_x))
         if farkas is not None and separates(system, farkas):
             outcome, proof = Outcome.INFEASIBLE, Farkas(farkas)
     return Claim(
-        log_x=read_only(arrival.log_x),
-        dual=rows.embedded(arrival.dual),
-        error=arrival.error,
+        log_x=read_only(end.log_x),
+        dual=rows.embedded(end.dual),
+        error=end.error,
         iterations=budget.used,
         outcome=outcome,
         raw_status=outcome.value,

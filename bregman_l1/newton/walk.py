@@ -1,8 +1,8 @@
 """The walk: a solution carried from prior to prior, in the scale-free form, on bases that are exchanged on the way.
 
-The prior's logarithm moves along b(tau) = base + tau direction. A step predicts along the tangent, exchanges columns
-of the basis where the balance of scales asks for it, and corrects by Newton's method; the next is longer if few
-corrections were needed, and one that does not come to rest is taken back and cut.
+A step predicts along the tangent, exchanges columns of the basis where the balance of scales asks for it, and corrects
+by Newton's method; the next is longer if few corrections were needed, and one that does not come to rest is taken back
+and cut.
 """
 
 from __future__ import annotations
@@ -27,8 +27,53 @@ if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Way:
+    """The line of priors even + tau (log_prior - even), and how far a solution has been carried along it.
+
+    Attributes
+    ----------
+    even, log_prior : ndarray of shape (d,)
+        Where the line begins, and the prior to be projected: its end at tau = 1.
+    tol : float
+        The accuracy of log x that is wanted there.
+    tau : float
+    log_x, dual : ndarray of shape (d,) and (N,)
+        At tau, log x = prior + A'lam to about CLOSE; the dual where the way has ended.
+    outcome : Outcome
+        INACCURATE on the way.
+    error : float
+        Of the log x at the end.
+    face : Face or None
+        Coordinates that were found to vanish, or that nothing is feasible.
+    is_minimal : bool
+        Whether a linear program has looked for coordinates that vanish.
+    """
+
+    even: Vector
+    log_prior: Vector
+    tol: float
+    tau: float
+    log_x: Vector
+    dual: Vector
+    outcome: Outcome = Outcome.INACCURATE
+    error: float = np.inf
+    face: Face | None = None
+    is_minimal: bool = False
+
+
+def walk(system: LinearSystem, way: Way, budget: Budget) -> Way:
+    """Walk to the end of the way with every column of a system of independent rows; at the end already, converge."""
+    if budget.spent_out or np.prod(system.shape) > settings.LARGEST_TABLEAU:
+        return replace(way, outcome=budget.spent_out or Outcome.INACCURATE)
+    try:
+        return _Walk(system, way, budget).ended()
+    except SingularBasisError:
+        return way
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Point:
+class _Point:
     """A point of the dual in one tableau: log x_J = om, log x_R = T'om - (offset + tau slope)."""
 
     tableau: Tableau
@@ -38,210 +83,146 @@ class Point:
     om: Vector
 
     @cached_property
-    def log_rest(self) -> Vector:
-        """Log x_R."""
-        return np.asarray(self.tableau.T.T @ self.om - self.offset - self.tau * self.slope)
-
-    @property
     def log_x(self) -> Vector:
         """Log x, shape (d,)."""
-        log_x = np.empty(self.om.size + self.log_rest.size)
-        log_x[self.tableau.J], log_x[self.tableau.R] = self.om, self.log_rest
+        log_x = np.empty(self.om.size + self.offset.size)
+        log_x[self.tableau.J] = self.om
+        log_x[self.tableau.R] = self.tableau.T.T @ self.om - self.offset - self.tau * self.slope
         return log_x
 
-    def moved(self, d_om: Vector, tau: float | None = None) -> Point:
-        """The point with om changed, and tau if it is given."""
-        return replace(self, om=self.om + d_om, tau=self.tau if tau is None else tau)
 
+class _Walk:
+    """One walk; it ends on the face that a tableau shows, if one does."""
 
-class Walk:
-    """The projection of exp(base + tau direction) on a system of independent rows, carried along tau.
+    def __init__(self, system: LinearSystem, way: Way, budget: Budget) -> None:
+        self._system, self._way, self._budget = system, way, budget
+        self._face: Face | None = None
 
-    Parameters
-    ----------
-    system : LinearSystem
-    base, direction : ndarray of shape (d,)
-    log_x : ndarray of shape (d,)
-        A starting point base + tau direction + A'lam for some lam.
-    tau : float
-    budget : Budget
-
-    Attributes
-    ----------
-    face : Face or None
-        Coordinates that vanish, once a tableau shows some: the walk ends there.
-    log_x, dual : ndarray of shape (d,) and (N,)
-        Where it last converged, of use once it has.
-    error : float
-        Of that log x.
-    """
-
-    def __init__(
-        self, system: LinearSystem, base: Vector, direction: Vector, log_x: Vector, tau: float, budget: Budget
-    ) -> None:
-        self._system, self._base, self._direction, self._budget = system, base, direction, budget
-        self.face: Face | None = None
-        self.error = np.inf
-        self.log_x, self.dual = log_x, np.zeros(system.shape[0])
-        self.point = self._on(self._tabulated(choose_basis(system, log_x), log_x), log_x, tau)
-        self._length = 1.0 / max(settings.TINY, float(np.abs(self.point.slope).max(initial=0.0)))
-
-    def advance(self, target: float) -> Outcome:
-        """Move the solution to tau = target and converge there; OPTIMAL if it does."""
-        settled = self._correct(self.point, settings.CENTRED)
+    def ended(self) -> Way:
+        """Predict along the tangent and correct until tau = 1, and converge there."""
+        way = self._way
+        point = self._tabulated(choose_basis(self._system, way.log_x), way.log_x, way.tau)
+        length = 1.0 / max(settings.TINY, float(np.abs(point.slope).max(initial=0.0)))
+        settled = self._corrected(point, settings.CENTRED)
         if settled is None:
-            return self._given_up
-        self.point, equations = settled
-        while self.point.tau != target and self.face is None:
-            tangent = equations.tangent(self.point.slope)
-            left = target - self.point.tau
-            length = float(np.copysign(min(abs(left), self._length), left))
-            tau = target if length == left else self.point.tau + length
-            before = self._budget.used
-            try:
-                settled = self._correct(self.point.moved(length * tangent, tau), settings.CENTRED)
-            except SingularBasisError:
-                settled = None
-            if settled is None:
-                self._length = abs(length) / settings.SHRINK
-                if self._budget.spent_out or self._length < settings.SHORTEST_STEP * max(1.0, abs(target)):
-                    return self._given_up
-                continue
-            corrections = self._budget.used - before
-            self.point, equations = settled
-            self._length = abs(length) * settings.GROWTH[min(corrections, len(settings.GROWTH) - 1)]
-        return self._converge() if self.face is None else Outcome.INACCURATE
+            return self._stopped(point)
+        point, equations = settled
+        while point.tau < 1.0:
+            before, tau = self._budget.used, min(1.0, point.tau + length)
+            step = tau - point.tau
+            tangent = equations.tangent(point.slope)
+            settled = self._corrected(replace(point, om=point.om + step * tangent, tau=tau), settings.CENTRED)
+            if settled is not None:
+                point, equations = settled
+                length = step * settings.GROWTH[min(self._budget.used - before, len(settings.GROWTH) - 1)]
+            else:
+                length = step / settings.SHRINK
+                if self._face is not None or self._budget.spent_out or length < settings.SHORTEST_STEP:
+                    return self._stopped(point)
+        return self._converged(point)
 
-    @property
-    def _given_up(self) -> Outcome:
-        return self._budget.spent_out or Outcome.INACCURATE
+    def _stopped(self, point: _Point) -> Way:
+        outcome = self._budget.spent_out or Outcome.INACCURATE
+        return replace(self._way, tau=point.tau, log_x=point.log_x, outcome=outcome, face=self._face)
 
-    def _correct(self, point: Point, until: float) -> tuple[Point, Equations] | None:
+    def _corrected(self, point: _Point, until: float) -> tuple[_Point, Equations] | None:
         """Newton's method at fixed tau, until a step is smaller than ``until``; None if it does not come to rest."""
         for _ in range(settings.MOST_CORRECTIONS):
-            point = self._exchanged(point)
-            if self.face is not None or self._budget.spent_out:
+            try:
+                point = self._exchanged(point)
+            except SingularBasisError:
+                return None
+            if self._face is not None or self._budget.spent_out:
                 return None
             self._budget.count()
-            equations = Equations(point.tableau, point.om, point.log_rest)
+            equations = Equations(point.tableau, point.om, point.log_x[point.tableau.R])
             if equations.singular:
                 return None
             step = equations.newton()
             size = equations.change(step)
             longest = settings.LONGEST_CORRECTION + settings.SHARE_OF_CORRECTION * float(np.abs(point.log_x).max())
-            point = point.moved(step * min(1.0, longest / max(size, settings.TINY)))
+            point = replace(point, om=point.om + step * min(1.0, longest / max(size, settings.TINY)))
             if not np.isfinite(point.log_x).all():
                 return None
             if size < until:
                 return point, equations
         return None
 
-    def _converge(self) -> Outcome:
-        """The last steps, on the multiplier in extended precision, until rounding shows."""
-        settled = self._correct(self.point, settings.CONVERGED)
+    def _converged(self, point: _Point) -> Way:
+        """The last steps, on the multiplier; exactly where that does not do, or the tableau had to be exact."""
+        settled = self._corrected(point, settings.CONVERGED)
         if settled is None:
-            return self._given_up
+            return self._stopped(point)
         point = self._exchanged(settled[0])
-        if settings.EXACT_ON_THE_WAY < point.tableau.matrix.size + point.tableau.T.size <= settings.EXACT_AT_THE_END:
-            point = self._on(
-                self._tabulated(point.tableau.J, point.log_x, settings.EXACT_AT_THE_END), point.log_x, point.tau
-            )
-            if self.face is not None:
-                return Outcome.INACCURATE
-        self.point, self.log_x = point, point.log_x
-        self.dual = point.tableau.dual(point.om - self._prior[point.tableau.J])
-        exactly_first = point.tableau.is_exact and self._come_to_rest(self._exact_steps())
-        is_at_rest = exactly_first or self._come_to_rest(self._steps()) or self._come_to_rest(self._exact_steps())
-        return Outcome.OPTIMAL if is_at_rest else Outcome.INACCURATE
+        J, T = point.tableau.J, point.tableau.T
+        if settings.EXACT_ON_THE_WAY < J.size**2 + T.size <= settings.EXACT_AT_THE_END:
+            point = self._tabulated(J, point.log_x, 1.0, settings.EXACT_AT_THE_END)
+        if self._face is not None:
+            return self._stopped(point)
+        ways = [self._on_the_multiplier, self._exactly]
+        for steps in reversed(ways) if point.tableau.is_exact else ways:
+            end = self._at_rest(point.log_x, steps(point))
+            if end is not None:
+                return end
+        return self._stopped(point)
 
-    @property
-    def _prior(self) -> Vector:
-        return self._base + self.point.tau * self._direction
-
-    def _come_to_rest(self, steps: Iterator[tuple[Wide, Vector]]) -> bool:
-        """Newton's last steps, until rounding shows; whether they came to rest.
-
-        Parameters
-        ----------
-        steps : iterator of (ndarray of shape (d,), ndarray of shape (N,))
-            Log x and the multiplier after each step; it ends where there is no further one.
-        """
-        log_x: Wide = self.log_x
-        dual, size = self.dual, np.inf
-        for moved, dual in islice(steps, settings.MOST_LAST_STEPS):  # noqa: B007 - the last one is kept
-            change = np.abs(np.asarray(moved - log_x, dtype=np.float64))
-            log_x, before, size = (
-                moved,
-                size,
-                float((change / np.maximum(1.0, np.abs(self.log_x) / settings.LONG)).max()),
-            )
+    def _at_rest(self, log_x: Wide, steps: Iterator[tuple[Wide, Vector]]) -> Way | None:
+        """The end of the way where the last steps, each with its log x and multiplier, come to rest in rounding."""
+        unit, size = np.maximum(1.0, np.abs(log_x) / settings.LONG), np.inf
+        for moved, dual in islice(steps, settings.MOST_LAST_STEPS):
+            before, size, log_x = size, float(np.abs((moved - log_x) / unit).max()), moved
             if size <= settings.SQUARED or not size < before / 2:
-                break
-        if not size <= settings.FITS:
-            return False
-        self.log_x, self.dual = np.asarray(log_x, dtype=np.float64), dual
-        self.point = replace(self.point, om=self.log_x[self.point.tableau.J])
-        self.error = min(size, size**2 / settings.SQUARED) + EPS * float(np.abs(self.log_x).max(initial=1.0))
-        return True
+                if not size <= settings.FITS:
+                    return None
+                end = np.asarray(log_x, dtype=np.float64)
+                error = min(size, size**2 / settings.SQUARED) + EPS * float(np.abs(end).max(initial=1.0))
+                return replace(self._way, tau=1.0, log_x=end, dual=dual, outcome=Outcome.OPTIMAL, error=error)
+        return None
 
-    def _steps(self) -> Iterator[tuple[Wide, Vector]]:
-        """On the multiplier, in extended precision, if it holds log x; exactly where a small one shows rounding."""
-        tableau, wide = self.point.tableau, self._system.columns(np.arange(self.log_x.size)).T.astype(np.longdouble)
-        prior, lam = self._prior, self.dual.astype(np.longdouble)
-        log_x: Wide = prior + wide @ lam
-        if not np.abs(log_x - self.log_x).max() <= settings.FITS:
+    def _on_the_multiplier(self, point: _Point) -> Iterator[tuple[Wide, Vector]]:
+        """Steps in extended precision, if a multiplier holds log x and a small system shows no rounding."""
+        system, tableau, prior = self._system, point.tableau, self._way.log_prior
+        dual = tableau.dual(point.om - prior[tableau.J])
+        lam, log_x = dual.astype(np.longdouble), prior + system.extended_rmatvec(dual)
+        if not np.abs(log_x - point.log_x).max() <= settings.FITS:
             return
         while True:
             self._budget.count()
             equations = Equations(tableau, log_x[tableau.J], log_x[tableau.R])
             if equations.singular:
                 return
-            if (
-                wide.size <= settings.EXACT_AS_A_RULE
-                and np.abs(equations.noise(self._system)).max() > settings.NEGLIGIBLE
-            ):
-                yield from self._exact_steps()
+            is_small = np.prod(system.shape) <= settings.EXACT_AS_A_RULE
+            if is_small and np.abs(equations.noise(system)).max() > settings.NEGLIGIBLE:
                 return
-            lam = lam + tableau.inverse.T @ equations.newton()
-            log_x = prior + wide @ lam
+            change = tableau.inverse.T @ equations.newton()
+            lam, log_x = lam + change, log_x + system.extended_rmatvec(change)
             yield log_x, np.asarray(lam, dtype=np.float64)
 
-    def _exact_steps(self) -> Iterator[tuple[Wide, Vector]]:
-        """In exact arithmetic, if the system is small."""
-        tableau, log_x, prior = self.point.tableau, self.log_x.copy(), self._prior
+    def _exactly(self, point: _Point) -> Iterator[tuple[Wide, Vector]]:
+        """Steps in exact arithmetic, if the system is small."""
+        tableau, log_x, prior = point.tableau, point.log_x, self._way.log_prior
         J, R = tableau.J, tableau.R
         if log_x.size * J.size > settings.EXACT_ELIMINATION:
             return
-        zero, columns = tableau.u == 0.0, self._system.columns(R)
-        exactly = exact.Projection(tableau.matrix, columns, self._system.y, zero, prior[J], prior[R])
+        exactly = exact.Projection(
+            tableau.matrix, self._system.columns(R), self._system.y, tableau.u == 0.0, prior[J], prior[R]
+        )
         while (step := exactly.newton(log_x[J], log_x[R])) is not None:
             log_x = log_x.copy()
             log_x[J], log_x[R] = log_x[J] + step[0], log_x[R] + step[1]
             yield log_x, tableau.dual(log_x[J] - prior[J])
 
-    def _exchanged(self, point: Point) -> Point:
-        log_x = point.log_x
-        fresh = point.tableau.exchanged(self._system, log_x)
-        if fresh is point.tableau:
-            return point
-        self._look_for_zeros(fresh)
-        return self._on(fresh, log_x, point.tau)
+    def _exchanged(self, point: _Point) -> _Point:
+        fresh = point.tableau.exchanged(self._system, point.log_x)
+        return point if fresh is point.tableau else self._on(fresh, point.log_x, point.tau)
 
-    def _tabulated(self, J: Index, log_x: Vector, exactly_to: int = settings.EXACT_ON_THE_WAY) -> Tableau:
+    def _tabulated(self, J: Index, log_x: Vector, tau: float, exactly_to: int = settings.EXACT_ON_THE_WAY) -> _Point:
         R = np.setdiff1d(np.arange(log_x.size), J, assume_unique=True)
-        tableau = Tableau.of(self._system, J, R, log_x, exactly_to)
-        self._look_for_zeros(tableau)
-        return tableau
+        return self._on(Tableau.of(self._system, J, R, log_x, exactly_to), log_x, tau)
 
-    def _look_for_zeros(self, tableau: Tableau) -> None:
-        self.face = self.face or shown_by(tableau, self._system)
-
-    def _on(self, tableau: Tableau, log_x: Vector, tau: float) -> Point:
-        """The point with log x_J as given, in this tableau."""
-        return Point(
-            tableau=tableau,
-            offset=tableau.reduced(self._base),
-            slope=tableau.reduced(self._direction),
-            tau=tau,
-            om=log_x[tableau.J],
-        )
+    def _on(self, tableau: Tableau, log_x: Vector, tau: float) -> _Point:
+        """The point with log x_J as given, in this tableau, which may show that coordinates vanish."""
+        self._face = self._face or shown_by(tableau, self._system)
+        even, prior = self._way.even, self._way.log_prior
+        offset, slope = tableau.reduced(even), tableau.reduced(prior - even)
+        return _Point(tableau=tableau, offset=offset, slope=slope, tau=tau, om=log_x[tableau.J])
