@@ -9,7 +9,8 @@ import numpy as np
 
 from bregman_l1 import settings
 from bregman_l1._types import Index, Vector, Wide
-from bregman_l1.basis.tableau import SingularBasisError, Tableau, choose_basis, log_shares
+from bregman_l1.basis.choice import SingularBasisError, choose_basis, log_shares
+from bregman_l1.basis.tableau import Tableau
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem

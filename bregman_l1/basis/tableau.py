@@ -15,21 +15,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.sparse as sp
-from scipy.linalg import qr
-from scipy.linalg.lapack import dgetrf, dgetri
-from scipy.sparse.linalg import splu
 
 from bregman_l1 import exact, settings
 from bregman_l1._types import EPS, ROUNDINGS, WIDE_EPS, Index, Matrix, Vector, Wide
+from bregman_l1.basis.choice import SingularBasisError, exchange
+from bregman_l1.basis.sparsity import inverted, thin
 from bregman_l1.caching import cached_property
+from bregman_l1.system import dense
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
-
-
-class SingularBasisError(ArithmeticError):
-    """The columns offered do not span the rows: those of ``system`` are dependent on the coordinates left."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -83,21 +78,19 @@ class Tableau:
         cannot tell from zero for zero.
         """
         matrix, columns, units, sizes = system.columns(J), system.columns(R), system.row_units, system.column_sizes
-        inverse = inverted(matrix / units[:, None])
-        sound = inverse is not None and bool(np.isfinite(inverse).all())
-        inverse = (inverse if inverse is not None else np.zeros_like(matrix)) / units
+        inverse = inverted(matrix / units[:, None]) / units
         row_error = np.abs(inverse) @ units
-        if not sound or (row_error * sizes[J]).max() > settings.ILL_CONDITIONED:
+        if not (row_error * sizes[J]).max() <= settings.ILL_CONDITIONED:
             exactly = cls._exactly(system.y, J, R, matrix, columns) if J.size**2 + columns.size <= exactly_to else None
             if exactly is not None:
                 return exactly
-            if not sound:
+            if not np.isfinite(row_error).all():
                 raise SingularBasisError
         few, few_inverse = thin(matrix), thin(inverse)
-        T, rounding = product(few_inverse, columns), settings.UNREFINED
+        T, rounding = dense(few_inverse @ thin(columns)), settings.UNREFINED
         terms = sizes[J] @ np.abs(T) + sizes[R]
         if (np.abs(T) <= 2 * rounding * np.multiply.outer(row_error, terms)).any():
-            T, rounding = T + product(few_inverse, columns - few @ T), 2 * EPS
+            T, rounding = T + dense(few_inverse @ thin(columns - few @ T)), 2 * EPS
             terms = sizes[J] @ np.abs(T) + sizes[R]
         wide, u = few.astype(np.longdouble), inverse @ system.y
         for _ in range(2):
@@ -281,178 +274,3 @@ class Tableau:
                     log_error[:, touched] = -np.inf
             self = replace(self, T=T, column_error=error)
         return replace(self, log_doubt=log_error) if (log_error > -np.inf).any() else self
-
-
-def inverted(matrix: Matrix) -> Matrix | None:
-    """The inverse by elimination, which keeps zeros that follow from the pattern; None where a pivot vanishes."""
-    few = thin(matrix)
-    if isinstance(few, np.ndarray):
-        lu, pivots, info = dgetrf(matrix)
-        inverse, singular = dgetri(lu, pivots)
-        return inverse if info == 0 and singular == 0 else None
-    try:
-        return np.asarray(splu(sp.csc_array(few)).solve(np.eye(matrix.shape[0])))
-    except RuntimeError:
-        return None
-
-
-def thin(matrix: Matrix) -> Any:
-    """The matrix, stored sparse where products with it are cheaper then."""
-    if matrix.size < settings.THIN_FROM or np.count_nonzero(matrix) >= settings.THIN * matrix.size:
-        return matrix
-    lines = matrix if matrix.flags.c_contiguous else matrix.T
-    entries, width = np.flatnonzero(lines != 0.0), lines.shape[1]
-    ends = np.searchsorted(entries, np.arange(0, lines.size + 1, width))
-    few = sp.csr_array((lines.ravel()[entries], entries % width, ends), lines.shape)
-    return few if lines is matrix else few.T
-
-
-def product(left: Any, right: Matrix) -> Matrix:
-    """The product of two matrices, by the nonzeros of the right one where these are few."""
-    few = thin(right)
-    if isinstance(few, np.ndarray):
-        return np.asarray(left @ few)
-    return np.asarray((left @ few).toarray() if sp.issparse(left) else (few.T @ left.T).T)
-
-
-def exchange(T: Matrix, K: Matrix, J: Index, R: Index, half: Vector) -> Index:
-    """A basis in which K = log |T_ij| sqrt(x_j / x_i) is smaller.
-
-    In the rows and columns where it is large an elimination of [I, T] lets each row take the heaviest of the columns
-    that the rows before it left over.
-    """
-    wanted = (K > settings.BALANCED).any(axis=0)
-    wanted &= half[R] >= half[R].max(where=wanted, initial=-np.inf) - settings.WIDEST_ELIMINATION
-    rows = np.flatnonzero((K[:, wanted] > settings.BALANCED).any(axis=1))
-    columns = np.flatnonzero(wanted & (K[rows] > 0.0).any(axis=0))
-    block = np.hstack([np.eye(rows.size), T[np.ix_(rows, columns)]])
-    chosen = J.copy()
-    if rows.size:
-        chosen[rows] = _heaviest(block, np.append(J[rows], R[columns]), half)
-    return chosen
-
-
-def _heaviest(block: Matrix, names: Index, half: Vector) -> Index:
-    """As many independent columns as there are rows, the heaviest by an elimination; the first where that fails."""
-    first = names[: block.shape[0]]
-    n_rows = block.shape[0]
-    while names.size >= n_rows:
-        weight = np.exp(np.maximum(half[names] - half[names].max(), -settings.WIDEST_ELIMINATION))
-        factor, swaps, _ = dgetrf((block * weight).T)
-        pivots = permuted(swaps, names.size)[:n_rows]
-        lower, upper = np.abs(np.tril(factor[:n_rows], -1)), np.abs(np.triu(factor[:n_rows]))
-        terms = np.einsum("kl,lk->k", lower, upper)
-        poor = pivots[upper.diagonal() <= settings.SOUND * terms]
-        if not poor.size:
-            return names[pivots]
-        names, block = np.delete(names, poor), np.delete(block, poor, axis=1)
-    return first
-
-
-def permuted(swaps: Index, size: int) -> Index:
-    """The order that the interchanges of an elimination lead to."""
-    order = np.arange(size)
-    for k, other in enumerate(swaps):
-        order[[k, other]] = order[[other, k]]
-    return order
-
-
-def choose_basis(system: LinearSystem, log_x: Vector) -> Index:
-    """Columns J of near-maximal volume weighted by sqrt(x).
-
-    Partial pivoting on the heaviest columns, of A and of each row, where these span the rows; else greedily, by pivoted
-    orthogonalisation of one range of weights after the other.
-
-    Raises
-    ------
-    SingularBasisError
-        If the columns with log_x > -inf do not span the rows.
-    """
-    weight = 0.5 * log_x + np.log(system.column_sizes)
-    order = np.argsort(-weight, kind="stable")[: int(np.count_nonzero(weight > -np.inf))]
-    heavy = np.union1d(
-        np.arange(min(order.size, int(1.3 * system.shape[0]) + 20)), system.first_in_rows(order, settings.FIRST)
-    )
-    J = _by_partial_pivoting(system, weight, order[heavy])
-    J = _greedy(system, weight, order) if J is None else J
-    if J is None and order.size * system.shape[0] ** 2 <= settings.EXACT_ELIMINATION:
-        found = exact.heavy_columns(system.columns(order) / system.row_units[:, None], 0.5 * log_x[order])
-        J = None if found is None else order[found]
-    if J is None:
-        raise SingularBasisError
-    return J
-
-
-def is_large_and_sparse(system: LinearSystem) -> bool:
-    """Whether its tableaus had better leave out columns that do not matter."""
-    return system.is_sparse and system.shape[0] * system.shape[1] >= settings.WARM_FROM
-
-
-def log_shares(system: LinearSystem, J: Index, log_x: Vector) -> Vector:
-    """Log max_i |T_ij| x_j / x_i of each column in the tableau of J, or more, without the tableau; zero on J.
-
-    Measured beside the lightest of the basis unless A is large and sparse, where the scales of rows may lie far apart:
-    there, up to the number of terms,
-
-        max_i |T_ij| x_j / x_i <= max_k |A_kj| x_j max_i |(A_J^{-1})_ik| / x_i.
-    """
-    if is_large_and_sparse(system):
-        inverse = inverted(system.columns(J) / system.row_units[:, None])
-        if inverse is None:
-            raise SingularBasisError
-        beside = (np.log(np.abs(inverse)) - log_x[J][:, None]).max(axis=0) - np.log(system.row_units)
-        shares = log_x + system.log_terms(beside)
-    else:
-        shares = log_x + np.log(system.column_sizes)
-        shares -= shares[J].min()
-    shares[J] = 0.0
-    return shares
-
-
-def _by_partial_pivoting(system: LinearSystem, weight: Vector, index: Index) -> Index | None:
-    """A basis among a few columns, heaviest first; None if a pivot is poor.
-
-    Gaussian elimination scales with its rows, so that columns of any weight are pivoted in one factorisation.
-    """
-    n_rows = system.shape[0]
-    if index.size < n_rows:
-        return None
-    below = weight[index] - weight[index[0]]
-    scale = np.exp(below * min(1.0, settings.WIDEST_ELIMINATION / max(1.0, -float(below[-1]))))
-    columns = system.columns(index).T / system.row_units / system.column_sizes[index][:, None]
-    factor, swaps, _ = dgetrf(columns * scale[:, None])
-    order = permuted(swaps, index.size)
-    good = np.abs(factor.diagonal()) > settings.POOR * scale[order[:n_rows]]
-    return np.asarray(index[order[:n_rows]]) if good.all() else None
-
-
-def _greedy(system: LinearSystem, weight: Vector, waiting: Index) -> Index | None:
-    """A basis from columns of any weights, those within a few decades of the heaviest left at a time."""
-    n_rows = system.shape[0]
-    chosen, span = waiting[:0], np.zeros((n_rows, 0))
-    effective = weight.copy()
-    while chosen.size < n_rows and waiting.size:
-        top = effective[waiting].max()
-        near = waiting[effective[waiting] >= top - settings.RANGE_OF_WEIGHTS]
-        unit = system.columns(near) / system.row_units[:, None] / system.column_sizes[near]
-        for _ in range(2):
-            unit -= span @ (span.T @ unit)
-        rest = np.sqrt(np.einsum("ij,ij->j", unit, unit))
-        alive = rest > settings.DEPENDENT
-        waiting = np.setdiff1d(waiting, near[~alive], assume_unique=True)
-        near, unit = near[alive], unit[:, alive]
-        effective[near] = weight[near] + np.log(rest[alive])
-        if not near.size or effective[near].max() < top - settings.RANGE_OF_WEIGHTS / 2:
-            continue
-        scale = np.exp(weight[near] - top)
-        Q, upper, pivots = qr(unit * scale, mode="economic", pivoting=True, check_finite=False)
-        diagonal = np.abs(upper.diagonal())
-        good = (diagonal > settings.DEPENDENT * scale[pivots[: diagonal.size]]) & (
-            diagonal > np.exp(-settings.RANGE_OF_WEIGHTS / 2)
-        )
-        count = max(1, int(diagonal.size if good.all() else good.argmin()))
-        fresh = Q[:, :count] - span @ (span.T @ Q[:, :count])
-        span = np.hstack([span, np.linalg.qr(fresh)[0]])
-        taken = near[pivots[:count]]
-        chosen, waiting = np.concatenate([chosen, taken]), np.setdiff1d(waiting, taken, assume_unique=True)
-    return np.asarray(chosen) if chosen.size == n_rows else None

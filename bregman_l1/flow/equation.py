@@ -23,8 +23,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bregman_l1._types import Matrix, Vector
+from bregman_l1.basis.choice import choose_basis
 from bregman_l1.basis.rows import independent_rows
-from bregman_l1.basis.tableau import Tableau, choose_basis
+from bregman_l1.basis.tableau import Tableau
 from bregman_l1.frozen import FrozenArrays
 
 if TYPE_CHECKING:

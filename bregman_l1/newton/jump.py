@@ -20,7 +20,8 @@ import numpy as np
 
 from bregman_l1 import settings
 from bregman_l1._types import Index, Mask, Matrix, Vector
-from bregman_l1.basis.tableau import SingularBasisError, Tableau, choose_basis
+from bregman_l1.basis.choice import SingularBasisError, choose_basis
+from bregman_l1.basis.tableau import Tableau
 from bregman_l1.newton.barrier import Barrier
 from bregman_l1.newton.dual_newton import dual_newton
 from bregman_l1.newton.normal_equations import normal_equations

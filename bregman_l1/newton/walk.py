@@ -16,9 +16,10 @@ import numpy as np
 
 from bregman_l1 import exact, settings
 from bregman_l1._types import EPS, Index, Vector, Wide
+from bregman_l1.basis.choice import SingularBasisError, choose_basis
 from bregman_l1.basis.equations import Equations
 from bregman_l1.basis.facial_reduction import Face, shown_by
-from bregman_l1.basis.tableau import SingularBasisError, Tableau, choose_basis
+from bregman_l1.basis.tableau import Tableau
 from bregman_l1.caching import cached_property
 from bregman_l1.outcome import Outcome
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from bregman_l1 import settings
 from bregman_l1._types import Mask, Vector
+from bregman_l1.basis.choice import SingularBasisError, choose_basis
 from bregman_l1.basis.rows import independent_rows
-from bregman_l1.basis.tableau import SingularBasisError, Tableau, choose_basis
+from bregman_l1.basis.tableau import Tableau
 from bregman_l1.newton.normal_equations import Factored
 from bregman_l1.system import largest
 from bregman_l1.threads import threads_for
