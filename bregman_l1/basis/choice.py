@@ -29,21 +29,20 @@ def choose_basis(system: LinearSystem, log_x: Vector) -> Index:
     SingularBasisError
         If the columns with log_x > -inf do not span the rows.
     """
-    weight = 0.5 * log_x + np.log(system.column_sizes)
+    n_rows, units, sizes = system.shape[0], system.row_units, system.column_sizes
+    weight = 0.5 * log_x + np.log(sizes)
     order = np.argsort(-weight, kind="stable")[: int(np.count_nonzero(weight > -np.inf))]
-    heavy = np.union1d(
-        np.arange(min(order.size, int(1.3 * system.shape[0]) + 20)), system.first_in_rows(order, settings.FIRST)
-    )
-    for some, least in ((order[heavy], settings.POOR), (order, settings.DEPENDENT)):
-        columns = system.columns(some).T / system.row_units / system.column_sizes[some][:, None]
+    heavy = np.union1d(np.arange(min(order.size, int(1.3 * n_rows) + 20)), system.first_in_rows(order, settings.FIRST))
+    fitting = order[: settings.LARGEST_TABLEAU // n_rows]
+    for some, least in ((order[heavy], settings.POOR), (fitting, settings.DEPENDENT)):
+        columns = system.columns(some).T / units / sizes[some][:, None]
         below = weight[some] - weight[order[:1]]
-        drawn = min(1.0, settings.WIDEST_ELIMINATION / max(1.0, -float(below.min(initial=0.0))))
-        scale = np.exp(drawn * below)
+        scale = np.exp(below * min(1.0, settings.WIDEST_ELIMINATION / max(1.0, -float(below.min(initial=0.0)))))
         found = _heaviest(columns * scale[:, None], least * scale)
         if found is not None:
             return some[found]
-    if order.size * system.shape[0] ** 2 <= settings.EXACT_ELIMINATION:
-        found = exact.heavy_columns(system.columns(order) / system.row_units[:, None], 0.5 * log_x[order])
+    if order.size * n_rows**2 <= settings.EXACT_ELIMINATION:
+        found = exact.heavy_columns(system.columns(order) / units[:, None], 0.5 * log_x[order])
         if found is not None:
             return order[found]
     raise SingularBasisError
@@ -76,7 +75,7 @@ def _heaviest(rest: Matrix, least: Vector) -> Index | None:
     chosen, names = [], np.arange(rest.shape[0])
     while names.size >= rest.shape[1]:
         places, lower, upper = lu(rest, p_indices=True, check_finite=False)
-        order, rank = np.argsort(places), rest.shape[1]
+        order, rank = np.argsort(places), upper.shape[1]
         names, least = names[order], least[order]
         terms = np.einsum("kl,lk->k", np.abs(lower[:rank]), np.abs(upper))
         poor = np.abs(upper.diagonal()) <= np.maximum(least[:rank], settings.SOUND * terms)

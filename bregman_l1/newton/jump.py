@@ -75,7 +75,7 @@ def jump(system: LinearSystem, log_prior: Vector, start: Start, keeps: float, bu
     tol = start.tol * max(1.0, float(np.abs(log_prior).max()) / settings.LONG)
     try:
         J = choose_basis(system, log_x)
-        basis = Tableau.of(system, J, J[:0], log_x)
+        basis = Tableau.of(system, J, J[:0])
     except SingularBasisError:
         return None
     if (basis.u == 0.0).any() and (basis.u < 0.0).any():

@@ -230,7 +230,7 @@ class Walk:
 
     def _tabulated(self, J: Index, log_x: Vector, exactly_to: int = settings.EXACT_ON_THE_WAY) -> Tableau:
         R = np.setdiff1d(np.arange(log_x.size), J, assume_unique=True)
-        tableau = Tableau.of(self._system, J, R, log_x, exactly_to)
+        tableau = Tableau.of(self._system, J, R, exactly_to)
         self._look_for_zeros(tableau)
         return tableau
 

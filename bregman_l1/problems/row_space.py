@@ -85,7 +85,7 @@ def _on_basis(system: LinearSystem, values: Vector) -> tuple[Vector, Vector] | N
     even = np.zeros(values.size)
     try:
         J = choose_basis(system, even)
-        tableau = Tableau.of(system, J, np.setdiff1d(np.arange(values.size), J), even)
+        tableau = Tableau.of(system, J, np.setdiff1d(np.arange(values.size), J))
     except SingularBasisError:
         return None
     misfit = np.zeros(values.size)
