@@ -88,29 +88,26 @@ REACH: Final = 1.5  # a cubic through two points leads so much further as they l
 MOST_FOLLOWED: Final = 12  # corrections of one prediction; smooth paths take two or three, kinks up to ten
 
 # The tableau.
-# A column whose part outside the span of the basis is below this share of it cannot complete the basis.
-DEPENDENT: Final = 1e-11
-POOR: Final = 1e-4  # a pivot below this share of its column is met by a more careful choice
+POOR: Final = 1e-4  # bases with a pivot below this share of its column are sought among all columns, not the heaviest;
+DEPENDENT: Final = 1e-11  # pivots below this share of their column count as zeros there, too
 FIRST: Final = 3  # so many of the heaviest columns of each row are offered to a basis, beside the heaviest of all
 # Weights over so many e-folds fit one elimination; wider ones are drawn together, exchanges make up for that.
 WIDEST_ELIMINATION: Final = 650.0
-RANGE_OF_WEIGHTS: Final = 20.0  # e-folds of weights that one orthogonal factorisation may mix
 THIN: Final = 0.1  # matrices with a smaller share of nonzeros are multiplied as sparse ones,
 THIN_FROM: Final = 10_000  # if they have so many entries at least
 # The rounding of a product with a computed inverse; refined it has half of that, and less where A_J has zeros.
 UNREFINED: Final = 4 * EPS
 UNBALANCED: Final = 3.0  # bases are exchanged when some log |T_ij| sqrt(x_j / x_i) exceeds this,
 BALANCED: Final = 0.6931471805599453  # and until none exceeds log 2
-SMALL_CORRECTION: Final = 1e-10  # after a correction by this share the next is rounding of extended precision
-SOUND: Final = 1e-8  # pivots of an exchange below this share of their terms may be rounding, and are left aside
+SOUND: Final = 1e-8  # pivots below this share of their terms may be rounding, and count as zeros
+SNAPPED: Final = 1e-12  # entries of u give way to zeros of others by this share at most: more is no rounding
 LARGEST_EXPONENT: Final = 300.0  # terms up to exp of this are summed as they are, larger ones as logarithms
 FEW: Final = 0.3  # equations that fewer heavy columns than this share of the rows enter are solved by these columns,
 # if x_i makes up so much of its own side in every row: no more digits are lost than the inverse of this.
 OWN_SHARE: Final = 1e-3
 NEGLIGIBLE_TERM: Final = -42.0  # terms T_ij x_j / x_i below exp of this change no sum
 LIGHT_TERM: Final = -12.0  # terms below exp of this matter to a residual, not to the direction it asks for
-WORTHLESS: Final = -34.0  # an error of T_ij x_j / x_i below exp of this changes nothing
-AHEAD: Final = 30.0  # entries that would matter if x changed by so many e-folds are decided at once
+AHEAD: Final = 30.0  # columns that would matter if x changed by so many e-folds are kept in a tableau
 EXACT_ENTRIES: Final = 400_000  # tableaus of larger bases take what their rounding cannot tell from zero for zero;
 EXACT_ON_THE_WAY: Final = 3_000  # so many entries for the walk, which meets many bases,
 EXACT_AT_THE_END: Final = 40_000  # and so many for its last one: the certificate decides what it takes for zero

@@ -23,7 +23,7 @@ from scipy.sparse.linalg import splu
 
 from bregman_l1 import settings
 from bregman_l1._types import EPS, Index, Mask, Matrix, Vector, Wide
-from bregman_l1.basis.tableau import thin
+from bregman_l1.basis.sparsity import thin
 from bregman_l1.probes import probes
 
 if TYPE_CHECKING:

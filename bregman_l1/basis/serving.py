@@ -9,7 +9,8 @@ import numpy as np
 
 from bregman_l1 import settings
 from bregman_l1._types import Index, Vector, Wide
-from bregman_l1.basis.tableau import SingularBasisError, Tableau, choose_basis, log_shares
+from bregman_l1.basis.choice import SingularBasisError, choose_basis, log_shares
+from bregman_l1.basis.tableau import Tableau
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
@@ -81,7 +82,7 @@ class ServingTableaus:
             raise SingularBasisError("the tableau of a basis would be too large")
         warm[J] = True
         self._untabulated = np.flatnonzero(~warm)
-        return Tableau.of(self._system, J, R, log_x, self._exactly_to).exchanged(self._system, log_x)
+        return Tableau.of(self._system, J, R, self._exactly_to).exchanged(self._system, log_x)
 
     def _narrowed(self, whole: Tableau, log_x: Vector) -> Tableau:
         """The columns with a term that is not far below negligible; all, if a side of a row were left empty."""
@@ -93,5 +94,4 @@ class ServingTableaus:
         self._left_out, self._seen_at, self._log_terms = whole.R[~kept], log_x, log_terms[~kept]
         if kept.all():
             return whole
-        doubt = whole.log_doubt if whole.log_doubt is None else whole.log_doubt[:, kept]
-        return replace(whole, R=whole.R[kept], T=T, column_error=whole.column_error[kept], log_doubt=doubt)
+        return replace(whole, R=whole.R[kept], T=T, column_error=whole.column_error[kept])

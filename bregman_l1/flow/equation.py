@@ -23,8 +23,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bregman_l1._types import Matrix, Vector
+from bregman_l1.basis.choice import choose_basis
 from bregman_l1.basis.rows import independent_rows
-from bregman_l1.basis.tableau import Tableau, choose_basis
+from bregman_l1.basis.tableau import Tableau
 from bregman_l1.frozen import FrozenArrays
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def flow_equation(system: LinearSystem, log_alpha: float, log_end: Vector) -> Fl
     J = choose_basis(part, size)
     J = J[np.argsort(-size[J], kind="stable")]
     rest = np.setdiff1d(np.arange(size.size), J)
-    tableau = Tableau.of(part, J, rest, size)
+    tableau = Tableau.of(part, J, rest)
     Q, R = np.linalg.qr(system.columns(J))
     matrix = np.empty((J.size, size.size))
     matrix[:, J], matrix[:, rest] = R, R @ tableau.T

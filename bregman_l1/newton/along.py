@@ -9,10 +9,11 @@ import numpy as np
 
 from bregman_l1 import settings
 from bregman_l1._types import Vector
+from bregman_l1.basis.choice import SingularBasisError
 from bregman_l1.basis.equations import Equations
 from bregman_l1.basis.rows import independent_rows
 from bregman_l1.basis.serving import ServingTableaus
-from bregman_l1.basis.tableau import SingularBasisError, Tableau
+from bregman_l1.basis.tableau import Tableau
 from bregman_l1.budget import Budget
 from bregman_l1.claim import Claim
 from bregman_l1.frozen import read_only

@@ -20,7 +20,8 @@ import numpy as np
 
 from bregman_l1 import settings
 from bregman_l1._types import Index, Vector
-from bregman_l1.basis.tableau import SingularBasisError, Tableau, choose_basis
+from bregman_l1.basis.choice import SingularBasisError, choose_basis
+from bregman_l1.basis.tableau import Tableau
 from bregman_l1.newton.barrier import Barrier
 from bregman_l1.newton.dual_newton import dual_newton
 from bregman_l1.newton.normal_equations import normal_equations
@@ -48,7 +49,7 @@ def jump(system: LinearSystem, way: Way, budget: Budget) -> Way | None:
     even, prior, log_sizes = float(way.even[0]), way.log_prior, np.log(system.column_sizes)
     try:
         J = choose_basis(system, way.log_x)
-        basis = Tableau.of(system, J, J[:0], way.log_x)
+        basis = Tableau.of(system, J, J[:0])
     except SingularBasisError:
         return None
     if (basis.u == 0.0).any() and (basis.u < 0.0).any():

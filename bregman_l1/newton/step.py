@@ -19,10 +19,11 @@ import numpy as np
 
 from bregman_l1 import exact, settings
 from bregman_l1._types import Mask, Vector, Wide
+from bregman_l1.basis.choice import SingularBasisError
 from bregman_l1.basis.equations import Equations
 from bregman_l1.basis.rows import Rows, split_rows
 from bregman_l1.basis.serving import ServingTableaus
-from bregman_l1.basis.tableau import SingularBasisError, Tableau
+from bregman_l1.basis.tableau import Tableau
 from bregman_l1.errors import InfeasibleError
 from bregman_l1.newton.dual_newton import dual_point, rounding_noise
 from bregman_l1.newton.normal_equations import normal_equations

@@ -16,9 +16,10 @@ import numpy as np
 
 from bregman_l1 import exact, settings
 from bregman_l1._types import EPS, Index, Vector, Wide
+from bregman_l1.basis.choice import SingularBasisError, choose_basis
 from bregman_l1.basis.equations import Equations
 from bregman_l1.basis.facial_reduction import Face, shown_by
-from bregman_l1.basis.tableau import SingularBasisError, Tableau, choose_basis
+from bregman_l1.basis.tableau import Tableau
 from bregman_l1.caching import cached_property
 from bregman_l1.outcome import Outcome
 
@@ -218,7 +219,7 @@ class _Walk:
 
     def _tabulated(self, J: Index, log_x: Vector, tau: float, exactly_to: int = settings.EXACT_ON_THE_WAY) -> _Point:
         R = np.setdiff1d(np.arange(log_x.size), J, assume_unique=True)
-        return self._on(Tableau.of(self._system, J, R, log_x, exactly_to), log_x, tau)
+        return self._on(Tableau.of(self._system, J, R, exactly_to), log_x, tau)
 
     def _on(self, tableau: Tableau, log_x: Vector, tau: float) -> _Point:
         """The point with log x_J as given, in this tableau, which may show that coordinates vanish."""

@@ -9,8 +9,9 @@ import numpy as np
 
 from bregman_l1 import settings
 from bregman_l1._types import Mask, Vector
+from bregman_l1.basis.choice import SingularBasisError, choose_basis
 from bregman_l1.basis.rows import independent_rows
-from bregman_l1.basis.tableau import SingularBasisError, Tableau, choose_basis
+from bregman_l1.basis.tableau import Tableau
 from bregman_l1.newton.normal_equations import Factored
 from bregman_l1.system import LinearSystem, largest
 from bregman_l1.threads import threads_for
@@ -78,7 +79,7 @@ def _on_basis(system: LinearSystem, values: Vector) -> tuple[Vector, Vector]:
     even, lam, misfit = np.zeros(values.size), np.zeros(system.shape[0]), values
     with suppress(SingularBasisError):
         J = choose_basis(system, even)
-        tableau = Tableau.of(system, J, np.setdiff1d(np.arange(values.size), J), even)
+        tableau = Tableau.of(system, J, np.setdiff1d(np.arange(values.size), J))
         lam, misfit = tableau.dual(values[J]), np.zeros(values.size)
         misfit[tableau.R] = -tableau.reduced(values)
     return lam, misfit
