@@ -128,8 +128,13 @@ def rounding_noise(system: LinearSystem, equations: NormalEquations) -> float:
     count = 2 if system.shape[1] <= settings.MOST_SORTED else 1
     drawn = probes(count, system.shape[0]) * equations.rounding()
     solved = np.array([equations.solve(probe, 0.1) for probe in drawn])
-    bound = float((np.abs(solved) @ system.row_peaks).max())
-    return bound if bound <= settings.UNSEEN else system.largest_of_rmatvec(solved)
+    return largest_move(system, solved, settings.UNSEEN)
+
+
+def largest_move(system: LinearSystem, duals: Vector, enough: float) -> float:
+    """The largest entry of A'lam, for one lam or a row of each; a rough bound, where that is ``enough``."""
+    bound = float((np.abs(duals) @ system.row_peaks).max())
+    return bound if bound <= enough else system.largest_of_rmatvec(duals)
 
 
 def dual_point(system: LinearSystem, log_prior: Vector, dual: Vector) -> tuple[Wide, Vector]:

@@ -25,7 +25,7 @@ from bregman_l1.basis.rows import Rows, split_rows
 from bregman_l1.basis.serving import ServingTableaus
 from bregman_l1.basis.tableau import Tableau
 from bregman_l1.errors import InfeasibleError
-from bregman_l1.newton.dual_newton import dual_point, rounding_noise
+from bregman_l1.newton.dual_newton import dual_point, largest_move, rounding_noise
 from bregman_l1.newton.normal_equations import normal_equations
 from bregman_l1.system import largest
 from bregman_l1.threads import threads_for
@@ -215,8 +215,9 @@ class _Steps:
             if not fits:
                 residual = residual - system.matvec(np.exp(log_x) * change)
             ahead = equations.solve(residual, settings.REFINED)
-            size = float(system.row_peaks @ np.abs(ahead))
-            if size <= max(settings.AT_REST, settings.REFINED * peak):
+            unseen = max(settings.UNSEEN, noise, settings.REFINED * peak)
+            size = largest_move(system, ahead, unseen)
+            if size <= unseen:
                 return Step(change=change, noise=noise + size, y=system.y, moved=moved)
             lam = lam + ahead
         return None
