@@ -62,7 +62,10 @@ def dual_newton(
 ) -> DualPoint:
     """Maximise the dual until log x is known to ``until``, rounding shows, or the loop makes no headway."""
     lam = np.zeros(system.shape[0]) if dual is None else dual
-    log_x = log_prior + system.rmatvec(lam) if lam.any() else log_prior
+    log_x = log_prior
+    if lam.any():
+        log_x = system.rmatvec(lam)
+        log_x += log_prior
     step = before = np.inf
     for _ in range(most):
         if budget.spent_out:

@@ -197,28 +197,30 @@ class _Steps:
             return None
         if not system.is_sparse and np.count_nonzero(log_x >= top - settings.SEEN) < min(system.shape):
             return None
-        equations, lam = normal_equations(system), np.zeros(system.shape[0]) if dual is None else dual
+        equations, size = normal_equations(system), np.inf
+        lam = np.zeros(system.shape[0]) if dual is None else dual
 
         def moved(dy: Vector) -> Vector:
             return system.rmatvec(equations.solve(dy, settings.REFINED))
 
         for _ in range(settings.MOST_REFINEMENTS):
-            change = system.rmatvec(lam)
-            change += log_prior
-            change -= log_x
+            point = system.rmatvec(lam)
+            point += log_prior
+            change = point - log_x
             peak = largest(change)
             fits = peak <= settings.FITS
-            residual = equations.at(log_x + change if fits else log_x)
+            residual = equations.at(point if fits else log_x)
             noise = np.inf if residual is None else rounding_noise(system, equations)
             if residual is None or not noise <= settings.NEGLIGIBLE:
                 return None
             if not fits:
                 residual = residual - system.matvec(np.exp(log_x) * change)
             ahead = equations.solve(residual, settings.REFINED)
-            unseen = max(settings.UNSEEN, noise, settings.REFINED * peak)
-            size = largest_move(system, ahead, unseen)
-            if size <= unseen:
+            before, size = size, largest_move(system, ahead, settings.AT_REST)
+            if size <= settings.AT_REST or before / 2 <= size <= noise:
                 return Step(change=change, noise=noise + size, y=system.y, moved=moved)
+            if size <= settings.REFINED * peak:
+                return Step(change=change + moved(residual), noise=noise, y=system.y, moved=moved)
             lam = lam + ahead
         return None
 

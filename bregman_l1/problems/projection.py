@@ -151,7 +151,8 @@ class BregmanProjection(Problem):
                 log_x, log_prior = log_point[part], self.log_prior[part]
                 x = np.exp(log_x) if claim.x is None else claim.x[part]
                 terms = log_x - log_prior
-                terms[~(x > 0)] = 0.0
+                if not x.min() > 0:
+                    terms[~(x > 0)] = 0.0
                 value += float(x @ terms - x.sum() + np.exp(log_prior).sum())
         return value
 

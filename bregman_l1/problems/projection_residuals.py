@@ -30,6 +30,8 @@ _LARGEST_LOGARITHM = 1e100
 _LARGEST_PROGRAM = 1_000_000
 # Rows of smaller terms, in the unit of x, are seen in logarithms alone: their products underflow.
 _SMALLEST_TERMS = 1e-290
+# Misfits m below this have e^-m - 1 + m = m^2 / 2 to as many digits as a gap is worth.
+_TINY_MISFIT = 1e-8
 # Misfits of a dual below this need no excuse.
 _SMALL_MISFIT = 1e-10
 
@@ -188,10 +190,11 @@ class ProjectionResiduals:
                 m = self._misfit(lam, part, A) if misfit is None else misfit[part]
                 image += A @ x
                 terms += abs(A) @ x
-                distances = np.expm1(-m) + m
-                sums += x.sum() + x @ np.abs(ratio), x @ distances, m @ m
-                spread = self._spread if isinstance(self._spread, float) else self._spread[part]
-                peaks = np.maximum(peaks, [largest(m), largest(m / spread), largest(ratio)])
+                peak, square = largest(m), m * m
+                distances = square / 2 if peak < _TINY_MISFIT else np.expm1(-m) + m
+                sums += x.sum() + x @ np.abs(ratio), x @ distances, square.sum()
+                spread = peak if isinstance(self._spread, float) else largest(m / self._spread[part])
+                peaks = np.maximum(peaks, [peak, spread, largest(ratio)])
         size, distance, squares = map(float, sums)
         of_m, spread_misfit, of_ratio = map(float, peaks)
         return _Totals(
