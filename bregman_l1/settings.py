@@ -100,7 +100,6 @@ UNREFINED: Final = 4 * EPS
 UNBALANCED: Final = 3.0  # bases are exchanged when some log |T_ij| sqrt(x_j / x_i) exceeds this,
 BALANCED: Final = 0.6931471805599453  # and until none exceeds log 2
 SOUND: Final = 1e-8  # pivots below this share of their terms may be rounding, and count as zeros
-SNAPPED: Final = 1e-12  # entries of u give way to zeros of others by this share at most: more is no rounding
 LARGEST_EXPONENT: Final = 300.0  # terms up to exp of this are summed as they are, larger ones as logarithms
 FEW: Final = 0.3  # equations that fewer heavy columns than this share of the rows enter are solved by these columns,
 # if x_i makes up so much of its own side in every row: no more digits are lost than the inverse of this.

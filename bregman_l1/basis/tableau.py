@@ -208,7 +208,7 @@ class Tableau:
         weighted = self.matrix[np.ix_(rows, kept)] / terms[rows, None]
         if weighted.size and np.isfinite(weighted).all():
             change = np.linalg.lstsq(weighted, self._missed(u, y)[rows] / terms[rows])[0]
-            if (np.abs(change) <= settings.SNAPPED * np.abs(u[kept])).all():
+            if (np.abs(change) <= settings.NEGLIGIBLE * np.abs(u[kept])).all():
                 u = u.copy()
                 u[kept] += change
         return u

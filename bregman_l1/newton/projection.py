@@ -107,14 +107,19 @@ def _in_double_precision(system: LinearSystem, way: Way, budget: Budget) -> Way:
         tangent = equations.solve(system.matvec(np.exp(point.log_x) * (size - log_prior)), settings.CLOSE)
         before, share = share, min(1.0, settings.FURTHER * share)
         dual = point.dual + (share - before) * tangent
-    return _ended(system, equations, way, budget, dual)
+    return _ended(system, equations, way, budget, dual, most)
 
 
 def _ended(
-    system: LinearSystem, equations: NormalEquations, way: Way, budget: Budget, dual: Vector | None = None
+    system: LinearSystem,
+    equations: NormalEquations,
+    way: Way,
+    budget: Budget,
+    dual: Vector | None = None,
+    most: int = settings.MOST_CONVEX_STEPS,
 ) -> Way:
     """The end of the way by the convex loop; the way as it is where rounding shows."""
-    point = dual_newton(system, equations, way.log_prior, budget, dual=dual, most=settings.MOST_CONVEX_STEPS)
+    point = dual_newton(system, equations, way.log_prior, budget, dual=dual, most=most)
     is_right = point.error <= way.tol / 10 and point.noise <= settings.NOISE * way.tol
     outcome = Outcome.OPTIMAL if is_right else budget.spent_out
     return way if outcome is None else _at(way, 1.0, point, outcome)
