@@ -79,7 +79,8 @@ LONG: Final = 1000.0  # logarithms beyond this are right relative to their size:
 
 # From prior to prior.
 CLOSE: Final = 0.1  # on the way to a deeper prior log x need be no closer than this
-FURTHER: Final = 1.6  # the depth of one stage of the way over that of the stage before
+FURTHER: Final = 1.6  # the depth of one stage of the way over that of the stage before;
+LEAST_FURTHER: Final = 1.1  # its root, where a stage fails, down to this
 MOST_STAGE_STEPS: Final = 20  # steps of a stage that began on the tangent of the one before; more do not pay
 NEGLIGIBLE: Final = 1e-10  # a measurement of log x whose rounding stays below this is good enough
 PREDICTED: Final = 100.0  # predictions further off in log x are not corrected: their alpha is projected on its own

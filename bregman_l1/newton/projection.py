@@ -92,21 +92,23 @@ def _in_double_precision(system: LinearSystem, way: Way, budget: Budget) -> Way:
         dual = _thinned(system, log_prior, budget)
         end = way if dual is None else _ended(system, equations, way, budget, dual)
         return _ended(system, equations, way, budget) if end.outcome is Outcome.INACCURATE else end
-    share, dual, most = settings.LEAVE_AT / depth, None, settings.MOST_CONVEX_STEPS
+    share, dual, further, most = settings.LEAVE_AT / depth, None, settings.FURTHER, settings.MOST_CONVEX_STEPS
     while share < 1.0:
         prior = size + share * (log_prior - size)
         point = dual_newton(system, equations, prior, budget, dual=dual, until=settings.CLOSE, most=most)
         if budget.spent_out:
             return _at(way, share, point, budget.spent_out)
-        if not point.error <= settings.CLOSE:
-            return way
-        way = replace(way, tau=share, log_x=point.log_x)
-        if not system.is_sparse:
-            return way
-        most = settings.MOST_STAGE_STEPS
-        tangent = equations.solve(system.matvec(np.exp(point.log_x) * (size - log_prior)), settings.CLOSE)
-        before, share = share, min(1.0, settings.FURTHER * share)
-        dual = point.dual + (share - before) * tangent
+        if point.error <= settings.CLOSE:
+            way, most = _at(way, share, point, way.outcome), settings.MOST_STAGE_STEPS
+            if not system.is_sparse:
+                return way
+            tangent = equations.solve(system.matvec(np.exp(point.log_x) * (size - log_prior)), settings.CLOSE)
+        else:
+            further = np.sqrt(further)
+            if way.tau == 0.0 or further < settings.LEAST_FURTHER:
+                return way
+        share = min(1.0, further * way.tau)
+        dual = way.dual + (share - way.tau) * tangent
     return _ended(system, equations, way, budget, dual, most)
 
 
