@@ -61,18 +61,23 @@ def jump(system: LinearSystem, way: Way, budget: Budget) -> Way | None:
     layer = _Layer(system, basis, np.flatnonzero(kept), prior - even)
     multipliers = layer.approached(way.log_x - even, settings.LEAVE_AT / way.tau, budget)
     tol = way.tol * max(1.0, float(np.abs(prior).max()) / settings.LONG)
-    found = None if multipliers is None else layer.ended(multipliers, tol, budget)
-    if found is None:
-        return None
-    om, taken = found
-    dual = basis.dual(om + even - prior[J])
-    log_x = prior + system.rmatvec(dual)
-    log_x[J] = om + even
-    left_out = np.delete(log_x + log_sizes, np.append(J, taken))
-    top = float(log_x[taken].max())
-    if not left_out.max(initial=-np.inf) <= top - settings.NEGLIGIBLE_ENTRY or not np.isfinite(log_x).all():
-        return None
-    return replace(way, tau=1.0, log_x=log_x, dual=dual, outcome=Outcome.OPTIMAL, error=way.tol)
+    for _ in range(settings.MOST_WIDENINGS):
+        found = None if multipliers is None else layer.ended(multipliers, tol, budget)
+        if found is None:
+            return None
+        om, multipliers, taken = found
+        dual = basis.dual(om + even - prior[J])
+        log_x = prior + system.rmatvec(dual)
+        log_x[J] = om + even
+        if not np.isfinite(log_x).all():
+            return None
+        left_out = log_x + log_sizes > log_x[taken].max() - settings.NEGLIGIBLE_ENTRY
+        left_out[np.append(J, taken)] = False
+        if not left_out.any():
+            return replace(way, tau=1.0, log_x=log_x, dual=dual, outcome=Outcome.OPTIMAL, error=way.tol)
+        left_out[np.setdiff1d(taken, J)] = True
+        layer = _Layer(system, basis, np.flatnonzero(left_out), prior - even)
+    return None
 
 
 class _Layer:
@@ -106,8 +111,8 @@ class _Layer:
         found = Barrier(self._M, self._right, g, np.exp(log_p), eta, t).multipliers(budget)
         return None if found is None else t * found
 
-    def ended(self, multipliers: Vector, tol: float, budget: Budget) -> tuple[Vector, Index] | None:
-        """Log x_J and the columns off S that took part; None if the loop fails, or not all is made good."""
+    def ended(self, multipliers: Vector, tol: float, budget: Budget) -> tuple[Vector, Vector, Index] | None:
+        """Log x_J, the multipliers and the columns off S that took part; None if not all is made good."""
         n_L, om, change = self._L.size, self._om(multipliers, np.zeros(self._prior_J.size)), np.inf
         log_x = self._log_x_R(om)
         hot = log_x > log_x.max(initial=-np.inf) - settings.COLD
@@ -127,7 +132,7 @@ class _Layer:
             if change <= max(tol / 10, point.noise) or not was > 2 * change:
                 break
         is_close = change + point.noise <= tol / 2
-        return (om, np.append(self._basis.J[self._L], self._R[hot])) if is_close else None
+        return (om, multipliers, np.append(self._basis.J[self._L], self._R[hot])) if is_close else None
 
     def _log_x_R(self, om: Vector) -> Vector:
         """Log x_R = T'(om - b_J) + b_R."""
