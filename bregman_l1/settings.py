@@ -139,9 +139,8 @@ JUMP_FROM: Final = 30_000  # smaller matrices walk as fast as they jump
 LARGEST_TABLEAU: Final = 50_000_000  # entries of a tableau that still fits the memory of a small machine
 WARM: Final = 10.0  # columns lighter by so many e-folds than what they stand beside bend no path
 WARM_FROM: Final = 4_000_000  # smaller tableaus are walked on whole
-JUMP_KEEPS: Final = 20.0  # columns that many e-folds below the heaviest where the jump begins take no part in it
-MOST_WIDENINGS: Final = 3  # jumps over which columns that were left out, and should not have been, are added
-JUMP_WIDENS: Final = 5.5  # jumps that are not long keep more columns: this times the share of the way that is behind
+JUMP_KEEPS: Final = 18.0  # columns that many e-folds below the heaviest where the jump begins join it at its end only
+MOST_WIDENINGS: Final = 3  # ends of a jump that may find columns missing
 NEGLIGIBLE_ENTRY: Final = 37.0  # entries so many e-folds below the largest of a layer are beneath its rounding
 COLD: Final = 40.0  # columns that many e-folds below the lightest of as many as there are rows change nothing
 # Entries of a centre below this share of its median are rounding of an interior-point method.

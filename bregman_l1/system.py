@@ -522,7 +522,7 @@ def _as_float(name: str, values: Any) -> Vector:
     except ValueError as error:
         raise InvalidSystemError(f"{name} is not a rectangular array of numbers: {error}") from error
     _refuse_non_numeric(name, array.dtype)
-    return np.array(array, dtype=np.float64, order="C", copy=True)
+    return np.array(array, dtype=np.float64, order="K", copy=True)
 
 
 def _refuse_non_numeric(name: str, dtype: Any) -> None:

@@ -55,29 +55,38 @@ def jump(system: LinearSystem, way: Way, budget: Budget) -> Way | None:
     if (basis.u == 0.0).any() and (basis.u < 0.0).any():
         return None
     weight = way.log_x + log_sizes
-    kept = weight > weight.max() - settings.JUMP_KEEPS * max(1.0, settings.JUMP_WIDENS * way.tau)
-    kept[J] = False
+    hot = weight > weight.max() - settings.JUMP_KEEPS
+    hot[J] = False
     basis = replace(basis, u=basis.u * np.exp(-even))
-    layer = _Layer(system, basis, np.flatnonzero(kept), prior - even)
-    multipliers = layer.approached(way.log_x - even, settings.LEAVE_AT / way.tau, budget)
-    tol = way.tol * max(1.0, float(np.abs(prior).max()) / settings.LONG)
+    layer = _Layer(system, basis, np.flatnonzero(hot), prior - even)
+    approached = layer.approached(way.log_x - even, settings.LEAVE_AT / way.tau, budget)
+    if approached is None:
+        return None
+    tol, is_ended = way.tol * max(1.0, float(np.abs(prior).max()) / settings.LONG), False
+    multipliers, om, taken = approached
     for _ in range(settings.MOST_WIDENINGS):
-        found = None if multipliers is None else layer.ended(multipliers, tol, budget)
-        if found is None:
-            return None
-        om, multipliers, taken = found
         dual = basis.dual(om + even - prior[J])
         log_x = prior + system.rmatvec(dual)
         log_x[J] = om + even
         if not np.isfinite(log_x).all():
             return None
-        left_out = log_x + log_sizes > log_x[taken].max() - settings.NEGLIGIBLE_ENTRY
-        left_out[np.append(J, taken)] = False
-        if not left_out.any():
+        below = log_x[taken].max() - log_x - log_sizes
+        below[J] = np.inf
+        has_all = not np.delete(below < settings.NEGLIGIBLE_ENTRY, taken).any()
+        if is_ended and has_all:
             return replace(way, tau=1.0, log_x=log_x, dual=dual, outcome=Outcome.OPTIMAL, error=way.tol)
-        left_out[np.setdiff1d(taken, J)] = True
-        layer = _Layer(system, basis, np.flatnonzero(left_out), prior - even)
+        if not has_all:
+            layer = _Layer(system, basis, np.flatnonzero(below < settings.COLD), prior - even)
+        ended = layer.ended(multipliers, tol, budget)
+        if ended is None:
+            return None
+        multipliers, om, taken = ended
+        is_ended = True
     return None
+
+
+# Multipliers of a layer's program, log x_J, and the columns off S that take part.
+_Found = tuple[Vector, Vector, Index]
 
 
 class _Layer:
@@ -98,8 +107,8 @@ class _Layer:
         self._M[:, L.size :] = 1.0
         self._right = np.append(np.zeros(L.size), 1.0) if self._S.size else basis.u
 
-    def approached(self, log_x: Vector, t: float, budget: Budget) -> Vector | None:
-        """The multipliers of the program to about a digit, from the projection at LEAVE_AT; None if that fails."""
+    def approached(self, log_x: Vector, t: float, budget: Budget) -> _Found | None:
+        """The solution to about a digit, from the projection at LEAVE_AT; None if that fails."""
         n_L, om = self._L.size, log_x[self._basis.J[self._L]]
         without_L = self._om(np.zeros(n_L), np.zeros(self._prior_J.size))
         g = np.append(np.zeros(n_L), -self._log_x_R(without_L)) / t
@@ -109,10 +118,12 @@ class _Layer:
             log_p -= np.log(np.exp(log_p).sum())
             eta = np.append(eta, (g + log_p / t - self._M[:, :n_L] @ eta).min())
         found = Barrier(self._M, self._right, g, np.exp(log_p), eta, t).multipliers(budget)
-        return None if found is None else t * found
+        if found is None:
+            return None
+        return t * found, self._om(t * found, np.zeros(self._prior_J.size)), np.append(self._basis.J[self._L], self._R)
 
-    def ended(self, multipliers: Vector, tol: float, budget: Budget) -> tuple[Vector, Vector, Index] | None:
-        """Log x_J, the multipliers and the columns off S that took part; None if not all is made good."""
+    def ended(self, multipliers: Vector, tol: float, budget: Budget) -> _Found | None:
+        """The solution, from multipliers near it; None if not all is made good."""
         n_L, om, change = self._L.size, self._om(multipliers, np.zeros(self._prior_J.size)), np.inf
         log_x = self._log_x_R(om)
         hot = log_x > log_x.max(initial=-np.inf) - settings.COLD
@@ -132,7 +143,7 @@ class _Layer:
             if change <= max(tol / 10, point.noise) or not was > 2 * change:
                 break
         is_close = change + point.noise <= tol / 2
-        return (om, multipliers, np.append(self._basis.J[self._L], self._R[hot])) if is_close else None
+        return (multipliers, om, np.append(self._basis.J[self._L], self._R[hot])) if is_close else None
 
     def _log_x_R(self, om: Vector) -> Vector:
         """Log x_R = T'(om - b_J) + b_R."""
