@@ -53,12 +53,14 @@ def project_along(system: LinearSystem, cost: Vector, log_alphas: Vector, *, tol
     """
     claims: dict[int, Claim] = {}
     longest, curve = float(np.abs(cost).max()), None
+    before: Claim | None = None
     with threads_for(system), np.errstate(all="ignore"):
         for k in np.argsort(-log_alphas, kind="stable"):
             tau = float(log_alphas[k])
             claim = None if curve is None or abs(tau) * longest <= settings.NEAR else curve.to(tau)
             if claim is None:
-                claim = project(system, tau * cost, tol=tol)
+                start_dual = before.dual if before and abs(tau) * longest <= settings.NEAR else None
+                claim = before = project(system, tau * cost, tol=tol, start_dual=start_dual)
                 curve = _Curve(system, cost, tau, claim) if claim.outcome is Outcome.OPTIMAL else None
             claims[int(k)] = claim
     return [claims[k] for k in range(log_alphas.size)]

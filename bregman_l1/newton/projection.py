@@ -69,30 +69,28 @@ def project(
         size = np.log((np.abs(part.y) / part.row_peaks).max())  # of x if one entry had to do it all
         even = np.broadcast_to(size, log_prior.shape)
         way = Way(even=even, log_prior=log_prior, tol=tol, tau=0.0, log_x=even, dual=np.zeros(part.shape[0]))
-        end = way
-        if start_dual is not None:
-            near = log_prior + part.rmatvec(start_dual[rows.kept])
-            end = walked(part, replace(way, tau=1.0, log_x=near), budget)
+        dual, end = None if start_dual is None else start_dual[rows.kept], way
+        if dual is not None and way.depth > settings.NEAR:
+            end = walked(part, replace(way, tau=1.0, log_x=log_prior + part.rmatvec(dual)), budget)
         if end.outcome is not Outcome.OPTIMAL:
-            end = _in_double_precision(part, way, budget)
+            end = _in_double_precision(part, way, dual, budget)
         if end.outcome is Outcome.INACCURATE:
             end = scale_free(part, end, budget)
         return _claim(system, rows, end, budget)
 
 
-def _in_double_precision(system: LinearSystem, way: Way, budget: Budget) -> Way:
-    """The convex loop, entered from nearby priors where the own one is deep; how far it gets.
+def _in_double_precision(system: LinearSystem, way: Way, dual: Vector | None, budget: Budget) -> Way:
+    """The convex loop, from a dual where the prior is near, and entered from nearby priors where it is deep.
 
-    On the way down x stays within double precision where the prior's depth lies in the row space of A, as with
-    transport. For dense A the first stage alone is run: from there the jump is cheaper.
+    Returns how far it gets. On the way down x stays within double precision where the prior's depth lies in the row
+    space of A, as with transport. For dense A the first stage alone is run: from there the jump is cheaper.
     """
     size, log_prior, equations = float(way.even[0]), way.log_prior, normal_equations(system, budget)
-    depth = float(max(log_prior.max() - size, size - log_prior.min()))
-    if depth <= settings.NEAR:
-        dual = _thinned(system, log_prior, budget)
+    if way.depth <= settings.NEAR:
+        dual = _thinned(system, log_prior, budget) if dual is None else dual
         end = way if dual is None else _ended(system, equations, way, budget, dual)
         return _ended(system, equations, way, budget) if end.outcome is Outcome.INACCURATE else end
-    share, dual, further, most = settings.LEAVE_AT / depth, None, settings.FURTHER, settings.MOST_CONVEX_STEPS
+    share, dual, further, most = settings.LEAVE_AT / way.depth, None, settings.FURTHER, settings.MOST_CONVEX_STEPS
     while share < 1.0:
         prior = size + share * (log_prior - size)
         point = dual_newton(system, equations, prior, budget, dual=dual, until=settings.CLOSE, most=most)

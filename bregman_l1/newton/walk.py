@@ -62,6 +62,11 @@ class Way:
     face: Face | None = None
     is_minimal: bool = False
 
+    @property
+    def depth(self) -> float:
+        """How many e-folds the prior is from where the line begins."""
+        return float(np.abs(self.log_prior - self.even).max())
+
 
 def walk(system: LinearSystem, way: Way, budget: Budget) -> Way:
     """Walk to the end of the way with every column of a system of independent rows; at the end already, converge."""
