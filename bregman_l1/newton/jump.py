@@ -76,7 +76,7 @@ def jump(system: LinearSystem, way: Way, budget: Budget) -> Way | None:
         if is_ended and has_all:
             return replace(way, tau=1.0, log_x=log_x, dual=dual, outcome=Outcome.OPTIMAL, error=way.tol)
         if not has_all:
-            layer = _Layer(system, basis, np.flatnonzero(below < settings.COLD), prior - even)
+            layer = _Layer(system, basis, np.flatnonzero(below < settings.COLD), prior - even, layer)
         ended = layer.ended(multipliers, tol, budget)
         if ended is None:
             return None
@@ -95,7 +95,9 @@ class _Layer:
     The columns of the program are the rows of M, x_L before x_R.
     """
 
-    def __init__(self, system: LinearSystem, basis: Tableau, R: Index, log_prior: Vector) -> None:
+    def __init__(
+        self, system: LinearSystem, basis: Tableau, R: Index, log_prior: Vector, known: _Layer | None = None
+    ) -> None:
         is_zero = basis.u == 0.0
         self._L = L = np.flatnonzero(is_zero | (not is_zero.any()))
         self._S = np.setdiff1d(np.arange(basis.J.size), L)
@@ -103,7 +105,11 @@ class _Layer:
         self._prior_J, self._prior_R = log_prior[basis.J], log_prior[R]
         self._M = np.zeros((L.size + R.size, L.size + min(1, self._S.size)))
         self._M.flat[: L.size * self._M.shape[1] : self._M.shape[1] + 1] = 1.0
-        np.matmul(self._columns.T, basis.inverse[L].T, out=self._M[L.size :, : L.size])
+        T, new = self._M[L.size :, : L.size], np.ones(R.size, dtype=bool)
+        if known is not None:
+            new = ~np.isin(R, known._R)
+            T[~new] = known._M[L.size :, : L.size][np.isin(known._R, R)]
+        T[new] = self._columns[:, new].T @ basis.inverse[L].T
         self._M[:, L.size :] = 1.0
         self._right = np.append(np.zeros(L.size), 1.0) if self._S.size else basis.u
 

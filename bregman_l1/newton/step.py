@@ -204,12 +204,17 @@ class _Steps:
             return system.rmatvec(equations.solve(dy, settings.REFINED))
 
         for _ in range(settings.MOST_REFINEMENTS):
-            point = system.rmatvec(lam)
-            point += log_prior
-            change = point - log_x
+            change = system.rmatvec(lam)
+            change += log_prior
+            change -= log_x
             peak = largest(change)
             fits = peak <= settings.FITS
-            residual = equations.at(point if fits else log_x)
+            if fits:  # where columns are many there is no room for another array
+                change += log_x
+                residual = equations.at(change)
+                change -= log_x
+            else:
+                residual = equations.at(log_x)
             noise = np.inf if residual is None else rounding_noise(system, equations)
             if residual is None or not noise <= settings.NEGLIGIBLE:
                 return None
