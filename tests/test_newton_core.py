@@ -13,6 +13,7 @@ import scipy.sparse as sp
 from threadpoolctl import threadpool_info
 
 from bregman_l1 import BregmanProjection, LinearSystem, certify, projection_path, solve
+from bregman_l1.basis.choice import choose_basis
 from bregman_l1.errors import InfeasibleError
 from bregman_l1.newton import NewtonSteps, project, project_along
 from bregman_l1.outcome import Outcome
@@ -322,3 +323,16 @@ def test_zeros_of_u_are_found_where_the_other_entries_must_give_way_by_a_roundin
     x0[rng.choice(400, 15, replace=False)] = rng.uniform(0.5, 2.0, 15)
     system = LinearSystem(A, A @ x0)
     assert solve(BregmanProjection(system, log_alpha=-202.348)).status.is_certified
+
+
+@pytest.mark.parametrize("n", [3, 4])
+@np.errstate(all="ignore")
+def test_columns_of_weights_over_hundreds_of_e_folds_make_a_basis_of_full_rank(n):
+    one, eye = np.ones((1, n)), np.eye(n)
+    rows = [(one, one, eye), (one, eye, one), (eye, one, one), (eye, eye, one)]  # of a three-index assignment
+    A = np.vstack([np.kron(np.kron(*pair), last) for *pair, last in rows])
+    A = A[independent_rows(A)]
+    system = LinearSystem(A, A @ np.ones(n**3))
+    for seed in range(60):
+        log_x = np.random.default_rng(seed).choice([0.0, -1.0, -80.0, -160.0, -330.0, -575.0, -760.0], n**3)
+        assert np.linalg.matrix_rank(A[:, choose_basis(system, log_x)]) == len(A)

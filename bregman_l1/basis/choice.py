@@ -38,7 +38,7 @@ def choose_basis(system: LinearSystem, log_x: Vector) -> Index:
         columns = system.columns(some).T / units / sizes[some][:, None]
         below = weight[some] - weight[order[:1]]
         scale = np.exp(below * min(1.0, settings.WIDEST_ELIMINATION / max(1.0, -float(below.min(initial=0.0)))))
-        found = _heaviest(columns * scale[:, None], least * scale)
+        found = _heaviest(columns * scale[:, None], scale, least)
         if found is not None:
             return some[found]
     if order.size * n_rows**2 <= settings.EXACT_ELIMINATION:
@@ -59,33 +59,35 @@ def exchange(T: Matrix, K: Matrix, J: Index, R: Index, half: Vector) -> Index:
     rows = np.flatnonzero((K[:, wanted] > settings.BALANCED).any(axis=1))
     names = np.append(J[rows], R[wanted])
     weight = np.exp(np.maximum(half[names] - half[names].max(initial=-np.inf), -settings.WIDEST_ELIMINATION))
-    found = _heaviest(np.vstack([np.eye(rows.size), T[rows][:, wanted].T]) * weight[:, None], np.zeros(names.size))
+    found = _heaviest(np.vstack([np.eye(rows.size), T[rows][:, wanted].T]) * weight[:, None], np.zeros(names.size), 0.0)
     chosen = J.copy()
     if found is not None:
         chosen[rows] = names[found]
     return chosen
 
 
-def _heaviest(rest: Matrix, least: Vector) -> Index | None:
+def _heaviest(rest: Matrix, sizes: Vector, least: float) -> Index | None:
     """As many independent rows of a matrix as it has columns, the heaviest; None if there are none.
 
     Gaussian elimination scales with its rows, so that rows of any weight are pivoted in one factorisation. Where a
-    pivot is below the ``least`` of its row, or may be rounding, all such entries are zeros, and it goes on without.
+    pivot is below its ``least`` share of the size of its row, or may be rounding, what may be rounding is zero, and it
+    goes on without.
     """
     chosen, names = [], np.arange(rest.shape[0])
     while names.size >= rest.shape[1]:
         places, lower, upper = lu(rest, p_indices=True, check_finite=False)
         order, rank = np.argsort(places), upper.shape[1]
-        names, least = names[order], least[order]
+        names, sizes = names[order], sizes[order]
         terms = np.einsum("kl,lk->k", np.abs(lower[:rank]), np.abs(upper))
-        poor = np.abs(upper.diagonal()) <= np.maximum(least[:rank], settings.SOUND * terms)
+        poor = np.abs(upper.diagonal()) <= np.maximum(least * sizes[:rank], settings.SOUND * terms)
         k = int(poor.argmax()) if poor.any() else rank
         chosen.append(names[:k])
         if k in (0, rank):
             return np.concatenate(chosen) if k else None
-        names, least, rest = names[k:], least[k:], lower[k:, k:] @ upper[k:, k:]
+        # Not from the factors: beyond a pivot that is rounding they hold its inverse.
+        names, sizes, rest = names[k:], sizes[k:], rest[order[k:], k:] - lower[k:, :k] @ upper[:k, k:]
         noise = settings.SOUND * (np.abs(lower[k:, :k]) @ np.abs(upper[:k, k:]))
-        rest[np.abs(rest) <= np.maximum(least[:, None], noise)] = 0.0
+        rest[np.abs(rest) <= np.maximum(settings.DEPENDENT * sizes[:, None], noise)] = 0.0
     return None
 
 
