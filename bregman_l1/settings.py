@@ -108,9 +108,10 @@ OWN_SHARE: Final = 1e-3
 NEGLIGIBLE_TERM: Final = -42.0  # terms T_ij x_j / x_i below exp of this change no sum
 LIGHT_TERM: Final = -12.0  # terms below exp of this matter to a residual, not to the direction it asks for
 AHEAD: Final = 30.0  # columns that would matter if x changed by so many e-folds are kept in a tableau
-EXACT_ENTRIES: Final = 400_000  # tableaus of larger bases take what their rounding cannot tell from zero for zero;
-EXACT_ON_THE_WAY: Final = 3_000  # so many entries for the walk, which meets many bases,
-EXACT_AT_THE_END: Final = 40_000  # and so many for its last one: the certificate decides what it takes for zero
+# Entries of a tableau, its basis included, that are computed exactly where rounding cannot tell them from zero;
+EXACT_ENTRIES: Final = 1_500_000  # others are assumed to be zero, and what they may be is in the noise;
+EXACT_ON_THE_WAY: Final = 3_000  # so many for a walk, which meets many bases,
+EXACT_AT_THE_END: Final = 400_000  # and so many for its last one: the certificate tells whether that was right
 # Inverses that lose so much to rounding are computed exactly, in bases that are not too large.
 ILL_CONDITIONED: Final = 1e4
 REFITTED: Final = 20_000_000  # products of a least-squares fit of u to y; what takes more is left as it is

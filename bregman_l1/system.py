@@ -261,8 +261,9 @@ class LinearSystem:
         return self.remember("equilibration", self._equilibrate)
 
     def _equilibrate(self) -> tuple[Vector, Vector]:
-        (n_rows, n_columns), size = self.shape, 1.0
+        n_rows, n_columns = self.shape
         rows, columns, target = np.ones(n_rows), np.ones(n_columns), np.abs(self._y)
+        size = float((target / _one_for_zero(self.row_peaks)).max())
         for _ in range(_EQUILIBRATION_ROUNDS):
             scaled = self.scaled(1 / rows, 1 / columns)
             row_peaks = np.maximum(_peaks(scaled, axis=1), target / rows / size)

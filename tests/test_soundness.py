@@ -5,10 +5,12 @@ The judge is tests/exact/oracle.py, in rationals and balls; benchmarks/soundness
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from exact.campaign import FAILURES, campaign, distance, run
 from exact.families import E30, FAMILIES, KNOWN, Case, draw
 from exact.oracle import Ruling, judge, judge_infeasible
@@ -19,9 +21,11 @@ from bregman_l1 import (
     InfeasibleError,
     InvalidProblemError,
     LinearSystem,
+    NotCertifiedWarning,
     analyze,
     certify,
     gradient_flow,
+    settings,
     solve,
 )
 
@@ -266,3 +270,77 @@ def test_what_is_returned_cannot_be_written():
 def test_nothing_false_is_certified_and_nothing_untyped_raised(name):
     for record in campaign([name], count=6, seed=2024):
         assert record.column not in FAILURES, record
+
+
+# Zeros are exact in bases of any size, or count as what they may be.
+
+
+def hidden_entry(blocks, width):
+    """Ones and one 2**-51 in the last two rows, beside blocks that make the basis large: log x of the last columns."""
+    tiny, n = 2.0**-51, blocks + 2
+    A = np.zeros((n, blocks * width + 5))
+    A[np.repeat(np.arange(blocks), width), np.arange(blocks * width)] = 1.0
+    A[-2, -5:], A[-1, -5:] = [1, tiny, -1, 0, 0], [0, 1, 0, 1, -1]
+    cost = np.ones(A.shape[1])
+    cost[-5:] = [1 + (1.5 - np.log(tiny)) / 2000, 1, 1 + (1.5 - np.log(tiny)) / 2000, 0.995, 0.995]
+    y = np.append(np.ones(blocks), [0.0, 0.0])
+    return BregmanProjection(LinearSystem(A, y), log_alpha=-2000.0, cost=cost)
+
+
+@pytest.mark.parametrize(("blocks", "width"), [(112, 4), (400, 4), (60, 120)])
+def test_entries_below_the_rounding_of_a_large_basis_are_seen(blocks, width):
+    expected = solve(hidden_entry(3, 2)).log_x[-5:]
+    solution = solve(hidden_entry(blocks, width))
+    assert solution.status.is_certified
+    assert solution.log_x[-5:] == pytest.approx(expected, abs=1e-9)
+
+
+def test_entries_that_are_only_assumed_to_be_zero_are_noise(monkeypatch):
+    problem, right = hidden_entry(40, 4), solve(hidden_entry(40, 4)).log_x
+    monkeypatch.setattr(settings, "EXACT_ENTRIES", 0)
+    monkeypatch.setattr(settings, "EXACT_ON_THE_WAY", 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotCertifiedWarning)
+        solution = solve(problem)
+    assert not solution.status.is_certified or np.abs(solution.log_x - right).max() <= 1e-9
+
+
+@pytest.mark.parametrize(("A", "y"), [([[1.0, -(2.0**-60)]], [-(2.0**-60)]), ([[2.0**60, 1, -1]], [-1.0])])
+def test_a_walk_of_steep_priors_ends(A, y):
+    assert solve(BregmanProjection(LinearSystem(A, y), log_alpha=-100.0), time_limit=10.0).status.is_certified
+
+
+@pytest.mark.parametrize("stored", [np.asarray, sp.csr_array])
+def test_a_single_large_entry_of_y_makes_nothing_infeasible(stored):
+    A = np.array([[-1.0, -1, 1, -1, 0], [-2, 2, 2, -1, 1], [-1, -2, 1, 2, -2], [1, 1, 1, 1, 1]])
+    system = LinearSystem(stored(A), [0, 0, 0, 2.0**95])  # 2**94 (1, 0, 1, 0, 0) is feasible
+    assert solve(BregmanProjection(system, log_alpha=0.0)).status.is_certified
+
+
+def test_the_rounding_of_a_long_multiplier_is_in_the_certificate():
+    rng = np.random.default_rng(2)
+    A = rng.standard_normal((3, 9))
+    A[0] = np.abs(A[0])
+    log_x, dual = rng.standard_normal(9), 1e9 * rng.standard_normal(3)
+    y = A @ np.exp(log_x)
+    log_prior = log_x - A.T @ dual
+    log_x = LinearSystem(A, y).rmatvec(dual) + log_prior  # off by the rounding of terms of 1e9
+    certificate = certify(
+        BregmanProjection(LinearSystem(A, y), log_alpha=-1.0, cost=-log_prior), log_x=log_x, dual=dual
+    )
+    assert not certificate.ok
+
+
+def test_a_point_between_contradictory_rows_is_not_certified_at_any_tolerance():
+    problem = BregmanProjection(LinearSystem([[1.0], [1.0]], [1.0, 1.01]), log_alpha=-1.0)
+    assert not certify(problem, x=[1.005], tol=0.02).ok
+    assert not certify(problem, x=[1.0], tol=0.02).ok
+
+
+def test_a_face_that_holds_within_a_tolerance_is_no_proof_of_infeasibility():
+    A = np.array([[0, 2.0, 0, 1, 0], [1, 2, 2, 2, 2], [1, 1, 1, 0, 1], [1, 1, 2, 2, 2]])
+    y = [1.9539925233402755e-14, 2.000000000000072, 1.0000000000000444, 2.000000000000062]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotCertifiedWarning)
+        solution = solve(BregmanProjection(LinearSystem(sp.csr_array(A), y), log_alpha=-35.0))
+    assert solution.x.min() >= 0.0

@@ -43,7 +43,7 @@ class Equations:
     """
 
     def __init__(self, tableau: Tableau, om: Wide, log_rest: Wide) -> None:
-        self._tableau, self._om = tableau, om
+        self._tableau, self._om, self._log_rest = tableau, om, log_rest
         largest = _largest_terms(tableau, om, log_rest)
         hot = largest > settings.NEGLIGIBLE_TERM
         # Columns are measured in x_i, row by row: no differences of long logarithms are lost.
@@ -88,8 +88,9 @@ class Equations:
     def noise(self, system: LinearSystem) -> Matrix:
         """What the rounding of T and u, its signs taken at random, does to d om: two draws, shape (2, k).
 
-        dT = A_J^{-1} E with |E| <= 2 eps (|A_R| + |A_J||T|). Entries of T that are zero are so exactly, and have no
-        share in it; without any, E meets x before A_J^{-1} does. Light columns are not looked at.
+        dT = A_J^{-1} E with |E| <= 2 eps (|A_R| + |A_J||T|). Entries of T that are zero are so exactly, but for those
+        that were assumed to be, and have no share in it; without any, E meets x before A_J^{-1} does. Light columns
+        are not looked at.
         """
         tableau, columns = self._tableau, system.columns(self._tableau.R[self._heavy])
         T, x, draws = np.abs(tableau.T[:, self._heavy]), self._x[self._heavy], probes(2, self._above.size)
@@ -106,6 +107,9 @@ class Equations:
         else:
             terms = np.abs(columns) @ x + np.abs(tableau.matrix) @ (T @ x)
             rows = unit * ((draws * terms) @ tableau.inverse.T)
+        if tableau.assumed is not None:
+            errors = np.add.outer(np.log(tableau.row_error) - self._om - self._log_up, np.log(tableau.column_error))
+            rows += np.exp(np.where(tableau.assumed, errors + self._log_rest, -np.inf)).sum(axis=1) * draws
         # Each term of a row is off by its own rounding too.
         off_u = np.exp(np.asarray(np.log(tableau.u_error) - self._om, dtype=np.float64))
         rows += (EPS * np.exp(self._log_up) + np.where(tableau.u == 0.0, 0.0, off_u)) * draws

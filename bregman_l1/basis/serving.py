@@ -88,10 +88,13 @@ class ServingTableaus:
         """The columns with a term that is not far below negligible; all, if a side of a row were left empty."""
         log_terms = (whole.log_T - log_x[whole.J][:, None]).max(axis=0, initial=-np.inf) + log_x[whole.R]
         kept = log_terms > settings.NEGLIGIBLE_TERM - settings.AHEAD
+        if whole.assumed is not None:
+            kept |= whole.assumed.any(axis=0)
         T = whole.T[:, kept]
         if not ((whole.u > 0.0) | (T < 0.0).any(axis=1)).all():
             kept[:] = True
         self._left_out, self._seen_at, self._log_terms = whole.R[~kept], log_x, log_terms[~kept]
         if kept.all():
             return whole
-        return replace(whole, R=whole.R[kept], T=T, column_error=whole.column_error[kept])
+        assumed = None if whole.assumed is None else whole.assumed[:, kept]
+        return replace(whole, R=whole.R[kept], T=T, column_error=whole.column_error[kept], assumed=assumed)

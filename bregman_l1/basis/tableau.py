@@ -47,7 +47,9 @@ class Tableau:
     matrix, wide : ndarray of shape (k, k)
         A_J, and the same in extended precision, stored sparse where that pays.
     exactly_to : int
-        Tableaus of up to so many entries, A_J included, are decided exactly.
+        Up to so many entries, A_J included, are computed exactly where rounding cannot tell them from zero.
+    assumed : ndarray of bool, shape (k, m), or None
+        Entries that were too many for that: they are zero here, and may be as large as their error bound.
     is_exact : bool
         Whether T, u and the inverse are right to the rounding of each entry.
     snapped : int
@@ -67,6 +69,7 @@ class Tableau:
     wide: Any
     exactly_to: int
     is_exact: bool
+    assumed: Mask | None = None
     snapped: int = 0
 
     @classmethod
@@ -76,8 +79,8 @@ class Tableau:
         units, sizes = system.row_units, system.column_sizes
         few, inverse = thin(matrix), inverted(matrix / units[:, None]) / units
         wide, row_error = few.astype(np.longdouble), np.abs(inverse) @ units
-        is_small, exactly = J.size**2 + columns.size <= exactly_to, None
-        if is_small and not (row_error * sizes[J]).max() <= settings.ILL_CONDITIONED:
+        exactly, assumed = None, None
+        if J.size**2 + columns.size <= exactly_to and not (row_error * sizes[J]).max() <= settings.ILL_CONDITIONED:
             exactly = _exactly(matrix, np.hstack([columns, y[:, None], np.eye(J.size)]))
         if exactly is not None:
             T, u, inverse = np.ascontiguousarray(exactly[:, : R.size]), exactly[:, R.size], exactly[:, R.size + 1 :]
@@ -93,7 +96,10 @@ class Tableau:
                 T, rounding = T + dense(few_inverse @ thin(columns - few @ T)), 2 * EPS
                 column_error = 2 * rounding * (sizes[J] @ np.abs(T) + sizes[R])
                 undecided = np.abs(T) <= np.multiply.outer(row_error, column_error)
-                T, column_error = _decided(matrix, columns, T, column_error, undecided, is_small)
+                T[undecided] = 0.0
+                if not _are_few(matrix, undecided, exactly_to):  # others are zero by their pattern
+                    undecided &= dense(abs(few_inverse) @ abs(thin(columns))) > 0.0
+                T, column_error, assumed = _decided(matrix, columns, T, column_error, undecided, exactly_to)
         else:
             raise SingularBasisError
         return cls(
@@ -110,6 +116,7 @@ class Tableau:
             wide=wide,
             exactly_to=exactly_to,
             is_exact=exactly is not None,
+            assumed=assumed,
         )._with_zeros(y)
 
     @cached_property
@@ -239,14 +246,28 @@ def _exactly(matrix: Matrix, columns: Matrix) -> Matrix | None:
     return values if values is not None and np.isfinite(values).all() else None
 
 
+def _are_few(matrix: Matrix, undecided: Mask, exactly_to: int) -> bool:
+    """Whether the columns with undecided entries may be decided exactly."""
+    return bool(matrix.shape[0] * (matrix.shape[0] + np.count_nonzero(undecided.any(axis=0))) <= exactly_to)
+
+
 def _decided(
-    matrix: Matrix, columns: Matrix, T: Matrix, error: Vector, undecided: Mask, is_small: bool
-) -> tuple[Matrix, Vector]:
-    """T and its column errors with the undecided entries zero, or their columns exact where these are not zero."""
-    T, touched = np.where(undecided, 0.0, T), np.flatnonzero(undecided.any(axis=0))
-    zero = exact.zeros(matrix, columns[:, touched]) if is_small and touched.size else None
-    if zero is not None and not zero[undecided[:, touched]].all():
-        values = exact.values(matrix, columns[:, touched], zero)
-        if values is not None:
-            T[:, touched], error[touched] = values, EPS * np.abs(values).max(axis=0)
-    return T, error
+    matrix: Matrix, columns: Matrix, T: Matrix, error: Vector, undecided: Mask, exactly_to: int
+) -> tuple[Matrix, Vector, Mask | None]:
+    """T and its column errors with the undecided entries decided exactly, or the entries if that is too much."""
+    touched = np.flatnonzero(undecided.any(axis=0))
+    if not touched.size:
+        return T, error, None
+    zero = exact.zeros(matrix, columns[:, touched]) if _are_few(matrix, undecided, exactly_to) else None
+    if zero is None:
+        return T, error, undecided
+    undecided[:, touched] &= ~zero
+    wrong = np.flatnonzero(undecided.any(axis=0))
+    if not wrong.size:
+        return T, error, None
+    is_short = matrix.size * wrong.size <= settings.EXACT_WORK
+    values = exact.values(matrix, columns[:, wrong], zero[:, np.isin(touched, wrong)]) if is_short else None
+    if values is None:
+        return T, error, undecided
+    T[:, wrong], error[wrong] = values, EPS * np.abs(values).max(axis=0)
+    return T, error, None

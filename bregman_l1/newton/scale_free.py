@@ -20,7 +20,7 @@ from bregman_l1.errors import InfeasibleError
 from bregman_l1.newton.jump import jump
 from bregman_l1.newton.walk import Way, walk
 from bregman_l1.outcome import Outcome
-from bregman_l1.polyhedron.feasible_set import equilibrated
+from bregman_l1.polyhedron.feasible_set import equilibrated, separates
 from bregman_l1.polyhedron.linear_program import LinearProgram, LinearProgramSettings, solve_linear_program
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ def _on_face(system: LinearSystem, way: Way, face: Face, budget: Budget) -> Way:
     except InfeasibleError as error:
         nowhere = Face(free=face.free[columns], farkas=error.farkas)
         face = narrowed(face, system, columns, np.arange(system.shape[0]), nowhere)
+        if face.farkas is None or not separates(system, face.farkas):  # the face holds within a tolerance only
+            return replace(way, face=None)
         return replace(way, outcome=Outcome.INFEASIBLE, face=face)
     rows = independent_rows(part)
     inner = scale_free(part.of_rows(rows), _restricted(way, columns, np.zeros(rows.size)), budget)

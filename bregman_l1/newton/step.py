@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bregman_l1 import exact, settings
-from bregman_l1._types import Mask, Vector, Wide
+from bregman_l1._types import EPS, Mask, Vector, Wide
 from bregman_l1.basis.choice import SingularBasisError
 from bregman_l1.basis.equations import Equations
 from bregman_l1.basis.rows import Rows, split_rows
@@ -215,7 +215,8 @@ class _Steps:
                 change -= log_x
             else:
                 residual = equations.at(log_x)
-            noise = np.inf if residual is None else rounding_noise(system, equations)
+            drift = EPS * (largest(log_prior) + float(system.row_peaks @ np.abs(lam)))
+            noise = np.inf if residual is None else drift + rounding_noise(system, equations)
             if residual is None or not noise <= settings.NEGLIGIBLE:
                 return None
             if not fits:
@@ -225,7 +226,7 @@ class _Steps:
             if size <= settings.AT_REST or before / 2 <= size <= noise:
                 return Step(change=change, noise=noise + size, y=system.y, moved=moved)
             if size <= settings.REFINED * peak:
-                return Step(change=change + moved(residual), noise=noise, y=system.y, moved=moved)
+                return Step(change=change + system.rmatvec(ahead), noise=noise, y=system.y, moved=moved)
             lam = lam + ahead
         return None
 
@@ -240,10 +241,8 @@ def _held_against_dropped_rows(system: LinearSystem, rows: Rows, log_x: Vector, 
     remark = f"{rows.dropped.size} rows are combinations of the others to the rounding of their terms"
     unit = float(log_x.max())
     x = np.exp(log_x - unit) * (1.0 + step.change)
-    if (
-        np.abs(step.change).max() > settings.REFINED
-        or system.backward_errors(x, np.exp(-unit)).max() <= settings.MARGIN
-    ):
+    is_seen = np.isfinite(step.change).all()
+    if not is_seen or system.backward_errors(x, np.exp(-unit)).max() <= settings.MARGIN:
         return replace(step, remarks=(*step.remarks, remark))
     # That is seen in logarithms only so far; the y' of the step itself can be held against y.
     assert step.y is not None

@@ -114,8 +114,8 @@ class _Walk:
             return self._stopped(point)
         point, equations = settled
         while point.tau < 1.0:
-            before, tau = self._budget.used, min(1.0, point.tau + length)
-            step = tau - point.tau
+            before, step = self._budget.used, min(length, 1.0 - point.tau)
+            tau = 1.0 if step == 1.0 - point.tau else point.tau + step
             tangent = equations.tangent(point.slope)
             settled = self._corrected(replace(point, om=point.om + step * tangent, tau=tau), settings.CENTRED)
             if settled is not None:
@@ -161,7 +161,8 @@ class _Walk:
             return self._stopped(point)
         point = self._exchanged(settled[0])
         J, T = point.tableau.J, point.tableau.T
-        if settings.EXACT_ON_THE_WAY < J.size**2 + T.size <= settings.EXACT_AT_THE_END:
+        is_small = settings.EXACT_ON_THE_WAY < J.size**2 + T.size <= settings.EXACT_AT_THE_END
+        if is_small or point.tableau.assumed is not None:
             point = self._tabulated(J, point.log_x, 1.0, settings.EXACT_AT_THE_END)
         if self._face is not None:
             return self._stopped(point)

@@ -12,7 +12,7 @@ from bregman_l1._types import ROUNDINGS, Mask, Vector
 from bregman_l1.caching import cached_property
 from bregman_l1.certificate import Certificate, Check
 from bregman_l1.claim import ExposingVector
-from bregman_l1.errors import BackendError
+from bregman_l1.errors import BackendError, InfeasibleError
 from bregman_l1.newton import NewtonSteps
 from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron.feasible_set import INFEASIBILITY, exposes, infeasibility, maximal_support
@@ -226,7 +226,7 @@ class ProjectionResiduals:
             return None
         try:
             support = maximal_support(self._system)
-        except BackendError:
+        except (BackendError, InfeasibleError):
             return None
         return support.mask if exposes(self._system, support.exposing, support.mask) else None
 
