@@ -175,7 +175,7 @@ def zeros(matrix: Matrix, columns: Matrix) -> Mask | None:
         remainders = _modular(matrix).solve(_modular(columns))
     except ZeroDivisionError:
         return None
-    return np.array([int(entry) == 0 for entry in remainders.entries()], dtype=bool).reshape(columns.shape)
+    return np.array([not entry for entry in remainders.entries()], dtype=bool).reshape(columns.shape)
 
 
 def values(matrix: Matrix, columns: Matrix, zero: Mask) -> Matrix | None:
@@ -320,9 +320,12 @@ def _balls(matrix: Matrix) -> arb_mat:
 
 
 def _modular(matrix: Matrix) -> nmod_mat:
-    integers, exponents = _dyadic(matrix.ravel())
+    flat, entries = matrix.ravel(), [0] * matrix.size
+    places = np.flatnonzero(flat)
+    integers, exponents = _dyadic(flat[places])
     powers = {e: pow(2, e, _PRIME) for e in np.unique(exponents).tolist()}
-    entries = [m * powers[e] % _PRIME for m, e in zip(integers.tolist(), exponents.tolist(), strict=True)]
+    for place, m, e in zip(places.tolist(), integers.tolist(), exponents.tolist(), strict=True):
+        entries[place] = m * powers[e] % _PRIME
     return nmod_mat(*matrix.shape, entries, _PRIME)
 
 

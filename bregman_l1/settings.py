@@ -107,11 +107,12 @@ FEW: Final = 0.3  # equations that fewer heavy columns than this share of the ro
 OWN_SHARE: Final = 1e-3
 NEGLIGIBLE_TERM: Final = -42.0  # terms T_ij x_j / x_i below exp of this change no sum
 LIGHT_TERM: Final = -12.0  # terms below exp of this matter to a residual, not to the direction it asks for
+WORTHLESS: Final = -30.0  # an error of T_ij x_j / x_i below exp of this is left to the noise
 AHEAD: Final = 30.0  # columns that would matter if x changed by so many e-folds are kept in a tableau
 # Entries of a tableau, its basis included, that are computed exactly where rounding cannot tell them from zero;
-EXACT_ENTRIES: Final = 1_500_000  # others are assumed to be zero, and what they may be is in the noise;
-EXACT_ON_THE_WAY: Final = 3_000  # so many for a walk, which meets many bases,
-EXACT_AT_THE_END: Final = 400_000  # and so many for its last one: the certificate tells whether that was right
+EXACT_ENTRIES: Final = 400_000  # others are assumed to be zero, and what they may be is in the noise;
+EXACT_ON_THE_WAY: Final = 3_000  # so many for a walk, which meets many bases;
+EXACT_WHERE_IT_MATTERS: Final = 1_500_000  # so many for a certificate, of the columns that matter to it
 # Inverses that lose so much to rounding are computed exactly, in bases that are not too large.
 ILL_CONDITIONED: Final = 1e4
 REFITTED: Final = 20_000_000  # products of a least-squares fit of u to y; what takes more is left as it is

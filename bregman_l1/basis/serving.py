@@ -82,7 +82,8 @@ class ServingTableaus:
             raise SingularBasisError("the tableau of a basis would be too large")
         warm[J] = True
         self._untabulated = np.flatnonzero(~warm)
-        return Tableau.of(self._system, J, R, self._exactly_to).exchanged(self._system, log_x)
+        whole = Tableau.of(self._system, J, R, self._exactly_to).exchanged(self._system, log_x)
+        return whole.decided(self._system, log_x, settings.EXACT_WHERE_IT_MATTERS)
 
     def _narrowed(self, whole: Tableau, log_x: Vector) -> Tableau:
         """The columns with a term that is not far below negligible; all, if a side of a row were left empty."""

@@ -97,8 +97,6 @@ class Tableau:
                 column_error = 2 * rounding * (sizes[J] @ np.abs(T) + sizes[R])
                 undecided = np.abs(T) <= np.multiply.outer(row_error, column_error)
                 T[undecided] = 0.0
-                if not _are_few(matrix, undecided, exactly_to):  # others are zero by their pattern
-                    undecided &= dense(abs(few_inverse) @ abs(thin(columns))) > 0.0
                 T, column_error, assumed = _decided(matrix, columns, T, column_error, undecided, exactly_to)
         else:
             raise SingularBasisError
@@ -181,6 +179,18 @@ class Tableau:
             return self
         fresh = Tableau.of(system, J, np.setdiff1d(np.append(self.J, self.R), J), self.exactly_to)
         return fresh.exchanged(system, log_x) if largest > settings.WIDEST_ELIMINATION else fresh
+
+    def decided(self, system: LinearSystem, log_x: Vector, exactly_to: int) -> Tableau:
+        """The tableau with the assumed zeros decided that could matter at log_x, if they are not too many."""
+        if self.assumed is None:
+            return self
+        errors = np.add.outer(np.log(self.row_error) - log_x[self.J], np.log(self.column_error) + log_x[self.R])
+        matters = self.assumed & (errors > settings.WORTHLESS)
+        touched, columns = np.flatnonzero(matters.any(axis=0)), system.columns(self.R)
+        # Others are zero by their pattern.
+        matters[:, touched] &= dense(abs(thin(self.inverse)) @ abs(thin(columns[:, touched]))) > 0.0
+        T, error, left = _decided(self.matrix, columns, self.T.copy(), self.column_error.copy(), matters, exactly_to)
+        return replace(self, T=T, column_error=error, assumed=left)
 
     def _with_zeros(self, y: Vector) -> Tableau:
         """An entry of u is zero where the margin of y allows it, if all of them are allowed at once.

@@ -161,9 +161,10 @@ class _Walk:
             return self._stopped(point)
         point = self._exchanged(settled[0])
         J, T = point.tableau.J, point.tableau.T
-        is_small = settings.EXACT_ON_THE_WAY < J.size**2 + T.size <= settings.EXACT_AT_THE_END
-        if is_small or point.tableau.assumed is not None:
-            point = self._tabulated(J, point.log_x, 1.0, settings.EXACT_AT_THE_END)
+        if settings.EXACT_ON_THE_WAY < J.size**2 + T.size <= settings.EXACT_ENTRIES:
+            point = self._tabulated(J, point.log_x, 1.0, settings.EXACT_ENTRIES)
+        decided = point.tableau.decided(self._system, point.log_x, settings.EXACT_ENTRIES)
+        point = point if decided is point.tableau else self._on(decided, point.log_x, 1.0)
         if self._face is not None:
             return self._stopped(point)
         ways = [self._on_the_multiplier, self._exactly]
