@@ -75,8 +75,7 @@ def jump(system: LinearSystem, way: Way, budget: Budget) -> Way | None:
         has_all = not np.delete(below < settings.NEGLIGIBLE_ENTRY, taken).any()
         if is_ended and has_all:
             return replace(way, tau=1.0, log_x=log_x, dual=dual, outcome=Outcome.OPTIMAL, error=way.tol)
-        if not has_all:
-            layer = _Layer(system, basis, np.flatnonzero(below < settings.COLD), prior - even, layer)
+        layer = _Layer(system, basis, np.flatnonzero(below < settings.COLD), prior - even, layer)
         ended = layer.ended(multipliers, tol, budget)
         if ended is None:
             return None
@@ -131,25 +130,21 @@ class _Layer:
     def ended(self, multipliers: Vector, tol: float, budget: Budget) -> _Found | None:
         """The solution, from multipliers near it; None if not all is made good."""
         n_L, om, change = self._L.size, self._om(multipliers, np.zeros(self._prior_J.size)), np.inf
-        log_x = self._log_x_R(om)
-        hot = log_x > log_x.max(initial=-np.inf) - settings.COLD
-        M, columns = self._M[np.append(np.ones(n_L, dtype=bool), hot)], self._columns[:, hot]
-        program = LinearSystem(M.T, self._right)
+        program = LinearSystem(self._M.T, self._right)
         equations = normal_equations(program, budget)
         for _ in range(settings.MOST_COUPLINGS):
-            log_x = self._prior_R[hot] + columns.T @ self._basis.dual(om - self._prior_J)
-            ahead = np.append(np.zeros(n_L), log_x - M[n_L:, :n_L] @ om[self._L])
+            ahead = np.append(np.zeros(n_L), self._log_x_R(om) - self._M[n_L:, :n_L] @ om[self._L])
             point = dual_newton(program, equations, ahead, budget, dual=multipliers)
             if not point.error <= settings.NEGLIGIBLE:
                 return None
             multipliers, before = point.dual, om
             minus_log_r = multipliers[n_L:].sum()  # none without S
-            om = self._om(multipliers, columns @ np.exp(point.log_x[n_L:] - minus_log_r))
+            om = self._om(multipliers, self._columns @ np.exp(point.log_x[n_L:] - minus_log_r))
             change, was = float(np.abs(om - before).max()), change
             if change <= max(tol / 10, point.noise) or not was > 2 * change:
                 break
         is_close = change + point.noise <= tol / 2
-        return (multipliers, om, np.append(self._basis.J[self._L], self._R[hot])) if is_close else None
+        return (multipliers, om, np.append(self._basis.J[self._L], self._R)) if is_close else None
 
     def _log_x_R(self, om: Vector) -> Vector:
         """Log x_R = T'(om - b_J) + b_R."""
