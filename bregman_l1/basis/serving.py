@@ -38,7 +38,7 @@ class ServingTableaus:
         self._untabulated = self._left_out = _NONE
         self._seen_at = self._log_terms = np.zeros(0)
 
-    def last(self, log_x: Vector) -> Tableau | None:
+    def _last(self, log_x: Vector) -> Tableau | None:
         """The tableau handed out last, if it serves at log_x."""
         part = self._part
         if part is None or not self._is_complete(log_x):
@@ -57,7 +57,7 @@ class ServingTableaus:
             If the columns with log_x > -inf do not span the rows, or so many count that they fit no memory.
         """
         log_x = np.asarray(log_x, dtype=np.float64)
-        part = self.last(log_x)
+        part = self._last(log_x)
         if part is None:
             part = self._narrowed(self._whole, log_x) if self._whole and self._is_complete(log_x) else None
             if part is None or not part.serves(log_x):

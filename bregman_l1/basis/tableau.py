@@ -2,8 +2,8 @@
 
 For a positive x given by its logarithm, J is chosen so that its volume weighted by sqrt(x) is near its maximum: then
 the ratios T_ij sqrt(x_j / x_i) stay bounded however many orders of magnitude x spans. The rounding of T is bounded by
-an outer product, |dT_ij| <= r_i c_j. An entry inside its bound is *undecided*: its column is computed exactly, so that
-zeros are zeros. Large tableaus take what is undecided for zero.
+an outer product, |dT_ij| <= r_i c_j. An entry inside its bound is *undecided*: it is decided exactly, so that zeros are
+zeros. Where that is too much it is assumed to be zero, and counts in the noise as what it may be.
 
 An entry u_i is zero where y, moved by ROUNDINGS of the terms of each row, makes it so: the tableau then belongs to
 y' = A_J u, and says so.
@@ -256,11 +256,6 @@ def _exactly(matrix: Matrix, columns: Matrix) -> Matrix | None:
     return values if values is not None and np.isfinite(values).all() else None
 
 
-def _are_few(matrix: Matrix, undecided: Mask, exactly_to: int) -> bool:
-    """Whether the columns with undecided entries may be decided exactly."""
-    return bool(matrix.shape[0] * (matrix.shape[0] + np.count_nonzero(undecided.any(axis=0))) <= exactly_to)
-
-
 def _decided(
     matrix: Matrix, columns: Matrix, T: Matrix, error: Vector, undecided: Mask, exactly_to: int
 ) -> tuple[Matrix, Vector, Mask | None]:
@@ -268,7 +263,8 @@ def _decided(
     touched = np.flatnonzero(undecided.any(axis=0))
     if not touched.size:
         return T, error, None
-    zero = exact.zeros(matrix, columns[:, touched]) if _are_few(matrix, undecided, exactly_to) else None
+    is_small = matrix.size + matrix.shape[0] * touched.size <= exactly_to
+    zero = exact.zeros(matrix, columns[:, touched]) if is_small else None
     if zero is None:
         return T, error, undecided
     undecided[:, touched] &= ~zero

@@ -163,8 +163,7 @@ class _Walk:
         J, T = point.tableau.J, point.tableau.T
         if settings.EXACT_ON_THE_WAY < J.size**2 + T.size <= settings.EXACT_ENTRIES:
             point = self._tabulated(J, point.log_x, 1.0, settings.EXACT_ENTRIES)
-        decided = point.tableau.decided(self._system, point.log_x, settings.EXACT_ENTRIES)
-        point = point if decided is point.tableau else self._on(decided, point.log_x, 1.0)
+        point = self._in(point.tableau.decided(self._system, point.log_x, settings.EXACT_ENTRIES), point)
         if self._face is not None:
             return self._stopped(point)
         ways = [self._on_the_multiplier, self._exactly]
@@ -221,8 +220,11 @@ class _Walk:
             yield log_x, tableau.dual(log_x[J] - prior[J])
 
     def _exchanged(self, point: _Point) -> _Point:
-        fresh = point.tableau.exchanged(self._system, point.log_x)
-        return point if fresh is point.tableau else self._on(fresh, point.log_x, point.tau)
+        return self._in(point.tableau.exchanged(self._system, point.log_x), point)
+
+    def _in(self, tableau: Tableau, point: _Point) -> _Point:
+        """The point in another tableau, itself in its own."""
+        return point if tableau is point.tableau else self._on(tableau, point.log_x, point.tau)
 
     def _tabulated(self, J: Index, log_x: Vector, tau: float, exactly_to: int = settings.EXACT_ON_THE_WAY) -> _Point:
         R = np.setdiff1d(np.arange(log_x.size), J, assume_unique=True)
