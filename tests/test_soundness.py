@@ -28,6 +28,8 @@ from bregman_l1 import (
     settings,
     solve,
 )
+from bregman_l1.basis.choice import choose_basis
+from bregman_l1.basis.tableau import Tableau
 
 # Dyadic systems have an exact y, which no margin needs to move: their answers must be those for y itself.
 DYADIC = 24
@@ -303,6 +305,17 @@ def test_entries_that_are_only_assumed_to_be_zero_are_noise(monkeypatch):
         warnings.simplefilter("ignore", NotCertifiedWarning)
         solution = solve(problem)
     assert not solution.status.is_certified or np.abs(solution.log_x - right).max() <= 1e-9
+
+
+def test_zeros_that_do_not_matter_at_one_point_stay_assumed_for_the_next():
+    system = hidden_entry(3, 2).system
+    log_x = np.zeros(system.shape[1])
+    J = choose_basis(system, log_x)
+    R = np.setdiff1d(np.arange(log_x.size), J)
+    tableau = Tableau.of(system, J, R, exactly_to=0)
+    log_x[R] = -1000.0
+    assert tableau.assumed.any()
+    assert (tableau.decided(system, log_x, exactly_to=10**9).assumed == tableau.assumed).all()
 
 
 @pytest.mark.parametrize(("A", "y"), [([[1.0, -(2.0**-60)]], [-(2.0**-60)]), ([[2.0**60, 1, -1]], [-1.0])])

@@ -190,7 +190,8 @@ class Tableau:
         # Others are zero by their pattern.
         matters[:, touched] &= dense(abs(thin(self.inverse)) @ abs(thin(columns[:, touched]))) > 0.0
         T, error, left = _decided(self.matrix, columns, self.T.copy(), self.column_error.copy(), matters, exactly_to)
-        return replace(self, T=T, column_error=error, assumed=left)
+        others = self.assumed & ~(errors > settings.WORTHLESS)
+        return replace(self, T=T, column_error=error, assumed=others if left is None else others | left)
 
     def _with_zeros(self, y: Vector) -> Tableau:
         """An entry of u is zero where the margin of y allows it, if all of them are allowed at once.
