@@ -42,8 +42,8 @@ def test_dependencies_are_those_promised():
     "name",
     [
         "setup.cfg", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "CITATION.cff", "SECURITY.md",
-        "CONTRIBUTING.md", "bregman_l1/py.typed", "tests", "tutorials", "benchmarks", ".ci/run",
-        ".pre-commit-config.yaml",
+        "CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "bregman_l1/py.typed", "tests", "tutorials", "benchmarks", ".ci/run",
+        ".pre-commit-config.yaml", ".github/workflows/ci.yml",
     ],
 )  # fmt: skip
 def test_the_repository_is_complete(name):
