@@ -1,4 +1,4 @@
-"""This package: `L1Minimization` by its native method, certified, and by other backends it knows."""
+"""`L1Minimization` by the native method of this package, certified, and by other backends it knows."""
 
 from __future__ import annotations
 
