@@ -17,7 +17,7 @@ from sphinx.config import Config
 # Where the public names of bregman_l1 are made, and under which heading they are listed.
 _HEADINGS = {
     "Systems and problems": ("system", "problems", "polyhedron"),
-    "Solve and certify": ("_solve", "path", "solution", "certificate", "claim", "_backends"),
+    "Solve and certify": ("_solve", "path", "solution", "certificate", "claim", "saving", "_backends"),
     "Theory": ("theory",),
     "The network": ("flow",),
     "Studies": ("experiments",),
@@ -37,7 +37,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
 def _make(app: Sphinx, _config: Config) -> None:
     docs = Path(app.confdir)
     _copy_tutorials(docs.parent / "tutorials", docs / "tutorials")
-    _write(docs / "reference" / "cli.md", _command_line())
+    _write(docs / "reference" / "cli.md", _command_line(docs.parent))
     _write(docs / "reference" / "index.rst", _reference())
 
 
@@ -58,10 +58,11 @@ def _write(page: Path, text: str) -> None:
         page.write_text(text, encoding="utf-8")
 
 
-def _command_line() -> str:
+def _command_line(checkout: Path) -> str:
     command = [sys.executable, "-m", "typer", "bregman_l1.cli", "utils", "docs", "--name", "bregman-l1",
                "--title", "Command line"]  # fmt: skip
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603 - our own command
+    done = subprocess.run(command, cwd=checkout, check=True, capture_output=True, text=True)  # noqa: S603 - our own
+    return done.stdout
 
 
 def _reference() -> str:
@@ -97,4 +98,4 @@ def _heading(subject: object) -> str:
 def _section(heading: str, names: list[str]) -> str:
     options = ["   :toctree:", f"   :caption: {heading}", "   :nosignatures:"]
     lines = [heading, "-" * len(heading), "", ".. autosummary::", *options, ""]
-    return "\n".join([*lines, *(f"   {name}" for name in names), ""])
+    return "\n".join([*lines, *(f"   ~{name}" for name in names), ""])
