@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
+
+from bregman_l1.one_line import OneLine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
+class Check(OneLine):
     """One measured residual of an answer.
 
     Attributes
@@ -35,6 +37,8 @@ class Check:
     meaning: str
     decisive: bool = True
 
+    _shown: ClassVar = ("passed", "value", "tolerance", "meaning")
+
     @property
     def passed(self) -> bool:
         """Whether value <= tolerance; a NaN never passes."""
@@ -42,7 +46,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Certificate:
+class Certificate(OneLine):
     """Every check an answer was put to, and the verdict.
 
     ``print(certificate)`` shows a table; ``certificate.ok`` is the verdict; ``certificate.checks`` maps
@@ -72,6 +76,8 @@ class Certificate:
     subject: str
     checks: Mapping[str, Check]
     remarks: tuple[str, ...] = field(default=())
+
+    _shown: ClassVar = ("ok", "subject", "checks", "failed")
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "checks", MappingProxyType(dict(self.checks)))

@@ -9,6 +9,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 import numpy as np
 
 from bregman_l1.caching import cached_property
+from bregman_l1.one_line import OneLine
 
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
@@ -46,7 +47,7 @@ def read_only(value: _T) -> _T:
     return value
 
 
-class FrozenArrays:
+class FrozenArrays(OneLine):
     """Base of classes whose array attributes are read-only, those that properties compute included.
 
     A dataclass freezes what it is given; any other class calls `frozen` where it stores an array. numpy hands

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from bregman_l1._types import Vector
 from bregman_l1.certificate import Certificate
@@ -81,6 +81,8 @@ class Solution(FrozenArrays):
     iterations: int
     setup_time: float
     solve_time: float
+
+    _shown: ClassVar = ("status", "backend", "value", "iterations", "x")
 
     def __str__(self) -> str:
         return (

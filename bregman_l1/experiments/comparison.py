@@ -6,13 +6,14 @@ from dataclasses import asdict, dataclass
 from math import exp, log
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from bregman_l1._types import Vector
 from bregman_l1.experiments.store import dumps
 from bregman_l1.experiments.tables import text_table, write_csv, write_parquet
+from bregman_l1.one_line import OneLine
 
 if TYPE_CHECKING:
     import os
@@ -24,7 +25,7 @@ _CLAIMS_OF_SUCCESS = ("optimal", "converged")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class Run(OneLine):
     """One backend on one projection.
 
     Attributes
@@ -79,9 +80,11 @@ class Run:
     total_time: float = np.nan
     failure: str = ""
 
+    _shown: ClassVar = ("instance", "backend", "log_alpha", "polished", "status", "error")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Profile:
+class Profile(OneLine):
     """The Dolan-More performance profile of one backend: which share of the projections it certified how fast.
 
     Attributes
@@ -110,7 +113,7 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class Comparison(OneLine):
     """All runs of a comparison, with the environment they were made in.
 
     ``print(comparison)`` shows, for each backend, down to which alpha all its answers were certified and what

@@ -29,6 +29,7 @@ from zlib import crc32
 import numpy as np
 
 from bregman_l1.errors import StudyError
+from bregman_l1.one_line import OneLine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,7 +40,7 @@ _HEADER, _HEADER_PART, _RECORDS, _LOG = "study.json", "study.json.part", "record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(OneLine):
     """One finished row of a study.
 
     Attributes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,6 +90,8 @@ class Descent(FrozenArrays):
     l1_norms: Vector
     distances: Vector
     state: DescentState
+
+    _shown: ClassVar = ("status", "log_alpha", "step_size", "loss", "distance", "times")
 
     @property
     def x(self) -> Vector:

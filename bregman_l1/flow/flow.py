@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -94,6 +94,8 @@ class Flow(FrozenArrays):
     factorizations: int
     equation: FlowEquation
     dense: OdeSolution
+
+    _shown: ClassVar = ("status", "log_alpha", "loss", "distance", "times", "duals")
 
     @property
     def x(self) -> Vector:
