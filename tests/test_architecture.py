@@ -13,7 +13,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "bregman_l1"
 LAYERS = [
     {"_types", "errors", "validation"}
-    | {"budget", "caching", "documented", "entry", "exact", "frozen", "one_line", "outcome", "probes"}
+    | {"budget", "caching", "documented", "entry", "exact", "frozen", "html", "one_line", "outcome", "probes"}
     | {"progress", "scale", "settings", "threads"},
     {"system"},
     {"polyhedron", "certificate", "claim"},

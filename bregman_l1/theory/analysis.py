@@ -291,6 +291,11 @@ class Analysis(FrozenArrays):
     def __str__(self) -> str:
         return self.page()
 
+    def _repr_html_(self) -> str:
+        from bregman_l1.theory.page import as_html
+
+        return as_html(self)
+
     def __repr__(self) -> str:
         return f"Analysis({self.system!r}, |S|={self.support.size}, rate={self.rate:.6g})"
 
