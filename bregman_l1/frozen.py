@@ -64,7 +64,7 @@ class FrozenArrays(OneLine):
         _store(self, _attributes(self))
 
     def __reduce__(self) -> tuple[Callable[..., object], tuple[Any, ...]]:
-        return _restored, (type(self), _attributes(self))
+        return restored, (type(self), _attributes(self))
 
 
 def wrap_properties(kind: type, wrapper: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
@@ -96,7 +96,8 @@ def _store(record: object, attributes: dict[str, Any]) -> None:
         object.__setattr__(record, name, frozen(value))
 
 
-def _restored(kind: type[_T], attributes: dict[str, Any]) -> _T:
+def restored(kind: type[_T], attributes: dict[str, Any]) -> _T:
+    """Return an object with these attributes, its arrays read-only, as it was before it was taken apart."""
     record = object.__new__(kind)
     _store(record, attributes)
     return record

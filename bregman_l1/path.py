@@ -24,6 +24,7 @@ from bregman_l1.system import checked_system
 from bregman_l1.validation import checked_array, checked_cost, checked_tolerance
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator
 
     from matplotlib.axes import Axes
@@ -94,6 +95,12 @@ class ProjectionPath(FrozenArrays):
         from bregman_l1.plotting.path import plot_path
 
         return plot_path(self, ax)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the path to a file; see `bregman_l1.save`."""
+        from bregman_l1.saving import save
+
+        save(self, path)
 
     def __len__(self) -> int:
         return len(self.solutions)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from bregman_l1.documented import DocumentedEnum
 from bregman_l1.frozen import FrozenArrays
 from bregman_l1.html import Markup, folded, table, together, verdict
 from bregman_l1.one_line import brief
+
+if TYPE_CHECKING:
+    import os
 
 _ENTRIES_SHOWN = 4
 
@@ -95,6 +98,12 @@ class Solution(FrozenArrays):
             f"{self.status.value.upper()} by {self.backend} ({self.raw_status}), value {self.value:.12g}, "
             f"{self.iterations} iterations, {self.setup_time + self.solve_time:.3g} s\n{self.certificate}"
         )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the solution to a file; see `bregman_l1.save`."""
+        from bregman_l1.saving import save
+
+        save(self, path)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the solution as plain numbers, strings and lists, ready for JSON."""

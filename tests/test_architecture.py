@@ -23,12 +23,18 @@ LAYERS = [
     {"_backends"},
     {"solution", "_solve"},
     {"path", "theory", "flow"},
+    {"saving"},
     {"experiments"},
     {"plotting", "cli"},
 ]
 LAYER_OF = {part: number for number, parts in enumerate(LAYERS) for part in parts}
-# A method may import from a layer above when it is called: a system looks into its polyhedron, a result draws itself.
-CALLED_UPWARDS = {("system", "polyhedron")} | {(part, "plotting") for part in ("path", "theory", "flow", "experiments")}
+# A method may import from a layer above when it is called: a system looks into its polyhedron, a result draws itself
+# and saves itself.
+CALLED_UPWARDS = (
+    {("system", "polyhedron")}
+    | {(part, "plotting") for part in ("path", "theory", "flow", "experiments")}
+    | {(part, "saving") for part in ("solution", "path", "theory")}
+)
 
 
 def module_name(path: Path) -> str:

@@ -34,6 +34,8 @@ from bregman_l1.theory.limit import Limit, find_limit
 from bregman_l1.theory.logarithms import exponential
 
 if TYPE_CHECKING:
+    import os
+
     from matplotlib.figure import Figure
 
     from bregman_l1.problems.nullspace import Kind
@@ -287,6 +289,12 @@ class Analysis(FrozenArrays):
         from bregman_l1.theory.page import as_text
 
         return as_text(self, log_alphas)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the analysis to a file; see `bregman_l1.save`."""
+        from bregman_l1.saving import save
+
+        save(self, path)
 
     def __str__(self) -> str:
         return self.page()
