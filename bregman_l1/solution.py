@@ -99,12 +99,6 @@ class Solution(FrozenArrays):
             f"{self.iterations} iterations, {self.setup_time + self.solve_time:.3g} s\n{self.certificate}"
         )
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the solution to a file; see `bregman_l1.save`."""
-        from bregman_l1.saving import save
-
-        save(self, path)
-
     def to_dict(self) -> dict[str, Any]:
         """Return the solution as plain numbers, strings and lists, ready for JSON."""
         return {
@@ -120,6 +114,12 @@ class Solution(FrozenArrays):
             "dual": None if self.dual is None else self.dual.tolist(),
             "certificate": self.certificate.to_dict(),
         }
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the solution to a file; see `bregman_l1.save`."""
+        from bregman_l1.saving import save
+
+        save(self, path)
 
     def _repr_html_(self) -> str:
         # Without seconds and iterations: a notebook that is run again says the same.
