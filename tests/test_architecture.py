@@ -13,8 +13,9 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "bregman_l1"
 LAYERS = [
     {"_types", "errors", "validation"}
-    | {"budget", "caching", "documented", "entry", "exact", "frozen", "html", "one_line", "outcome", "probes"}
-    | {"progress", "scale", "settings", "threads"},
+    | {"budget", "caching", "documented", "entry", "exact", "frozen", "outcome", "probes", "progress"}
+    | {"scale", "settings", "threads"}
+    | {"html", "one_line"},
     {"system"},
     {"polyhedron", "certificate", "claim"},
     {"basis"},

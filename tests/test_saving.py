@@ -174,7 +174,7 @@ def no_computing(monkeypatch):
         raise AssertionError("something is computed again")
 
     for name in (
-        "bregman_l1.theory.analysis.null_space_constant",
+        "bregman_l1.theory.analysis.Analysis._constant",
         "bregman_l1.theory.analysis.rho_at_vertex",
         "bregman_l1.theory.analysis.power_laws",
         "bregman_l1.theory.analysis.leading_layer",
