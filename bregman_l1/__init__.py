@@ -38,6 +38,7 @@ from bregman_l1.system import LinearSystem
 if TYPE_CHECKING:
     from bregman_l1 import experiments
     from bregman_l1.flow import Flow, FlowStatus, compare_flow, gradient_descent, gradient_flow
+    from bregman_l1.saving import load, save
     from bregman_l1.theory import AlphaPlan, Analysis, Constant, Enclosure, analyze
 
 __version__ = "0.1.0"
@@ -83,7 +84,9 @@ __all__ = [
     "experiments",
     "gradient_descent",
     "gradient_flow",
+    "load",
     "projection_path",
+    "save",
     "solve",
 ]
 
@@ -96,7 +99,7 @@ if not TYPE_CHECKING:  # a type checker that sees __getattr__ lets every misspel
         if name in ("experiments", "flow", "theory"):
             return import_module(f"{__name__}.{name}")
         if name in __all__:
-            packages = (import_module(f"{__name__}.{package}") for package in ("theory", "flow"))
+            packages = (import_module(f"{__name__}.{package}") for package in ("theory", "flow", "saving"))
             return next(getattr(package, name) for package in packages if name in package.__all__)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

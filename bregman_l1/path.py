@@ -15,13 +15,16 @@ from bregman_l1.caching import cached_property
 from bregman_l1.entry import entry_point, entry_points
 from bregman_l1.errors import InvalidProblemError
 from bregman_l1.frozen import FrozenArrays
+from bregman_l1.html import DOTS, shortened, table, verdict
 from bregman_l1.newton import NewtonSteps
 from bregman_l1.problems.projection import BregmanProjection
 from bregman_l1.progress import ProgressBar
+from bregman_l1.scale import alpha_text
 from bregman_l1.system import checked_system
 from bregman_l1.validation import checked_array, checked_cost, checked_tolerance
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator
 
     from matplotlib.axes import Axes
@@ -93,12 +96,29 @@ class ProjectionPath(FrozenArrays):
 
         return plot_path(self, ax)
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the path to a file; see `bregman_l1.save`."""
+        from bregman_l1.saving import save
+
+        save(self, path)
+
     def __len__(self) -> int:
         return len(self.solutions)
 
     def __repr__(self) -> str:
         certified = sum(solution.status.is_certified for solution in self.solutions)
         return f"ProjectionPath({len(self)} values of alpha, {certified} certified)"
+
+    def _repr_html_(self) -> str:
+        # Only what is known: the limit behind the deviation may take long to find.
+        known = vars(self).get("log_deviation")
+        rows = []
+        for k, (log_alpha, solution) in enumerate(zip(self.log_alphas, self.solutions, strict=True)):
+            status = verdict(solution.status.is_certified, solution.status.value)
+            deviation = () if known is None else (f"{known[k]:.6g}",)
+            rows.append((k, f"{log_alpha:.6g}", alpha_text(log_alpha), *deviation, status))
+        header = ("", "log alpha", "alpha", *(() if known is None else ("log deviation",)), "status")
+        return table(shortened(rows, (DOTS,) * len(header)), header=header, caption=repr(self))
 
 
 @entry_point

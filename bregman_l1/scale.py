@@ -48,6 +48,21 @@ def natural_log_alpha(alpha: float | None = None, log_alpha: float | None = None
     return math.log(value)
 
 
+def alpha_text(log_alpha: float) -> str:
+    """Return alpha in scientific notation, also where it underflows.
+
+    Examples
+    --------
+    >>> alpha_text(-2302.585092994046)
+    '1e-1000'
+    """
+    exponent = log_alpha / math.log(10)
+    if abs(exponent) < 300:
+        return f"{math.exp(log_alpha):.3g}"
+    whole = round(exponent) if abs(exponent - round(exponent)) < 1e-9 else math.floor(exponent)
+    return f"{10 ** (exponent - whole):.3g}e{whole:+d}".replace("+", "")
+
+
 def _finite(name: str, given: Any) -> float:
     number = given.item() if isinstance(given, np.ndarray) and given.ndim == 0 else given
     if not is_real(number):

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
 
 from bregman_l1._types import Vector
 from bregman_l1.certificate import Certificate
 from bregman_l1.documented import DocumentedEnum
 from bregman_l1.frozen import FrozenArrays
+from bregman_l1.html import Markup, folded, table, together, verdict
+from bregman_l1.one_line import brief
+
+if TYPE_CHECKING:
+    import os
+
+_ENTRIES_SHOWN = 4
 
 
 class Status(DocumentedEnum):
@@ -82,6 +91,8 @@ class Solution(FrozenArrays):
     setup_time: float
     solve_time: float
 
+    _shown: ClassVar = ("status", "backend", "value", "iterations", "x")
+
     def __str__(self) -> str:
         return (
             f"{self.status.value.upper()} by {self.backend} ({self.raw_status}), value {self.value:.12g}, "
@@ -103,3 +114,32 @@ class Solution(FrozenArrays):
             "dual": None if self.dual is None else self.dual.tolist(),
             "certificate": self.certificate.to_dict(),
         }
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the solution to a file; see `bregman_l1.save`."""
+        from bregman_l1.saving import save
+
+        save(self, path)
+
+    def _repr_html_(self) -> str:
+        # Without seconds and iterations: a notebook that is run again says the same.
+        passed = sum(check.passed for check in self.certificate.checks.values())
+        certificate = Markup(self.certificate._repr_html_())
+        is_certified = self.status.is_certified
+        rows = [
+            ("backend", f"{self.backend} ({self.raw_status})"),
+            ("value", f"{self.value:.12g}"),
+            ("x", brief(self.x)),
+            ("largest entries", self._largest_entries()),
+        ]
+        headline = verdict(is_certified, f"{self.status.value.upper()}: {self.certificate.subject}")
+        advice = () if is_certified else ((self.status.__doc__ or "").replace("``", ""),)
+        return together(
+            table(rows, caption=headline, notes=advice),
+            folded(f"{passed} of {len(self.certificate.checks)} checks passed", certificate, is_open=not is_certified),
+        )
+
+    def _largest_entries(self) -> str:
+        order = np.argsort(-np.abs(self.x), kind="stable")[:_ENTRIES_SHOWN]
+        dots = ", ..." if self.x.size > _ENTRIES_SHOWN else ""
+        return ", ".join(f"x[{j}] = {self.x[j]:.6g}" for j in order) + dots

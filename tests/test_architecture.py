@@ -14,7 +14,8 @@ PACKAGE = Path(__file__).parent.parent / "bregman_l1"
 LAYERS = [
     {"_types", "errors", "validation"}
     | {"budget", "caching", "documented", "entry", "exact", "frozen", "outcome", "probes", "progress"}
-    | {"scale", "settings", "threads"},
+    | {"scale", "settings", "threads"}
+    | {"html", "one_line"},
     {"system"},
     {"polyhedron", "certificate", "claim"},
     {"basis"},
@@ -23,12 +24,18 @@ LAYERS = [
     {"_backends"},
     {"solution", "_solve"},
     {"path", "theory", "flow"},
+    {"saving"},
     {"experiments"},
     {"plotting", "cli"},
 ]
 LAYER_OF = {part: number for number, parts in enumerate(LAYERS) for part in parts}
-# A method may import from a layer above when it is called: a system looks into its polyhedron, a result draws itself.
-CALLED_UPWARDS = {("system", "polyhedron")} | {(part, "plotting") for part in ("path", "theory", "flow", "experiments")}
+# A method may import from a layer above when it is called: a system looks into its polyhedron, a result draws itself
+# and saves itself.
+CALLED_UPWARDS = (
+    {("system", "polyhedron")}
+    | {(part, "plotting") for part in ("path", "theory", "flow", "experiments")}
+    | {(part, "saving") for part in ("solution", "path", "theory")}
+)
 
 
 def module_name(path: Path) -> str:

@@ -25,11 +25,11 @@ from bregman_l1.errors import (
 )
 from bregman_l1.experiments import Comparison, Run, Study, compare, sweep
 from bregman_l1.experiments._compare import _Trial
-from bregman_l1.experiments.comparison import alpha_text
 from bregman_l1.experiments.ensembles import draw
 from bregman_l1.experiments.measures import MEASURES
 from bregman_l1.plotting.studies import PICTURES, plot_comparison, recovery_threshold
 from bregman_l1.problems import BregmanProjection
+from bregman_l1.scale import alpha_text
 from bregman_l1.system import LinearSystem
 
 matplotlib = import_module("matplotlib")

@@ -23,6 +23,7 @@ from scipy.optimize import nnls
 from bregman_l1._types import Matrix, Vector
 from bregman_l1.errors import StudyError
 from bregman_l1.experiments.nearest import refuse_unknown
+from bregman_l1.one_line import OneLine
 from bregman_l1.system import LinearSystem
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Instance:
+class Instance(OneLine):
     """A random system with the recipe that repeats it.
 
     Attributes

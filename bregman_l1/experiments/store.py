@@ -22,6 +22,7 @@ import json
 import os
 import sys
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from zlib import crc32
@@ -29,6 +30,8 @@ from zlib import crc32
 import numpy as np
 
 from bregman_l1.errors import StudyError
+from bregman_l1.html import DOTS, shortened, table
+from bregman_l1.one_line import OneLine, brief
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,7 +42,7 @@ _HEADER, _HEADER_PART, _RECORDS, _LOG = "study.json", "study.json.part", "record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(OneLine):
     """One finished row of a study.
 
     Attributes
@@ -220,6 +223,21 @@ class Store:
                 if line.endswith(b"\n"):
                     yield json.loads(line)
 
+    def __repr__(self) -> str:
+        return f"Store({brief(str(self.path))})"
+
+    def _repr_html_(self) -> str | None:
+        """The first and last records as a table; nothing where there is no readable store."""
+        try:
+            records = [record.flat() for record in self]
+        except StudyError:
+            return None
+        failed = sum(record["error"] is not None for record in records)
+        names = [name for name in dict.fromkeys(chain.from_iterable(records)) if failed or name != "error"]
+        shown = shortened(records, gap=dict.fromkeys(names, DOTS))
+        rows = [[_cell(record.get(name)) for name in names] for record in shown]
+        return table(rows, header=names, caption=f"{len(records)} records, {failed} failed")
+
     def _begin(self, study: Mapping[str, Any]) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
         entries = {entry.name for entry in self.path.iterdir()}
@@ -304,6 +322,10 @@ def plain(value: Any) -> dict[str, Any]:
         raise TypeError(f"a measure returns a mapping of names to values, got {value!r}")
     values: dict[str, Any] = json.loads(dumps(dict(value)))
     return values
+
+
+def _cell(value: Any) -> str:
+    return value if isinstance(value, str) else "" if value is None else brief(value)
 
 
 def _plain(value: Any) -> Any:

@@ -30,7 +30,7 @@ from importlib import import_module, resources
 from itertools import product
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -38,6 +38,7 @@ from bregman_l1.errors import StudyError
 from bregman_l1.experiments.measures import MEASURES, Measure
 from bregman_l1.experiments.nearest import refuse_unknown
 from bregman_l1.experiments.store import dumps
+from bregman_l1.one_line import OneLine
 
 if TYPE_CHECKING:
     import os
@@ -47,7 +48,7 @@ _KEYS = ("title", "measure", "picture", "seed", "repetitions", "grid")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(OneLine):
     """One evaluation of a study: its number, parameters, repetition and seed."""
 
     index: int
@@ -57,7 +58,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Study:
+class Study(OneLine):
     """A measure over a grid.
 
     Attributes
@@ -100,6 +101,8 @@ class Study:
     title: str = ""
     picture: str = ""
     _blocks: tuple[dict[str, list[Any]], ...] = field(init=False, repr=False)
+
+    _shown: ClassVar = ("title", "repetitions", "seed", "grid")
 
     def __post_init__(self) -> None:
         for name, least in (("repetitions", 1), ("seed", 0)):

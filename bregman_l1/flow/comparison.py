@@ -13,7 +13,8 @@ from bregman_l1.errors import InvalidProblemError, UndefinedConstantError
 from bregman_l1.flow.descent import Descent, gradient_descent
 from bregman_l1.flow.flow import Flow, Integrator, gradient_flow
 from bregman_l1.frozen import FrozenArrays
-from bregman_l1.scale import natural_log_alpha
+from bregman_l1.html import DOTS, shortened, table
+from bregman_l1.scale import alpha_text, natural_log_alpha
 from bregman_l1.theory.limit import Limit, find_limit
 
 if TYPE_CHECKING:
@@ -84,6 +85,16 @@ class FlowComparison(FrozenArrays):
             for log_alpha, flow, descent, deviation in rows
         ]
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        runs = zip(self.log_alphas, self.flows, self.descents, self.deviations["projection"], strict=True)
+        rows = []
+        for log_alpha, flow, descent, deviation in runs:
+            distances = (f"{size:.2e}" for size in (flow.distance, descent.distance, deviation))
+            rows.append((alpha_text(log_alpha), *distances, flow.status.value, descent.status.value))
+        header = ("alpha", "flow - x(alpha)", "descent - x(alpha)", "x(alpha) - limit", "flow", "descent")
+        caption = f"Distances in l1; the last falls like alpha^{self.rate:.6g}"
+        return table(shortened(rows, (DOTS,) * len(header)), header=header, caption=caption)
 
 
 @entry_point

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,10 @@ from bregman_l1.errors import InvalidProblemError, NotCertifiedWarning
 from bregman_l1.flow.start import count, initial_log_alpha, loss_beside, positive, still_vanishing
 from bregman_l1.flow.status import FlowStatus
 from bregman_l1.frozen import FrozenArrays
+from bregman_l1.html import Markup, table, verdict
 from bregman_l1.problems.projection import BregmanProjection
 from bregman_l1.progress import ProgressBar
+from bregman_l1.scale import alpha_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -91,6 +93,8 @@ class Descent(FrozenArrays):
     distances: Vector
     state: DescentState
 
+    _shown: ClassVar = ("status", "log_alpha", "step_size", "loss", "distance", "times")
+
     @property
     def x(self) -> Vector:
         """The vector x = u * u at the end, shape (d,)."""
@@ -123,6 +127,17 @@ class Descent(FrozenArrays):
             f"{self.status.value.upper()}: {self.message}\n"
             f"  step size {self.step_size:.4g}, stable below {self.largest_stable_step:.4g}"
         )
+
+    def _repr_html_(self) -> str:
+        rows = [
+            ("alpha", f"{alpha_text(self.log_alpha)} (log alpha = {self.log_alpha:.6g})"),
+            ("step size", f"{self.step_size:.4g}, stable below {self.largest_stable_step:.4g}"),
+            ("iterations", self.state.iteration),
+            ("loss at the end", f"{self.loss:.2e}"),
+            ("||x - x(alpha)||_1 at the end", f"{self.distance:.2e}"),
+        ]
+        status = verdict(self.status is not FlowStatus.OUT_OF_TIME, self.status.value.upper())
+        return table(rows, caption=Markup(f"{status} gradient descent"))
 
 
 @entry_point

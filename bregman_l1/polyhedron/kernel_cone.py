@@ -116,6 +116,8 @@ class KernelCone(FrozenArrays):
     ([[5.0], [-4.5]], True)
     """
 
+    _shown = ("system", "support", "rank")
+
     def __init__(self, system: LinearSystem, support: ArrayLike, outside: Index | None = None) -> None:
         self.system = system
         self.support = read_only(checked_support(support, system.shape[1]))

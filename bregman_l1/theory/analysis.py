@@ -34,6 +34,8 @@ from bregman_l1.theory.limit import Limit, find_limit
 from bregman_l1.theory.logarithms import exponential
 
 if TYPE_CHECKING:
+    import os
+
     from matplotlib.figure import Figure
 
     from bregman_l1.problems.nullspace import Kind
@@ -288,8 +290,19 @@ class Analysis(FrozenArrays):
 
         return as_text(self, log_alphas)
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the analysis to a file; see `bregman_l1.save`."""
+        from bregman_l1.saving import save
+
+        save(self, path)
+
     def __str__(self) -> str:
         return self.page()
+
+    def _repr_html_(self) -> str:
+        from bregman_l1.theory.page import as_html
+
+        return as_html(self)
 
     def __repr__(self) -> str:
         return f"Analysis({self.system!r}, |S|={self.support.size}, rate={self.rate:.6g})"

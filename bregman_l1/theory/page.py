@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +28,11 @@ def as_text(analysis: Analysis, log_alphas: ArrayLike = ()) -> str:
     if levels.size and analysis.moves:
         sections.append(_table(analysis, levels))
     return "\n\n".join(sections)
+
+
+def as_html(analysis: Analysis) -> str:
+    """Return the page for a notebook."""
+    return f'<pre style="font-family: monospace">{escape(as_text(analysis))}</pre>'
 
 
 def as_dict(analysis: Analysis, log_alphas: ArrayLike = ()) -> dict[str, Any]:
