@@ -85,7 +85,17 @@ class ProjectionPath(FrozenArrays):
         return find_limit(self.system, self.cost)
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw ||x(alpha) - x*||_1 over alpha on logarithmic axes, beside the slope the theory predicts.
+        """Draw log10 ||x(alpha) - x*||_1 over log10 alpha, beside the slope the theory predicts.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            What to draw on; a new figure if omitted (`bregman_l1.plotting` says what all pictures have in common).
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            What was drawn on.
 
         Raises
         ------

@@ -348,17 +348,16 @@ def test_comparison_has_the_slope_of_the_theory() -> None:
 @pytest.mark.filterwarnings("ignore::bregman_l1.errors.NotCertifiedWarning")
 def test_pictures_draw_the_numbers_of_the_result() -> None:
     comparison = compare_flow(SLOW, [1e-3, 1e-5], max_iterations=50)
-    figure = comparison.plot()
-    curves = {str(line.get_label()): np.asarray(line.get_ydata()) for line in figure.axes[0].get_lines()}
+    curves = {str(line.get_label()): np.asarray(line.get_ydata()) for line in comparison.plot().get_lines()}
     for name, deviation in comparison.deviations.items():
-        np.testing.assert_allclose(curves[name], np.log10(deviation))
-    slope = curves[r"slope $1 - \rho$ = 0.65"]
-    assert (slope[0] - slope[1]) / 2 == pytest.approx(0.65)
-    left, right = comparison.flows[1].plot().axes
+        np.testing.assert_allclose(curves[name], np.log10(deviation)[::-1])  # alpha grows to the right
+    slope = curves[r"slope $1 - \varrho$ = 0.65"]
+    assert (slope[1] - slope[0]) / 2 == pytest.approx(0.65)
+    left, right = comparison.flows[1].plot()
     assert sum(str(line.get_label()).startswith("$x_") for line in left.get_lines()) == 1
     np.testing.assert_allclose(right.get_lines()[0].get_ydata(), comparison.flows[1].losses[1:])
     descent = comparison.descents[0]
-    np.testing.assert_allclose(descent.plot().axes[0].get_lines()[1].get_ydata(), descent.distances[1:])
+    np.testing.assert_allclose(descent.plot().get_lines()[1].get_ydata(), descent.distances[1:])
     plt.close("all")
 
 

@@ -103,24 +103,53 @@ def test_command_refuses_a_wrong_alpha(command, files):
     assert "alpha must be positive" in result.output
 
 
-def test_picture_shows_deviation_and_both_lower_bounds(tmp_path, monkeypatch):
-    monkeypatch.setenv("MPLBACKEND", "Agg")
-    figure = analyze(COUNTEREXAMPLE).plot(np.linspace(-20, -4, 5))
-    labels = [text.get_text() for axes in figure.axes for text in axes.get_legend().get_texts()]
-    assert {"enclosure (widened to be seen)", "(II.3)", "(II.4) corrected", "(II.4) printed"} <= set(labels)
-    figure.savefig(tmp_path / "picture.png")
-    assert (tmp_path / "picture.png").stat().st_size > 0
+def curves_of(ax):
+    """What is drawn under which label: heights over log10 alpha."""
+    return {str(line.get_label()): np.asarray(line.get_ydata()) for line in ax.get_lines()}
+
+
+def test_pictures_show_the_numbers_of_the_analysis():
+    analysis, levels = analyze(COUNTEREXAMPLE), np.array([-16.0, -12.0, -9.0])
+    curves = curves_of(analysis.plot(log_alphas=levels[::-1]))
+    for label, value in (
+        (r"$\|x(\alpha)-x^*\|_1$", analysis.log_deviation),
+        ("bound (II.3)", analysis.log_upper_bound),
+        (
+            "enclosure (widened to be seen)",
+            lambda log_alpha: analysis.deviation_enclosure(log_alpha=log_alpha).log_upper,
+        ),
+    ):
+        expected = [value(log_alpha=t) / np.log(10) for t in levels]
+        np.testing.assert_allclose(curves[label], expected)
+
+
+def test_picture_shows_the_printed_lower_bound_above_the_truth_and_the_corrected_one_below():
+    curves = curves_of(analyze(COUNTEREXAMPLE).plot_lower_bounds(alphas=[1e-4]))
+    (truth,) = curves[r"$\|x(\alpha)_{S^c}\|_\infty$"]
+    assert curves["bound (II.4) corrected"] < truth < curves["bound (II.4) printed"]
+    assert truth == pytest.approx(0.720920156583)  # the limit of this system is alpha^(1/2)
 
 
 def test_no_picture_of_what_does_not_move():
     with pytest.raises(NotAdmissibleError, match="same for every alpha"):
         analyze(POINT).plot()
+    with pytest.raises(NotAdmissibleError, match="same for every alpha"):
+        analyze(POINT).plot_lower_bounds()
 
 
-@pytest.mark.parametrize("log_alphas", [[], [np.nan], [-1.0, np.inf]])
-def test_no_picture_without_finite_levels(log_alphas):
-    with pytest.raises(InvalidProblemError, match="log_alpha"):
-        analyze(COUNTEREXAMPLE).plot(log_alphas)
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"log_alphas": []}, "no alpha"),
+        ({"log_alphas": [np.nan]}, "log_alpha must be finite"),
+        ({"log_alphas": [-1.0, np.inf]}, "log_alpha must be finite"),
+        ({"alphas": [1e-3, 0.0]}, "alpha must be positive"),
+        ({"alphas": [1e-3], "log_alphas": [-3.0]}, "not both"),
+    ],
+)
+def test_no_picture_without_finite_levels(given, message):
+    with pytest.raises(InvalidProblemError, match=message):
+        analyze(COUNTEREXAMPLE).plot(**given)
 
 
 @pytest.mark.parametrize("time_limit", [-1.0, float("nan"), "ten"])

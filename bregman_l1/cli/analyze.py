@@ -6,12 +6,13 @@ import warnings
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
 from bregman_l1.cli.files import read_array, read_vector
 from bregman_l1.cli.reporting import ExitCode, reports_errors, to_json
 from bregman_l1.errors import NotCertifiedWarning
+from bregman_l1.plotting import figure_of
+from bregman_l1.plotting.analysis import plot_both
 from bregman_l1.scale import natural_log_alpha
 from bregman_l1.system import LinearSystem
 from bregman_l1.theory.alpha_plan import AlphaPlan
@@ -45,7 +46,7 @@ def analyze(
         plan = None if error is None else analysis.alpha_for(error)
         typer.echo(_as_json(analysis, levels, plan) if as_json else _as_text(analysis, levels, plan))
         if plot is not None:
-            analysis.plot(np.asarray(levels) if len(levels) > 1 else None).savefig(plot)
+            figure_of(plot_both(analysis, levels if len(levels) > 1 else None)).savefig(plot)
     for message in sorted({str(doubt.message) for doubt in doubts}):
         typer.echo(f"bregman-l1: {message}", err=True)
     return ExitCode.NOT_CERTIFIED if doubts else ExitCode.CERTIFIED

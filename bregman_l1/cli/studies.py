@@ -16,6 +16,7 @@ from bregman_l1.experiments import sweep as sweep_study
 from bregman_l1.experiments.ensembles import Recipe, from_recipe
 from bregman_l1.experiments.nearest import refuse_unknown
 from bregman_l1.experiments.tables import require_pyarrow, write_csv, write_parquet
+from bregman_l1.plotting import figure_of
 from bregman_l1.plotting._matplotlib import pyplot
 from bregman_l1.plotting.studies import PICTURES
 
@@ -60,7 +61,7 @@ def compare(
     if parquet is not None:
         comparison.to_parquet(parquet)
     if picture is not None:
-        comparison.plot().savefig(picture)
+        figure_of(comparison.plot()).savefig(picture)
     return ExitCode.CERTIFIED
 
 
@@ -89,7 +90,7 @@ def sweep(
     if parquet is not None:
         write_parquet(parquet, (record.flat() for record in records), records.study())
     if picture is not None:
-        PICTURES[plan.picture](records).savefig(picture)
+        figure_of(PICTURES[plan.picture](records)).savefig(picture)
     return ExitCode.CERTIFIED
 
 

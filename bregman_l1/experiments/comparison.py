@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Sequence
 
+    from matplotlib.axes import Axes
+
+    from bregman_l1.plotting import AxesArray
 
 # What the solvers say of an answer they vouch for.
 _CLAIMS_OF_SUCCESS = ("optimal", "converged")
@@ -181,11 +184,29 @@ class Comparison(OneLine):
         """Write the runs to a Parquet file, with the environment in its metadata; needs pyarrow."""
         write_parquet(path, map(asdict, self.runs), self.environment)
 
-    def plot(self) -> Any:
-        """Draw accuracy against alpha and the performance profile; returns the matplotlib figure."""
-        from bregman_l1.plotting.studies import plot_comparison
+    def plot(self, axes: Sequence[Axes] | AxesArray | None = None) -> AxesArray:
+        """Draw the median error over alpha, of raw claims and of polished ones, and the performance profile.
 
-        return plot_comparison(self)
+        Parameters
+        ----------
+        axes : sequence of three matplotlib.axes.Axes, optional
+            What to draw on; a new figure if omitted (`bregman_l1.plotting` says what all pictures have in common).
+
+        Returns
+        -------
+        ndarray of three matplotlib.axes.Axes
+            What was drawn on.
+
+        Raises
+        ------
+        InvalidProblemError
+            If axes does not hold three Axes.
+        ImportError
+            If matplotlib is not installed.
+        """
+        from bregman_l1.plotting.comparison import plot_comparison
+
+        return plot_comparison(self, axes)
 
     def _repr_html_(self) -> str:
         (said, trusted), (scales, errors) = self._trust(), self._errors()

@@ -20,7 +20,7 @@ from bregman_l1.theory.limit import Limit, find_limit
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
 
     from bregman_l1.system import LinearSystem
 
@@ -70,11 +70,27 @@ class FlowComparison(FrozenArrays):
         }
         return {name: np.abs(np.array(x) - self.limit).sum(axis=1) for name, x in ends.items()}
 
-    def plot(self) -> Figure:
-        """Draw the three deviations over alpha, with the slope the theory predicts."""
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the three deviations over alpha, with the slope the theory predicts.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            What to draw on; a new figure if omitted (`bregman_l1.plotting` says what all pictures have in common).
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            What was drawn on.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
         from bregman_l1.plotting.flow import plot_comparison
 
-        return plot_comparison(self)
+        return plot_comparison(self, ax)
 
     def __str__(self) -> str:
         lines = ["log alpha   flow - x(alpha)   descent - x(alpha)   x(alpha) - limit   flow, descent"]

@@ -22,7 +22,7 @@ from bregman_l1.progress import ProgressBar
 from bregman_l1.scale import alpha_text
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
 
     from bregman_l1.solution import Solution
     from bregman_l1.system import LinearSystem
@@ -116,11 +116,27 @@ class Descent(FrozenArrays):
         """||x - x(alpha)||_1 at the end: how far the steps led away from the flow's limit."""
         return float(self.distances[-1])
 
-    def plot(self) -> Figure:
-        """Draw the loss and the distance to the projection over the iterations."""
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the loss and the distance to the projection over the iterations.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            What to draw on; a new figure if omitted (`bregman_l1.plotting` says what all pictures have in common).
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            What was drawn on.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
         from bregman_l1.plotting.flow import plot_descent
 
-        return plot_descent(self)
+        return plot_descent(self, ax)
 
     def __str__(self) -> str:
         return (

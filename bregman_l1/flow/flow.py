@@ -22,10 +22,11 @@ from bregman_l1.problems.projection import BregmanProjection
 from bregman_l1.scale import alpha_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
 
+    from bregman_l1.plotting import AxesArray
     from bregman_l1.solution import Solution
     from bregman_l1.system import LinearSystem
 
@@ -147,11 +148,31 @@ class Flow(FrozenArrays):
             activation[late] = _earliest(self.times[step[late] - 1], self.times[step[late]], reached)
         return activation
 
-    def plot(self) -> Figure:
-        """Draw the entries of x, the loss and the distance to the projection over time."""
+    def plot(self, axes: Sequence[Axes] | AxesArray | None = None) -> AxesArray:
+        """Draw the entries of x over time, and beside them the loss and the distance to the projection.
+
+        Lines mark ``time_to_fit``, when the loss vanished, and ``time_to_projection``, when x arrived.
+
+        Parameters
+        ----------
+        axes : sequence of two matplotlib.axes.Axes, optional
+            What to draw on; a new figure if omitted (`bregman_l1.plotting` says what all pictures have in common).
+
+        Returns
+        -------
+        ndarray of two matplotlib.axes.Axes
+            What was drawn on.
+
+        Raises
+        ------
+        InvalidProblemError
+            If axes does not hold two Axes.
+        ImportError
+            If matplotlib is not installed.
+        """
         from bregman_l1.plotting.flow import plot_flow
 
-        return plot_flow(self)
+        return plot_flow(self, axes)
 
     def __str__(self) -> str:
         return (

@@ -36,7 +36,7 @@ from bregman_l1.theory.logarithms import exponential
 if TYPE_CHECKING:
     import os
 
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
 
     from bregman_l1.problems.nullspace import Kind
     from bregman_l1.system import LinearSystem
@@ -263,20 +263,47 @@ class Analysis(FrozenArrays):
         exact = crossing(lambda t: self.log_deviation(log_alpha=t) - log_error, guaranteed, farthest)
         return AlphaPlan(error=error, log_guaranteed=guaranteed, log_exact=exact)
 
-    def plot(self, log_alphas: ArrayLike | None = None) -> Figure:
-        """Draw the deviation, the bounds of the theorem and the enclosure over alpha (needs matplotlib).
+    def plot(
+        self, *, alphas: ArrayLike | None = None, log_alphas: ArrayLike | None = None, ax: Axes | None = None
+    ) -> Axes:
+        """Draw log10 ||x(alpha) - x*||_1 over log10 alpha: the truth, its enclosure, the bound (II.3), the exact limit.
+
+        Parameters
+        ----------
+        alphas, log_alphas : array_like, optional
+            Where, by alpha or by its natural logarithm; at 40 points from 1 down to exp(-70) if both are omitted.
+        ax : matplotlib.axes.Axes, optional
+            What to draw on; a new figure if omitted (`bregman_l1.plotting` says what all pictures have in common).
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            What was drawn on.
 
         Raises
         ------
         NotAdmissibleError
             If x(alpha) is the same for every alpha.
         InvalidProblemError
-            If log_alphas is empty or not finite.
+            If both are given, or what is given is empty, not positive or not finite.
+        ImportError
+            If matplotlib is not installed.
         """
-        from bregman_l1.plotting.analysis import plot_analysis
+        from bregman_l1.plotting.analysis import plot_deviation
 
-        figure: Figure = plot_analysis(self, log_alphas)
-        return figure
+        return plot_deviation(self, alphas, log_alphas, ax)
+
+    def plot_lower_bounds(
+        self, *, alphas: ArrayLike | None = None, log_alphas: ArrayLike | None = None, ax: Axes | None = None
+    ) -> Axes:
+        """Draw ||x(alpha) off S||_inf and both forms of (II.4) over log10 alpha, relative to the exact limit.
+
+        Parameters, what is returned and raised are those of `plot`. Where the printed form is above the truth it
+        is false.
+        """
+        from bregman_l1.plotting.analysis import plot_lower_bounds
+
+        return plot_lower_bounds(self, alphas, log_alphas, ax)
 
     def to_dict(self, log_alphas: ArrayLike = ()) -> dict[str, Any]:
         """Return the page as plain numbers, strings and lists, ready for JSON."""
