@@ -84,7 +84,7 @@ def against_references() -> None:
     for case in json.loads((ROOT / "tests/reference/projections.json").read_text(encoding="utf-8")):
         A = [[float(Fraction(a)) for a in row] for row in case["A"]]
         system = LinearSystem(A, [float(Fraction(v)) for v in case["y"]])
-        path = projection_path(system, [float(p["log_alpha"]) for p in case["projections"]])
+        path = projection_path(system, log_alphas=[float(p["log_alpha"]) for p in case["projections"]])
         truth = np.array([[float(v) for v in p["log_x"]] for p in case["projections"]])
         scale = np.maximum(1, np.abs(truth).max(axis=1, keepdims=True))
         error = np.abs((path.log_x - truth) / scale).max()

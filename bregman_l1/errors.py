@@ -6,6 +6,7 @@
     ├── InvalidSystemError (ValueError)      A or y cannot be used; says which entry
     │   └── InfeasibleError                  no x >= 0 solves A x = y; carries a verified Farkas vector
     ├── InvalidProblemError (ValueError)     alpha, cost, support or a candidate vector is wrong
+    │   ├── PositionalScalesError (TypeError)  alphas were given by position: alphas= or log_alphas= ?
     │   └── UndefinedConstantError           the null-space constant does not exist for this system
     ├── NotAdmissibleError (ValueError)      a bound was asked for outside the range in which it holds
     ├── StudyError (ValueError)              an ensemble, comparison, study file or record store is wrong
@@ -62,6 +63,10 @@ class InfeasibleError(InvalidSystemError):
 
 class InvalidProblemError(BregmanError, ValueError):
     """A parameter of a problem, or a vector offered as its answer, is wrong."""
+
+
+class PositionalScalesError(InvalidProblemError, TypeError):
+    """Alphas were given by position, where they could as well be logarithms."""
 
 
 class UndefinedConstantError(InvalidProblemError):

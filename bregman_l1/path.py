@@ -13,13 +13,13 @@ from bregman_l1._solve import certificate_of, certified, refuse_infeasible, solv
 from bregman_l1._types import Matrix, Vector
 from bregman_l1.caching import cached_property
 from bregman_l1.entry import entry_point, entry_points
-from bregman_l1.errors import InvalidProblemError
 from bregman_l1.frozen import FrozenArrays
 from bregman_l1.newton import NewtonSteps
 from bregman_l1.problems.projection import BregmanProjection
 from bregman_l1.progress import ProgressBar
+from bregman_l1.scale import natural_log_alphas, scales_by_keyword
 from bregman_l1.system import checked_system
-from bregman_l1.validation import checked_array, checked_cost, checked_tolerance
+from bregman_l1.validation import checked_cost, checked_tolerance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,12 +101,14 @@ class ProjectionPath(FrozenArrays):
         return f"ProjectionPath({len(self)} values of alpha, {certified} certified)"
 
 
+@scales_by_keyword
 @entry_point
 def projection_path(
     system: LinearSystem,
-    log_alphas: ArrayLike,
-    backend: str = "auto",
     *,
+    alphas: ArrayLike | None = None,
+    log_alphas: ArrayLike | None = None,
+    backend: str = "auto",
     cost: ArrayLike | None = None,
     tol: float = 1e-9,
 ) -> ProjectionPath:
@@ -120,8 +122,8 @@ def projection_path(
     ----------
     system : LinearSystem
         The constraints.
-    log_alphas : array_like of shape (k,)
-        Natural logarithms of alpha, in any order, repeats allowed.
+    alphas, log_alphas : array_like of shape (k,)
+        The scales, or their natural logarithms, in any order, repeats allowed. Give exactly one, by keyword.
     backend : str, default "auto"
         A name from ``backends()``.
     cost : array_like of shape (d,), optional
@@ -137,7 +139,8 @@ def projection_path(
     Raises
     ------
     InvalidProblemError
-        If log_alphas is empty, not a vector, not finite or beyond 1e15.
+        If the scales are empty, not a vector, not finite or beyond exp(1e15);
+        `PositionalScalesError`, a TypeError too, if they are given by position.
     InvalidOptionError
         If tol is not a positive number below 1.
     InfeasibleError
@@ -146,14 +149,14 @@ def projection_path(
     Examples
     --------
     >>> from bregman_l1 import LinearSystem, projection_path
-    >>> path = projection_path(LinearSystem([[1.0, 0.5]], [1.0]), [-2302.6, -20.0])
+    >>> path = projection_path(LinearSystem([[1.0, 0.5]], [1.0]), log_alphas=[-2302.6, -20.0])
     >>> path
     ProjectionPath(2 values of alpha, 2 certified)
     >>> path.log_deviation.round(4).tolist()  # rho = 1/2: half of log alpha, plus log(3/2)
     [-1150.8945, -9.5945]
     """
     system, tol = checked_system(system), checked_tolerance(tol)
-    values = _checked_log_alphas(log_alphas)
+    values = natural_log_alphas(alphas, log_alphas)
     weights = checked_cost(cost, system.shape[1])
     problems = [BregmanProjection(system, log_alpha=float(value), cost=weights) for value in values]
     with ProgressBar(len(problems)) as bar:
@@ -178,12 +181,3 @@ def _solution(problem: BregmanProjection, claim: Claim, tol: float, steps: Newto
     """A point of a path; projected on its own where what followed from the others falls short."""
     certificate = certificate_of(problem, claim, tol, steps=steps)
     return certified(problem, claim, certificate, "newton") if certificate.ok else solve(problem, "newton", tol=tol)
-
-
-def _checked_log_alphas(log_alphas: ArrayLike) -> Vector:
-    values = np.atleast_1d(checked_array("log_alphas", log_alphas))
-    if values.ndim != 1 or values.size == 0:
-        raise InvalidProblemError("log_alphas must be a non-empty vector of real numbers")
-    if not np.isfinite(values).all():
-        raise InvalidProblemError(f"log_alphas[{np.flatnonzero(~np.isfinite(values))[0]}] is not finite")
-    return values.astype(np.float64)

@@ -47,7 +47,7 @@ def test_analysis_reports_the_exact_support_and_minimiser(unique_case):
 
 
 def test_page_names_constants_and_flags_the_printed_bound():
-    page = analyze(COUNTEREXAMPLE).page([-9.0, -690.0])
+    page = analyze(COUNTEREXAMPLE).page(log_alphas=[-9.0, -690.0])
     for fragment in ("rho_tilde          9.5", "alpha^0.5", "false in general", "exact"):
         assert fragment in page
 
@@ -59,14 +59,14 @@ def test_page_says_that_the_minimiser_is_not_unique():
 
 
 def test_page_says_that_nothing_moves():
-    page = analyze(POINT).page([-9.0])
+    page = analyze(POINT).page(log_alphas=[-9.0])
     assert "ONE POINT" in page
     assert "x(alpha) = x* for every alpha" in page
 
 
 def test_record_is_strict_json_and_holds_the_numbers():
     analysis = analyze(COUNTEREXAMPLE)
-    record = json.loads(json.dumps(analysis.to_dict([-20.0])))
+    record = json.loads(json.dumps(analysis.to_dict(log_alphas=[-20.0])))
     assert record["rho"]["value"] == 0.5
     assert record["levels"][0]["log_lower"] <= record["levels"][0]["log_deviation"] <= record["levels"][0]["log_upper"]
     assert len(record["exponents"]) == 3
@@ -105,7 +105,7 @@ def test_command_refuses_a_wrong_alpha(command, files):
 
 def test_picture_shows_deviation_and_both_lower_bounds(tmp_path, monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "Agg")
-    figure = analyze(COUNTEREXAMPLE).plot(np.linspace(-20, -4, 5))
+    figure = analyze(COUNTEREXAMPLE).plot(log_alphas=np.linspace(-20, -4, 5))
     labels = [text.get_text() for axes in figure.axes for text in axes.get_legend().get_texts()]
     assert {"enclosure (widened to be seen)", "(II.3)", "(II.4) corrected", "(II.4) printed"} <= set(labels)
     figure.savefig(tmp_path / "picture.png")
@@ -120,7 +120,7 @@ def test_no_picture_of_what_does_not_move():
 @pytest.mark.parametrize("log_alphas", [[], [np.nan], [-1.0, np.inf]])
 def test_no_picture_without_finite_levels(log_alphas):
     with pytest.raises(InvalidProblemError, match="log_alpha"):
-        analyze(COUNTEREXAMPLE).plot(log_alphas)
+        analyze(COUNTEREXAMPLE).plot(log_alphas=log_alphas)
 
 
 @pytest.mark.parametrize("time_limit", [-1.0, float("nan"), "ten"])

@@ -6,7 +6,6 @@ import warnings
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
 from bregman_l1.cli.files import read_array, read_vector
@@ -45,18 +44,18 @@ def analyze(
         plan = None if error is None else analysis.alpha_for(error)
         typer.echo(_as_json(analysis, levels, plan) if as_json else _as_text(analysis, levels, plan))
         if plot is not None:
-            analysis.plot(np.asarray(levels) if len(levels) > 1 else None).savefig(plot)
+            analysis.plot(log_alphas=levels if len(levels) > 1 else None).savefig(plot)
     for message in sorted({str(doubt.message) for doubt in doubts}):
         typer.echo(f"bregman-l1: {message}", err=True)
     return ExitCode.NOT_CERTIFIED if doubts else ExitCode.CERTIFIED
 
 
 def _as_json(analysis: Analysis, levels: list[float], plan: AlphaPlan | None) -> str:
-    record = analysis.to_dict(levels)
+    record = analysis.to_dict(log_alphas=levels or None)
     if plan is not None:
         record["plan"] = {"error": plan.error, "log_guaranteed": plan.log_guaranteed, "log_exact": plan.log_exact}
     return to_json(record)
 
 
 def _as_text(analysis: Analysis, levels: list[float], plan: AlphaPlan | None) -> str:
-    return analysis.page(levels) + ("" if plan is None else f"\n\n{plan}")
+    return analysis.page(log_alphas=levels or None) + ("" if plan is None else f"\n\n{plan}")

@@ -16,7 +16,7 @@ from bregman_l1.errors import BackendError, InvalidProblemError, NotAdmissibleEr
 from bregman_l1.frozen import FrozenArrays
 from bregman_l1.polyhedron.kernel_cone import EMPTY_BASE
 from bregman_l1.problems.projection import BregmanProjection
-from bregman_l1.scale import natural_log_alpha
+from bregman_l1.scale import natural_log_alpha, natural_log_alphas, scales_by_keyword
 from bregman_l1.theory.alpha_plan import AlphaPlan, crossing
 from bregman_l1.theory.asymptotics import (
     Layer,
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 # Allowance for the constants in the growth of x(alpha) as alpha becomes large.
 _E_FOLDS = 60.0
+_NO_SCALES: Vector = np.zeros(0)
 
 
 @entry_points
@@ -261,7 +262,8 @@ class Analysis(FrozenArrays):
         exact = crossing(lambda t: self.log_deviation(log_alpha=t) - log_error, guaranteed, farthest)
         return AlphaPlan(error=error, log_guaranteed=guaranteed, log_exact=exact)
 
-    def plot(self, log_alphas: ArrayLike | None = None) -> Figure:
+    @scales_by_keyword
+    def plot(self, *, alphas: ArrayLike | None = None, log_alphas: ArrayLike | None = None) -> Figure:
         """Draw the deviation, the bounds of the theorem and the enclosure over alpha (needs matplotlib).
 
         Raises
@@ -269,24 +271,27 @@ class Analysis(FrozenArrays):
         NotAdmissibleError
             If x(alpha) is the same for every alpha.
         InvalidProblemError
-            If log_alphas is empty or not finite.
+            If alphas or log_alphas are empty or not finite, or both are given.
         """
         from bregman_l1.plotting.analysis import plot_analysis
 
-        figure: Figure = plot_analysis(self, log_alphas)
+        is_given = alphas is not None or log_alphas is not None
+        figure: Figure = plot_analysis(self, natural_log_alphas(alphas, log_alphas) if is_given else None)
         return figure
 
-    def to_dict(self, log_alphas: ArrayLike = ()) -> dict[str, Any]:
+    @scales_by_keyword
+    def to_dict(self, *, alphas: ArrayLike | None = None, log_alphas: ArrayLike | None = None) -> dict[str, Any]:
         """Return the page as plain numbers, strings and lists, ready for JSON."""
         from bregman_l1.theory.page import as_dict
 
-        return as_dict(self, log_alphas)
+        return as_dict(self, natural_log_alphas(alphas, log_alphas, default=_NO_SCALES))
 
-    def page(self, log_alphas: ArrayLike = ()) -> str:
-        """Return one readable page, with the bounds beside the true deviation at the given log(alpha)."""
+    @scales_by_keyword
+    def page(self, *, alphas: ArrayLike | None = None, log_alphas: ArrayLike | None = None) -> str:
+        """Return one readable page, with the bounds beside the true deviation at the given alphas."""
         from bregman_l1.theory.page import as_text
 
-        return as_text(self, log_alphas)
+        return as_text(self, natural_log_alphas(alphas, log_alphas, default=_NO_SCALES))
 
     def __str__(self) -> str:
         return self.page()
