@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,6 +13,7 @@ from bregman_l1._solve import certificate_of, certified, refuse_infeasible, solv
 from bregman_l1._types import Matrix, Vector
 from bregman_l1.caching import cached_property
 from bregman_l1.entry import entry_point, entry_points
+from bregman_l1.errors import InvalidProblemError
 from bregman_l1.frozen import FrozenArrays
 from bregman_l1.newton import NewtonSteps
 from bregman_l1.problems.projection import BregmanProjection
@@ -24,6 +25,7 @@ from bregman_l1.validation import checked_cost, checked_tolerance
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import pandas as pd
     from matplotlib.axes import Axes
 
     from bregman_l1.claim import Claim
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ProjectionPath(FrozenArrays):
     """The projections x(alpha) at many alpha; its arrays are read-only.
+
+    A sequence of solutions: ``path[k]`` is the solution at the k-th alpha, ``path[1:]`` a path again.
 
     Attributes
     ----------
@@ -54,10 +58,16 @@ class ProjectionPath(FrozenArrays):
     log_alphas: Vector
     solutions: tuple[Solution, ...]
 
+    @property
+    def alphas(self) -> Vector:
+        """The scales alpha, shape (k,); 0 where they are below the range of floating point, see ``log_alphas``."""
+        with np.errstate(over="ignore"):
+            return np.exp(self.log_alphas)
+
     @cached_property
     def log_x(self) -> Matrix:
         """Logarithms of the projections, shape (k, d); -inf for exact zeros."""
-        return np.array([solution.log_x for solution in self.solutions])
+        return np.array([solution.log_x for solution in self.solutions]).reshape(len(self), self.system.shape[1])
 
     @cached_property
     def log_deviation(self) -> Vector:
@@ -81,6 +91,44 @@ class ProjectionPath(FrozenArrays):
 
         return find_limit(self.system, self.cost)
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row for each alpha: the scale, what is known of the answer, and how it was found.
+
+        Returns
+        -------
+        pandas.DataFrame
+            With the columns ``log_alpha``, ``alpha``, ``log_deviation`` (NaN where there is no limit to measure it
+            from), ``value``, ``status``, ``backend``, ``iterations``, ``solve_time``.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise ImportError("data frames need pandas: pip install pandas") from error
+        answers = self.solutions
+        return pd.DataFrame(
+            {
+                "log_alpha": self.log_alphas,
+                "alpha": self.alphas,
+                "log_deviation": self._log_deviation_or_nan(),
+                "value": [answer.value for answer in answers],
+                "status": [answer.status.value for answer in answers],
+                "backend": [answer.backend for answer in answers],
+                "iterations": [answer.iterations for answer in answers],
+                "solve_time": [answer.solve_time for answer in answers],
+            }
+        )
+
+    def _log_deviation_or_nan(self) -> Vector:
+        try:
+            return self.log_deviation
+        except InvalidProblemError:
+            return np.full(len(self), np.nan)
+
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw ||x(alpha) - x*||_1 over alpha on logarithmic axes, beside the slope the theory predicts.
 
@@ -95,6 +143,20 @@ class ProjectionPath(FrozenArrays):
 
     def __len__(self) -> int:
         return len(self.solutions)
+
+    def __iter__(self) -> Iterator[Solution]:
+        return iter(self.solutions)
+
+    @overload
+    def __getitem__(self, index: int) -> Solution: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> ProjectionPath: ...
+
+    def __getitem__(self, index: int | slice) -> Solution | ProjectionPath:
+        if isinstance(index, slice):
+            return replace(self, log_alphas=self.log_alphas[index], solutions=self.solutions[index])
+        return self.solutions[index]
 
     def __repr__(self) -> str:
         certified = sum(solution.status.is_certified for solution in self.solutions)

@@ -4,6 +4,7 @@ import copy
 import inspect
 import math
 import pickle
+import sys
 from dataclasses import replace
 
 import matplotlib.pyplot as plt
@@ -20,6 +21,7 @@ from bregman_l1 import (
     LinearSystem,
     NotCertifiedWarning,
     PositionalScalesError,
+    Solution,
     analyze,
     compare_flow,
     projection_path,
@@ -199,10 +201,58 @@ def test_what_falls_short_on_a_path_is_projected_on_its_own(monkeypatch):
     np.testing.assert_allclose(mended.log_x, good.log_x, rtol=1e-12)
 
 
+def test_a_path_is_a_sequence_of_its_solutions():
+    path = projection_path(gaussian_system()[0], log_alphas=[-1.0, -10.0, -2000.0])
+    assert len(path) == 3
+    assert list(path) == list(path.solutions)
+    assert isinstance(path[0], Solution)
+    assert path[-1] is path[np.int64(2)] is path.solutions[2]
+    with pytest.raises(IndexError):
+        path[3]
+    with pytest.raises(TypeError):
+        path["first"]
+
+
+def test_a_slice_of_a_path_is_a_path():
+    path = projection_path(gaussian_system()[0], log_alphas=[-1.0, -10.0, -2000.0])
+    assert path[1:].log_alphas.tolist() == [-10.0, -2000.0]
+    assert path[::-1].solutions == path.solutions[::-1]
+    np.testing.assert_array_equal(path[1:].log_deviation, path.log_deviation[1:])
+    assert path[3:].log_x.shape == (0, 60)
+
+
+def test_the_alphas_of_a_path_underflow_to_zero():
+    path = projection_path(SMALL, log_alphas=[0.0, -2302.6, 800.0])
+    assert path.alphas.tolist() == [1.0, 0.0, math.inf]
+
+
 def test_alphas_are_what_their_logarithms_are():
     path = projection_path(SMALL, alphas=[1.0, 1e-4])
     assert path.log_alphas.tolist() == [0.0, math.log(1e-4)]
+    np.testing.assert_allclose(path.alphas, [1.0, 1e-4], rtol=1e-15)
     assert projection_path(SMALL, alphas=0.5).log_alphas.tolist() == [math.log(0.5)]
+
+
+def test_a_path_as_a_frame_has_one_row_for_each_alpha():
+    path = projection_path(SMALL, log_alphas=[-2302.6, -20.0])
+    frame = path.to_frame()
+    assert frame["log_alpha"].tolist() == [-2302.6, -20.0]
+    assert frame["alpha"].tolist() == [0.0, math.exp(-20.0)]
+    np.testing.assert_array_equal(frame["log_deviation"], path.log_deviation)
+    assert frame["status"].tolist() == ["certified", "certified"]
+    assert frame["backend"].tolist() == ["newton", "newton"]
+    assert frame["value"].tolist() == [solution.value for solution in path]
+
+
+def test_a_frame_says_that_there_is_no_limit_to_measure_from():
+    unbounded = projection_path(LinearSystem([[1.0, -1.0]], [1.0]), log_alphas=[-1.0], cost=[1.0, -2.0])
+    assert unbounded.to_frame()["log_deviation"].isna().all()
+
+
+def test_without_pandas_a_frame_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match="pip install pandas"):
+        projection_path(SMALL, log_alphas=[-1.0]).to_frame()
 
 
 TAKE_SCALES = {
