@@ -50,7 +50,8 @@ class InfeasibleError(InvalidSystemError):
     ----------
     farkas : ndarray of shape (N,)
         A vector z, verified before the error was raised, with A'z <= 0 and y'z > 0: for every
-        x >= 0 it gives z'Ax <= 0 < z'y, so that A x = y is impossible.
+        x >= 0 it gives z'Ax <= 0 < z'y, so that A x = y is impossible. Where the error is about x that
+        vanish where a prior does, A'z <= 0 holds on the other columns, which are all that count there.
     """
 
     def __init__(self, message: str, farkas: Vector) -> None:

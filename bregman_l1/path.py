@@ -13,14 +13,15 @@ from bregman_l1._solve import certificate_of, certified, refuse_infeasible, solv
 from bregman_l1._types import Matrix, Vector
 from bregman_l1.caching import cached_property
 from bregman_l1.entry import entry_point, entry_points
-from bregman_l1.errors import InvalidProblemError
+from bregman_l1.errors import InvalidProblemError, NotAdmissibleError
 from bregman_l1.frozen import FrozenArrays
 from bregman_l1.newton import NewtonSteps
-from bregman_l1.problems.projection import BregmanProjection
+from bregman_l1.problems.positive_part import positive_part
+from bregman_l1.problems.projection import BregmanProjection, projection_at
 from bregman_l1.progress import ProgressBar
 from bregman_l1.scale import natural_log_alphas, scales_by_keyword
 from bregman_l1.system import checked_system
-from bregman_l1.validation import checked_cost, checked_tolerance
+from bregman_l1.validation import checked_cost, checked_prior, checked_tolerance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from bregman_l1.claim import Claim
+    from bregman_l1.problems.positive_part import PositivePart
     from bregman_l1.solution import Solution
     from bregman_l1.system import LinearSystem
     from bregman_l1.theory.limit import Limit
@@ -46,7 +48,9 @@ class ProjectionPath(FrozenArrays):
     system : LinearSystem
         The constraints.
     cost : ndarray of shape (d,)
-        Exponents of the prior alpha**cost.
+        Exponents of alpha in the prior, prior * alpha**cost.
+    prior : ndarray of shape (d,)
+        Its factor.
     log_alphas : ndarray of shape (k,)
         Natural logarithms of alpha, in the order they were asked for.
     solutions : tuple of Solution
@@ -55,6 +59,7 @@ class ProjectionPath(FrozenArrays):
 
     system: LinearSystem
     cost: Vector
+    prior: Vector
     log_alphas: Vector
     solutions: tuple[Solution, ...]
 
@@ -73,23 +78,40 @@ class ProjectionPath(FrozenArrays):
     def log_deviation(self) -> Vector:
         """Log ||x(alpha) - x*||_1 at each alpha, shape (k,), computed without cancellation.
 
-        x* is the limit of the projections: the l1 minimiser, or the one of largest entropy where there are
+        x* is the limit of the projections: the minimiser of cost'x, or the one of largest entropy where there are
         several. -inf where x(alpha) does not depend on alpha.
+
+        Raises
+        ------
+        NotAdmissibleError
+            If there are several minimisers and a prior, of which the limit then depends.
         """
         from bregman_l1.theory.deviation import deviation  # the theory is imported when it is asked for
 
-        return np.array([deviation(self._limit, row).log_l1 for row in self.log_x])
+        if not self._limit.unique and (self.prior[self._part.columns] != 1.0).any():
+            raise NotAdmissibleError(
+                "cost'x has several minimisers, and which of them is the limit depends on the prior: "
+                "its distance is known only without one; the rate, log_x and the solutions do not need it"
+            )
+        return np.array([deviation(self._limit, row[self._part.columns]).log_l1 for row in self.log_x])
 
     @property
     def rate(self) -> float:
-        """The exponent r of the limiting law ||x(alpha) - x*||_1 ~ K alpha^r: 1 - rho for unit costs."""
+        """The exponent r of the limiting law ||x(alpha) - x*||_1 ~ K alpha^r: 1 - rho for unit costs.
+
+        It does not depend on the positive entries of the prior, and is that of the columns it has positive.
+        """
         return self._limit.rate
+
+    @cached_property
+    def _part(self) -> PositivePart:
+        return positive_part(self.system, self.prior)
 
     @cached_property
     def _limit(self) -> Limit:
         from bregman_l1.theory.limit import find_limit
 
-        return find_limit(self.system, self.cost)
+        return find_limit(self._part.system, self.cost[self._part.columns])
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row for each alpha: the scale, what is known of the answer, and how it was found.
@@ -126,7 +148,7 @@ class ProjectionPath(FrozenArrays):
     def _log_deviation_or_nan(self) -> Vector:
         try:
             return self.log_deviation
-        except InvalidProblemError:
+        except (InvalidProblemError, NotAdmissibleError):
             return np.full(len(self), np.nan)
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -172,6 +194,7 @@ def projection_path(
     log_alphas: ArrayLike | None = None,
     backend: str = "auto",
     cost: ArrayLike | None = None,
+    prior: ArrayLike | None = None,
     tol: float = 1e-9,
 ) -> ProjectionPath:
     """Project at many alpha, each answer certified.
@@ -189,7 +212,9 @@ def projection_path(
     backend : str, default "auto"
         A name from ``backends()``.
     cost : array_like of shape (d,), optional
-        Exponents of the prior alpha**cost; ones if omitted.
+        Exponents of alpha in the prior, prior * alpha**cost; ones if omitted.
+    prior : array_like of shape (d,), optional
+        Its factor, finite and nonnegative; ones if omitted. Where it is zero, x is zero.
     tol : float, default 1e-9
         As in `solve`.
 
@@ -201,12 +226,12 @@ def projection_path(
     Raises
     ------
     InvalidProblemError
-        If the scales are empty, not a vector, not finite or beyond exp(1e15);
-        `PositionalScalesError`, a TypeError too, if they are given by position.
+        If the scales are empty, not a vector, not finite or beyond exp(1e15), or cost or prior is wrong;
+        `PositionalScalesError`, a TypeError too, if the scales are given by position.
     InvalidOptionError
         If tol is not a positive number below 1.
     InfeasibleError
-        If {x >= 0 : A x = y} is empty.
+        If {x >= 0 : A x = y} is empty, or holds no x that vanishes where the prior does.
 
     Examples
     --------
@@ -219,23 +244,23 @@ def projection_path(
     """
     system, tol = checked_system(system), checked_tolerance(tol)
     values = natural_log_alphas(alphas, log_alphas)
-    weights = checked_cost(cost, system.shape[1])
-    problems = [BregmanProjection(system, log_alpha=float(value), cost=weights) for value in values]
+    exponents, factor = checked_cost(cost, system.shape[1]), checked_prior(prior, system.shape[1])
+    problems = [projection_at(system, float(value), cost, prior) for value in values]
     with ProgressBar(len(problems)) as bar:
         solutions = []
-        for solution in _solutions(system, problems, backend, tol):
+        for solution in _solutions(problems, exponents, backend, tol):
             solutions.append(solution)
             bar.update(len(solutions))
-    return ProjectionPath(system=system, cost=weights, log_alphas=values, solutions=tuple(solutions))
+    return ProjectionPath(system=system, cost=exponents, prior=factor, log_alphas=values, solutions=tuple(solutions))
 
 
-def _solutions(system: LinearSystem, problems: list[BregmanProjection], backend: str, tol: float) -> Iterator[Solution]:
+def _solutions(problems: list[BregmanProjection], cost: Vector, backend: str, tol: float) -> Iterator[Solution]:
     if backend not in ("auto", "newton"):
         return (solve(problem, backend, tol=tol) for problem in problems)
-    claims = claims_along(system, problems, tol)
+    claims = claims_along(problems, cost, tol)
     for problem, claim in zip(problems, claims, strict=True):
         refuse_infeasible(problem, claim, "newton")
-    steps = NewtonSteps(system)
+    steps = NewtonSteps(problems[0].part.system)
     return (_solution(problem, claim, tol, steps) for problem, claim in zip(problems, claims, strict=True))
 
 

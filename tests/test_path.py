@@ -192,8 +192,8 @@ def test_what_falls_short_on_a_path_is_projected_on_its_own(monkeypatch):
     system = LinearSystem([[1.0, 0.5, 0.2], [0.0, 1.0, 3.0]], [1.0, 1.0])
     good = projection_path(system, log_alphas=[-3.0, -20.0])
 
-    def off(system, problems, tol):
-        return [replace(claim, log_x=claim.log_x + 1e-3) for claim in claims_along(system, problems, tol)]
+    def off(problems, cost, tol):
+        return [replace(claim, log_x=claim.log_x + 1e-3) for claim in claims_along(problems, cost, tol)]
 
     monkeypatch.setattr(path_module, "claims_along", off)
     mended = projection_path(system, log_alphas=[-3.0, -20.0])
@@ -284,7 +284,7 @@ def test_scales_and_their_logarithms_say_the_same(name):
 
 def test_the_signature_shows_the_keywords():
     parameters = inspect.signature(projection_path).parameters
-    assert list(parameters) == ["system", "alphas", "log_alphas", "backend", "cost", "tol"]
+    assert list(parameters) == ["system", "alphas", "log_alphas", "backend", "cost", "prior", "tol"]
     assert {parameters[name].kind for name in list(parameters)[1:]} == {inspect.Parameter.KEYWORD_ONLY}
 
 

@@ -15,7 +15,7 @@ from bregman_l1.entry import entry_point, entry_points
 from bregman_l1.errors import BackendError, InvalidProblemError, NotAdmissibleError, UndefinedConstantError
 from bregman_l1.frozen import FrozenArrays
 from bregman_l1.polyhedron.kernel_cone import EMPTY_BASE
-from bregman_l1.problems.projection import BregmanProjection
+from bregman_l1.problems.projection import projection_at
 from bregman_l1.scale import natural_log_alpha, natural_log_alphas, scales_by_keyword
 from bregman_l1.theory.alpha_plan import AlphaPlan, crossing
 from bregman_l1.theory.asymptotics import (
@@ -326,7 +326,7 @@ class Analysis(FrozenArrays):
         return null_space_constant(self.system, self.support, kind, time_limit=self._time_limit)
 
     def _log_x(self, log_alpha: float) -> Vector:
-        return solve(BregmanProjection(self.system, log_alpha=log_alpha, cost=self._limit.cost)).log_x
+        return solve(projection_at(self.system, log_alpha, self._limit.cost)).log_x
 
     def _theorem(self, name: str) -> TheoremBounds:
         if not self.unique:
