@@ -202,7 +202,7 @@ def refuse_infeasible(problem: Problem, claim: Claim, backend: str) -> None:
     if isinstance(claim.proof, Farkas) and separates(problem.system, claim.proof.z):
         raise infeasible(claim.proof.z)
     require_feasible(problem.system)
-    problem.refuse(claim.outcome)
+    problem.refuse(claim)
     raise BackendError(
         f"{backend} said {claim.raw_status!r}, but no Farkas vector confirms it; {WHAT_TO_TRY}", claim.raw_status
     )

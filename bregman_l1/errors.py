@@ -6,6 +6,7 @@
     ├── InvalidSystemError (ValueError)      A or y cannot be used; says which entry
     │   └── InfeasibleError                  no x >= 0 solves A x = y; carries a verified Farkas vector
     ├── InvalidProblemError (ValueError)     alpha, cost, support or a candidate vector is wrong
+    │   ├── PositionalScalesError (TypeError)  alphas were given by position: alphas= or log_alphas= ?
     │   └── UndefinedConstantError           the null-space constant does not exist for this system
     ├── NotAdmissibleError (ValueError)      a bound was asked for outside the range in which it holds
     ├── StudyError (ValueError)              an ensemble, comparison, study file or record store is wrong
@@ -49,7 +50,8 @@ class InfeasibleError(InvalidSystemError):
     ----------
     farkas : ndarray of shape (N,)
         A vector z, verified before the error was raised, with A'z <= 0 and y'z > 0: for every
-        x >= 0 it gives z'Ax <= 0 < z'y, so that A x = y is impossible.
+        x >= 0 it gives z'Ax <= 0 < z'y, so that A x = y is impossible. Where the error is about x that
+        vanish where a prior does, A'z <= 0 holds on the other columns, which are all that count there.
     """
 
     def __init__(self, message: str, farkas: Vector) -> None:
@@ -62,6 +64,10 @@ class InfeasibleError(InvalidSystemError):
 
 class InvalidProblemError(BregmanError, ValueError):
     """A parameter of a problem, or a vector offered as its answer, is wrong."""
+
+
+class PositionalScalesError(InvalidProblemError, TypeError):
+    """Alphas were given by position, where they could as well be logarithms."""
 
 
 class UndefinedConstantError(InvalidProblemError):

@@ -48,3 +48,16 @@ def checked_cost(cost: ArrayLike | None, length: int) -> Vector:
     if bad.size:
         raise InvalidProblemError(f"cost[{bad[0]}] is {vector[bad[0]]}; every entry must be finite")
     return frozen(vector)
+
+
+def checked_prior(prior: ArrayLike | None, length: int) -> Vector:
+    """Return the prior, ones if omitted: finite, nonnegative, not zero everywhere, and read-only."""
+    if prior is None:
+        return np.broadcast_to(np.float64(1.0), length)
+    vector = checked_vector("prior", prior, length)
+    bad = np.flatnonzero(~((vector >= 0) & (vector < np.inf)))
+    if bad.size:
+        raise InvalidProblemError(f"prior[{bad[0]}] is {vector[bad[0]]}; every entry must be finite and nonnegative")
+    if not vector.any():
+        raise InvalidProblemError("prior is zero in every entry; x is zero where the prior is, so that none is left")
+    return frozen(vector)

@@ -190,7 +190,7 @@ def test_limit_among_several_minimisers_has_largest_entropy() -> None:
 
 def test_deviation_from_several_minimisers_has_its_golden_constant() -> None:
     system = LinearSystem([[1.0, 1.0, 1.0, 0.5], [0.0, 1.0, 2.0, 3.0]], [1.0, 0.8])
-    comparison = compare_flow(system, [1e-8])
+    comparison = compare_flow(system, alphas=[1e-8])
     assert comparison.rate == pytest.approx(0.5, abs=1e-9)
     assert comparison.deviations["flow"][0] / 1e-4 == pytest.approx(1.04219052909587, rel=1e-3)
 
@@ -336,7 +336,7 @@ def test_flow_survives_pickling() -> None:
 
 def test_comparison_has_the_slope_of_the_theory() -> None:
     with pytest.warns(NotCertifiedWarning, match="gradient descent"):
-        comparison = compare_flow(SLOW, [1e-4, 1e-6, 1e-8], max_iterations=2000)
+        comparison = compare_flow(SLOW, alphas=[1e-4, 1e-6, 1e-8], max_iterations=2000)
     log_deviation = np.log(comparison.deviations["flow"])
     slopes = np.diff(log_deviation) / np.diff(comparison.log_alphas)
     assert comparison.rate == pytest.approx(0.65)
@@ -347,7 +347,7 @@ def test_comparison_has_the_slope_of_the_theory() -> None:
 
 @pytest.mark.filterwarnings("ignore::bregman_l1.errors.NotCertifiedWarning")
 def test_pictures_draw_the_numbers_of_the_result() -> None:
-    comparison = compare_flow(SLOW, [1e-3, 1e-5], max_iterations=50)
+    comparison = compare_flow(SLOW, alphas=[1e-3, 1e-5], max_iterations=50)
     curves = {str(line.get_label()): np.asarray(line.get_ydata()) for line in comparison.plot().get_lines()}
     for name, deviation in comparison.deviations.items():
         np.testing.assert_allclose(curves[name], np.log10(deviation)[::-1])  # alpha grows to the right
@@ -362,7 +362,7 @@ def test_pictures_draw_the_numbers_of_the_result() -> None:
 
 
 def test_single_feasible_point_has_no_slope() -> None:
-    comparison = compare_flow(LinearSystem([[1.0, 1.0], [1.0, -1.0]], [1.0, 0.0]), [1e-2, 1e-4])
+    comparison = compare_flow(LinearSystem([[1.0, 1.0], [1.0, -1.0]], [1.0, 0.0]), alphas=[1e-2, 1e-4])
     assert np.isinf(comparison.rate)
     assert comparison.deviations["projection"].max() < 1e-12
     comparison.plot()

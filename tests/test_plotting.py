@@ -83,7 +83,7 @@ def pictures(tmp_path_factory, flow, comparison):
         "lower bounds": lambda **on: analysis.plot_lower_bounds(alphas=[1e-4, 1e-8], **on),
         "flow": flow.plot,
         "descent": gradient_descent(SLOW, 1e-2, loss_tol=1e-6).plot,
-        "flow comparison": compare_flow(SLOW, [1e-2, 1e-1]).plot,
+        "flow comparison": compare_flow(SLOW, alphas=[1e-2, 1e-1]).plot,
         "comparison": comparison.plot,
     }
     for name, grid in GRIDS.items():

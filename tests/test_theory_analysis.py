@@ -47,7 +47,7 @@ def test_analysis_reports_the_exact_support_and_minimiser(unique_case):
 
 
 def test_page_names_constants_and_flags_the_printed_bound():
-    page = analyze(COUNTEREXAMPLE).page([-9.0, -690.0])
+    page = analyze(COUNTEREXAMPLE).page(log_alphas=[-9.0, -690.0])
     for fragment in ("rho_tilde          9.5", "alpha^0.5", "false in general", "exact"):
         assert fragment in page
 
@@ -59,14 +59,14 @@ def test_page_says_that_the_minimiser_is_not_unique():
 
 
 def test_page_says_that_nothing_moves():
-    page = analyze(POINT).page([-9.0])
+    page = analyze(POINT).page(log_alphas=[-9.0])
     assert "ONE POINT" in page
     assert "x(alpha) = x* for every alpha" in page
 
 
 def test_record_is_strict_json_and_holds_the_numbers():
     analysis = analyze(COUNTEREXAMPLE)
-    record = json.loads(json.dumps(analysis.to_dict([-20.0])))
+    record = json.loads(json.dumps(analysis.to_dict(log_alphas=[-20.0])))
     assert record["rho"]["value"] == 0.5
     assert record["levels"][0]["log_lower"] <= record["levels"][0]["log_deviation"] <= record["levels"][0]["log_upper"]
     assert len(record["exponents"]) == 3
@@ -140,11 +140,11 @@ def test_no_picture_of_what_does_not_move():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"log_alphas": []}, "no alpha"),
-        ({"log_alphas": [np.nan]}, "log_alpha must be finite"),
-        ({"log_alphas": [-1.0, np.inf]}, "log_alpha must be finite"),
-        ({"alphas": [1e-3, 0.0]}, "alpha must be positive"),
-        ({"alphas": [1e-3], "log_alphas": [-3.0]}, "not both"),
+        ({"log_alphas": []}, "non-empty"),
+        ({"log_alphas": [np.nan]}, r"log_alphas\[0\] must be finite"),
+        ({"log_alphas": [-1.0, np.inf]}, r"log_alphas\[1\] must be finite"),
+        ({"alphas": [1e-3, 0.0]}, r"alphas\[1\] must be positive"),
+        ({"alphas": [1e-3], "log_alphas": [-3.0]}, "exactly one of"),
     ],
 )
 def test_no_picture_without_finite_levels(given, message):

@@ -53,11 +53,11 @@ def analyze(
 
 
 def _as_json(analysis: Analysis, levels: list[float], plan: AlphaPlan | None) -> str:
-    record = analysis.to_dict(levels)
+    record = analysis.to_dict(log_alphas=levels or None)
     if plan is not None:
         record["plan"] = {"error": plan.error, "log_guaranteed": plan.log_guaranteed, "log_exact": plan.log_exact}
     return to_json(record)
 
 
 def _as_text(analysis: Analysis, levels: list[float], plan: AlphaPlan | None) -> str:
-    return analysis.page(levels) + ("" if plan is None else f"\n\n{plan}")
+    return analysis.page(log_alphas=levels or None) + ("" if plan is None else f"\n\n{plan}")

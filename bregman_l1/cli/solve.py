@@ -32,6 +32,9 @@ def solve(
     log_alpha: Annotated[float | None, typer.Option(help="Its natural logarithm, for tiny alpha.")] = None,
     kind: Annotated[Kind, typer.Option("--problem", help="What to solve; l1 needs no alpha.")] = Kind.PROJECTION,
     cost: Annotated[Path | None, typer.Option(help="Cost vector c: the prior is alpha**c.")] = None,
+    prior: Annotated[
+        Path | None, typer.Option(help="Prior q, nonnegative: q * alpha**c is projected; q itself without an alpha.")
+    ] = None,
     backend: Annotated[str, typer.Option(help="A name from 'bregman-l1 backends', or auto.")] = "auto",
     polish: Annotated[bool, typer.Option(help="Polish the backend's claim before certifying it.")] = True,
     tol: Annotated[float, typer.Option(help="Accuracy asked for, and tolerance of the certificate.")] = 1e-9,
@@ -46,14 +49,16 @@ def solve(
     if output is not None:
         check_output(output)
     system = LinearSystem(read_array(matrix), read_vector(target))
-    weights = None if cost is None else read_vector(cost)
+    weights, factor = (None if path is None else read_vector(path) for path in (cost, prior))
     problem: Problem
     if kind is Kind.PROJECTION:
-        problem = BregmanProjection(system, alpha, log_alpha=log_alpha, cost=weights)
-    elif alpha is None and log_alpha is None:
+        problem = BregmanProjection(system, alpha, log_alpha=log_alpha, cost=weights, prior=factor)
+    elif alpha is None and log_alpha is None and prior is None:
         problem = L1Minimization(system, cost=weights)
     else:
-        raise InvalidProblemError("the l1 minimiser has no alpha: leave out --alpha and --log-alpha")
+        raise InvalidProblemError(
+            "the l1 minimiser has no alpha and no prior: leave out --alpha, --log-alpha and --prior"
+        )
     solution = solve_problem(problem, backend, polish=polish, tol=tol, max_iter=max_iter, time_limit=time_limit)
     if output is not None:
         write_solution(output, solution)

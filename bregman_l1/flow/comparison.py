@@ -9,12 +9,12 @@ import numpy as np
 
 from bregman_l1._types import Vector
 from bregman_l1.entry import entry_point, entry_points
-from bregman_l1.errors import InvalidProblemError, UndefinedConstantError
+from bregman_l1.errors import UndefinedConstantError
 from bregman_l1.flow.descent import Descent, gradient_descent
 from bregman_l1.flow.flow import Flow, Integrator, gradient_flow
 from bregman_l1.frozen import FrozenArrays
 from bregman_l1.html import DOTS, shortened, table
-from bregman_l1.scale import alpha_text, natural_log_alpha
+from bregman_l1.scale import alpha_text, natural_log_alphas, scales_by_keyword
 from bregman_l1.theory.limit import Limit, find_limit
 
 if TYPE_CHECKING:
@@ -113,11 +113,12 @@ class FlowComparison(FrozenArrays):
         return table(shortened(rows, (DOTS,) * len(header)), header=header, caption=caption)
 
 
+@scales_by_keyword
 @entry_point
 def compare_flow(
     system: LinearSystem,
-    alphas: float | Sequence[float] | None = None,
     *,
+    alphas: float | Sequence[float] | None = None,
     log_alphas: float | Sequence[float] | None = None,
     step_size: float | None = None,
     max_iterations: int = 100_000,
@@ -130,7 +131,7 @@ def compare_flow(
     system : LinearSystem
         A and y, with at least one x >= 0 such that A x = y.
     alphas, log_alphas : float or sequence of float, optional
-        The scales, or their logarithms. Give exactly one.
+        The scales, or their logarithms. Give exactly one, by keyword.
     step_size, max_iterations
         As for `gradient_descent`.
     method
@@ -152,24 +153,19 @@ def compare_flow(
     --------
     >>> from bregman_l1 import LinearSystem
     >>> from bregman_l1.flow import compare_flow
-    >>> comparison = compare_flow(LinearSystem([[1.0, 0.5]], [1.0]), [1e-1, 1e-2])
+    >>> comparison = compare_flow(LinearSystem([[1.0, 0.5]], [1.0]), alphas=[1e-1, 1e-2])
     >>> comparison.rate
     0.5
     >>> (comparison.flow_distances < comparison.descent_distances).all()
     np.True_
     """
-    if (alphas is None) == (log_alphas is None):
-        raise InvalidProblemError("give exactly one of alphas and log_alphas")
-    scales = [natural_log_alpha(alpha) for alpha in ([] if alphas is None else np.ravel(alphas))]
-    scales += [natural_log_alpha(log_alpha=value) for value in ([] if log_alphas is None else np.ravel(log_alphas))]
-    if not scales:
-        raise InvalidProblemError("give at least one scale")
+    scales = natural_log_alphas(alphas, log_alphas)
     limit = find_limit(system)
     return FlowComparison(
-        log_alphas=np.array(scales),
-        flows=tuple(gradient_flow(system, log_alpha=scale, method=method) for scale in scales),
+        log_alphas=scales,
+        flows=tuple(gradient_flow(system, log_alpha=float(scale), method=method) for scale in scales),
         descents=tuple(
-            gradient_descent(system, log_alpha=scale, step_size=step_size, max_iterations=max_iterations)
+            gradient_descent(system, log_alpha=float(scale), step_size=step_size, max_iterations=max_iterations)
             for scale in scales
         ),
         limit=limit.x,

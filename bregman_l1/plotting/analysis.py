@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bregman_l1._types import Vector
-from bregman_l1.errors import InvalidProblemError, NotAdmissibleError
+from bregman_l1.errors import NotAdmissibleError
 from bregman_l1.plotting._axes import LOG10_ALPHA, AxesArray, one_axes, several_axes
 from bregman_l1.plotting._style import (
     ENCLOSURE,
@@ -21,7 +21,7 @@ from bregman_l1.plotting._style import (
     Look,
     reference,
 )
-from bregman_l1.scale import natural_log_alpha
+from bregman_l1.scale import natural_log_alphas
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,8 +33,7 @@ if TYPE_CHECKING:
 
 
 _LOG_TEN = float(np.log(10.0))
-_POINTS = 40
-_FARTHEST = -70.0
+_PICTURED = np.linspace(-70.0, 0.0, 40)
 # Points; an enclosure is mostly narrower than any line.
 _THINNEST = 8.0
 # Far from the limit the ratio to it can be anything.
@@ -90,15 +89,7 @@ def _levels(analysis: Analysis, alphas: ArrayLike | None, log_alphas: ArrayLike 
     """Return the logarithms of alpha to draw, rising."""
     if not analysis.moves:
         raise NotAdmissibleError("x(alpha) is the same for every alpha: there is no deviation to draw")
-    if alphas is not None and log_alphas is not None:
-        raise InvalidProblemError("give alphas or log_alphas, not both")
-    if alphas is None and log_alphas is None:
-        return np.linspace(_FARTHEST, 0.0, _POINTS)
-    levels = [natural_log_alpha(value) for value in ([] if alphas is None else np.ravel(alphas))]
-    levels += [natural_log_alpha(log_alpha=value) for value in ([] if log_alphas is None else np.ravel(log_alphas))]
-    if not levels:
-        raise InvalidProblemError("no alpha is given: there is nothing to draw")
-    return np.sort(levels)
+    return np.sort(natural_log_alphas(alphas, log_alphas, default=_PICTURED))
 
 
 def _draw_enclosure(ax: Axes, analysis: Analysis, levels: Vector, lowest: float) -> None:

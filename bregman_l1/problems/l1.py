@@ -105,8 +105,8 @@ class L1Minimization(Problem):
             dual=None if answer.dual is None else unscaled_dual(self._system, answer.dual, self._cost),
         )
 
-    def refuse(self, outcome: Outcome) -> None:
-        if outcome is Outcome.UNBOUNDED:
+    def refuse(self, claim: Claim) -> None:
+        if claim.outcome is Outcome.UNBOUNDED:
             optimum(self._system, self._cost)
 
     def polish(self, claim: Claim, tol: float = 1e-9) -> Claim:

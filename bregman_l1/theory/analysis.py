@@ -15,8 +15,8 @@ from bregman_l1.entry import entry_point, entry_points
 from bregman_l1.errors import BackendError, InvalidProblemError, NotAdmissibleError, UndefinedConstantError
 from bregman_l1.frozen import FrozenArrays
 from bregman_l1.polyhedron.kernel_cone import EMPTY_BASE
-from bregman_l1.problems.projection import BregmanProjection
-from bregman_l1.scale import natural_log_alpha
+from bregman_l1.problems.projection import projection_at
+from bregman_l1.scale import natural_log_alpha, natural_log_alphas, scales_by_keyword
 from bregman_l1.theory.alpha_plan import AlphaPlan, crossing
 from bregman_l1.theory.asymptotics import (
     Layer,
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 # Allowance for the constants in the growth of x(alpha) as alpha becomes large.
 _E_FOLDS = 60.0
+_NO_SCALES: Vector = np.zeros(0)
 
 
 @entry_points
@@ -263,6 +264,7 @@ class Analysis(FrozenArrays):
         exact = crossing(lambda t: self.log_deviation(log_alpha=t) - log_error, guaranteed, farthest)
         return AlphaPlan(error=error, log_guaranteed=guaranteed, log_exact=exact)
 
+    @scales_by_keyword
     def plot(
         self, *, alphas: ArrayLike | None = None, log_alphas: ArrayLike | None = None, ax: Axes | None = None
     ) -> Axes:
@@ -293,6 +295,7 @@ class Analysis(FrozenArrays):
 
         return plot_deviation(self, alphas, log_alphas, ax)
 
+    @scales_by_keyword
     def plot_lower_bounds(
         self, *, alphas: ArrayLike | None = None, log_alphas: ArrayLike | None = None, ax: Axes | None = None
     ) -> Axes:
@@ -305,17 +308,19 @@ class Analysis(FrozenArrays):
 
         return plot_lower_bounds(self, alphas, log_alphas, ax)
 
-    def to_dict(self, log_alphas: ArrayLike = ()) -> dict[str, Any]:
+    @scales_by_keyword
+    def to_dict(self, *, alphas: ArrayLike | None = None, log_alphas: ArrayLike | None = None) -> dict[str, Any]:
         """Return the page as plain numbers, strings and lists, ready for JSON."""
         from bregman_l1.theory.page import as_dict
 
-        return as_dict(self, log_alphas)
+        return as_dict(self, natural_log_alphas(alphas, log_alphas, default=_NO_SCALES))
 
-    def page(self, log_alphas: ArrayLike = ()) -> str:
-        """Return one readable page, with the bounds beside the true deviation at the given log(alpha)."""
+    @scales_by_keyword
+    def page(self, *, alphas: ArrayLike | None = None, log_alphas: ArrayLike | None = None) -> str:
+        """Return one readable page, with the bounds beside the true deviation at the given alphas."""
         from bregman_l1.theory.page import as_text
 
-        return as_text(self, log_alphas)
+        return as_text(self, natural_log_alphas(alphas, log_alphas, default=_NO_SCALES))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the analysis to a file; see `bregman_l1.save`."""
@@ -361,7 +366,7 @@ class Analysis(FrozenArrays):
         return null_space_constant(self.system, self.support, kind, time_limit=self._time_limit)
 
     def _log_x(self, log_alpha: float) -> Vector:
-        return solve(BregmanProjection(self.system, log_alpha=log_alpha, cost=self._limit.cost)).log_x
+        return solve(projection_at(self.system, log_alpha, self._limit.cost)).log_x
 
     def _theorem(self, name: str) -> TheoremBounds:
         if not self.unique:

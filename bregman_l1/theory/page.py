@@ -12,8 +12,7 @@ from bregman_l1.errors import NotAdmissibleError, UndefinedConstantError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import ArrayLike
-
+    from bregman_l1._types import Vector
     from bregman_l1.theory.analysis import Analysis
     from bregman_l1.theory.constants import Constant
 
@@ -21,10 +20,9 @@ _SHOWN = 8
 _LOG_TEN = float(np.log(10.0))
 
 
-def as_text(analysis: Analysis, log_alphas: ArrayLike = ()) -> str:
+def as_text(analysis: Analysis, levels: Vector) -> str:
     """Return the page: limit, constants, rate, and bounds beside the deviation at each log(alpha)."""
     sections = [_limit(analysis), _constants(analysis), _asymptotics(analysis)]
-    levels = np.atleast_1d(np.asarray(log_alphas, dtype=np.float64))
     if levels.size and analysis.moves:
         sections.append(_table(analysis, levels))
     return "\n\n".join(sections)
@@ -32,10 +30,10 @@ def as_text(analysis: Analysis, log_alphas: ArrayLike = ()) -> str:
 
 def as_html(analysis: Analysis) -> str:
     """Return the page for a notebook."""
-    return f'<pre style="font-family: monospace">{escape(as_text(analysis))}</pre>'
+    return f'<pre style="font-family: monospace">{escape(as_text(analysis, np.zeros(0)))}</pre>'
 
 
-def as_dict(analysis: Analysis, log_alphas: ArrayLike = ()) -> dict[str, Any]:
+def as_dict(analysis: Analysis, levels: Vector) -> dict[str, Any]:
     """Return the page as plain numbers, strings and lists; numbers that do not exist are None."""
     constants = {name: _constant(analysis, name) for name in _CONSTANTS}
     leading = analysis.log_leading_constants
@@ -55,7 +53,7 @@ def as_dict(analysis: Analysis, log_alphas: ArrayLike = ()) -> dict[str, Any]:
             "total": leading.total,
             "maximum_off_support": leading.maximum_off_support,
         },
-        "levels": [_level(analysis, float(t)) for t in np.atleast_1d(np.asarray(log_alphas, dtype=np.float64))],
+        "levels": [_level(analysis, float(t)) for t in levels],
     }
 
 
