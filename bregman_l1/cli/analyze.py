@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
 from bregman_l1.cli.files import read_array, read_vector
+from bregman_l1.cli.outputs import check_outputs
 from bregman_l1.cli.reporting import ExitCode, reports_errors, to_json
 from bregman_l1.errors import NotCertifiedWarning
 from bregman_l1.plotting import figure_of
 from bregman_l1.plotting.analysis import plot_both
+from bregman_l1.problems.nullspace import Kind
+from bregman_l1.progress import ProgressBar
 from bregman_l1.scale import natural_log_alpha
 from bregman_l1.system import LinearSystem
 from bregman_l1.theory.alpha_plan import AlphaPlan
@@ -32,17 +36,19 @@ def analyze(
         float | None, typer.Option(help="Say how small alpha must be for this l1 distance to the limit.")
     ] = None,
     cost: Annotated[Path | None, typer.Option(help="Cost vector c: the prior is alpha**c.")] = None,
-    time_limit: Annotated[float, typer.Option(help="Seconds for branch and bound, for each constant.")] = 10.0,
+    time_limit: Annotated[float, typer.Option(help="Seconds for each null-space constant.")] = 10.0,
     plot: Annotated[Path | None, typer.Option(help="Draw deviation and bounds into this file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> ExitCode:
     """Print limit, null-space constants, rates, and the bounds of the theorem beside the true deviation."""
+    check_outputs(picture=plot)
     with warnings.catch_warnings(record=True) as doubts:
         warnings.simplefilter("always", NotCertifiedWarning)
         system = LinearSystem(read_array(matrix), read_vector(target))
         analysis = analyze_system(system, None if cost is None else read_vector(cost), time_limit=time_limit)
         levels = [natural_log_alpha(value) for value in alpha or []]
         levels += [natural_log_alpha(log_alpha=value) for value in log_alpha or []]
+        compute_constants(analysis, time_limit)
         plan = None if error is None else analysis.alpha_for(error)
         typer.echo(_as_json(analysis, levels, plan) if as_json else _as_text(analysis, levels, plan))
         if plot is not None:
@@ -50,6 +56,15 @@ def analyze(
     for message in sorted({str(doubt.message) for doubt in doubts}):
         typer.echo(f"bregman-l1: {message}", err=True)
     return ExitCode.NOT_CERTIFIED if doubts else ExitCode.CERTIFIED
+
+
+def compute_constants(analysis: Analysis, time_limit: float) -> None:
+    """Have computed what the page would leave out, with a sign of life on a terminal."""
+    slow = [kind for kind in get_args(Kind) if not analysis.is_at_hand(kind)]
+    with ProgressBar(len(slow), wanted=bool(slow) and sys.stderr.isatty()) as bar:
+        for done, kind in enumerate(slow):
+            bar.update(done, f"{kind}, at most {time_limit:g} s")
+            getattr(analysis, kind)
 
 
 def _as_json(analysis: Analysis, levels: list[float], plan: AlphaPlan | None) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from bregman_l1.cli.outputs import check_outputs
 from bregman_l1.cli.reporting import ExitCode, reports_errors
 from bregman_l1.errors import StudyError
 from bregman_l1.experiments import compare as compare_backends
@@ -15,9 +15,8 @@ from bregman_l1.experiments import load_study
 from bregman_l1.experiments import sweep as sweep_study
 from bregman_l1.experiments.ensembles import Recipe, from_recipe
 from bregman_l1.experiments.nearest import refuse_unknown
-from bregman_l1.experiments.tables import require_pyarrow, write_csv, write_parquet
+from bregman_l1.experiments.tables import write_csv, write_parquet
 from bregman_l1.plotting import figure_of
-from bregman_l1.plotting._matplotlib import pyplot
 from bregman_l1.plotting.studies import PICTURES
 
 _QUICK_ALPHAS = (1.0, 1e-4, 1e-8, 1e-12, 1e-16)
@@ -44,7 +43,7 @@ def compare(
     picture: Annotated[Path | None, typer.Option(help="Draw accuracy and performance profile to this file.")] = None,
 ) -> ExitCode:
     """Compare all backends: which one to trust, down to which alpha, at what cost."""
-    _check_outputs(csv, parquet, picture)
+    check_outputs(csv=csv, parquet=parquet, picture=picture)
     recipe = Recipe(ensemble=ensemble, N=rows, d=columns, s=sparsity, kappa=kappa, noise=noise)
     comparison = compare_backends(
         [from_recipe({**recipe.to_dict(), "seed": seed}) for seed in range(2 if quick else seeds)],
@@ -76,7 +75,7 @@ def sweep(
     picture: Annotated[Path | None, typer.Option(help="Draw the study's picture to this file.")] = None,
 ) -> ExitCode:
     """Carry out a Monte-Carlo study, or what is left of it."""
-    _check_outputs(csv, parquet, picture)
+    check_outputs(csv=csv, parquet=parquet, picture=picture)
     plan = load_study(study)
     if plan.picture:
         refuse_unknown("picture", plan.picture, PICTURES)
@@ -92,17 +91,3 @@ def sweep(
     if picture is not None:
         figure_of(PICTURES[plan.picture](records)).savefig(picture)
     return ExitCode.CERTIFIED
-
-
-def _check_outputs(csv: Path | None, parquet: Path | None, picture: Path | None) -> None:
-    """Refuse, before any work, what could not be written after it."""
-    for path in (csv, parquet, picture):
-        if path is not None and not path.absolute().parent.is_dir():
-            raise StudyError(f"{path} cannot be written: there is no directory {path.absolute().parent}")
-        if path is not None and (path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK)):
-            raise StudyError(f"{path} cannot be written: it is a directory, or you may not write there")
-    if parquet is not None:
-        require_pyarrow()
-    if picture is not None:
-        known = pyplot().matplotlib.backend_bases.FigureCanvasBase.get_supported_filetypes()
-        refuse_unknown("picture format", picture.suffix.removeprefix(".") or picture.name, known)
