@@ -10,7 +10,6 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict, dataclass, fields
 from functools import cache
-from importlib.util import find_spec
 from math import isqrt
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -23,6 +22,7 @@ from scipy.optimize import nnls
 from bregman_l1._types import Matrix, Vector
 from bregman_l1.errors import StudyError
 from bregman_l1.experiments.nearest import refuse_unknown
+from bregman_l1.optional import require
 from bregman_l1.system import LinearSystem
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Recipe:
     ------
     StudyError
         If the ensemble is unknown, a number is out of its range, or the ensemble has no matrix of this shape.
-    ImportError
+    MissingPackageError
         If the ensemble needs a package that is not installed.
     """
 
@@ -159,7 +159,7 @@ def draw(
     ------
     StudyError
         If the ensemble is unknown or the sizes are impossible.
-    ImportError
+    MissingPackageError
         If the ensemble needs a package that is not installed.
 
     Examples
@@ -307,8 +307,7 @@ def _digit_images() -> Vector:
 def _check_digits(recipe: Recipe) -> None:
     _refuse_unless(recipe.N <= _DIGITS_PIXELS, f"the digits have N <= {_DIGITS_PIXELS} pixels, got {recipe.N}")
     _refuse_unless(recipe.d <= _DIGITS_IMAGES, f"there are d <= {_DIGITS_IMAGES} digits, got {recipe.d}")
-    if find_spec("sklearn") is None:
-        raise ImportError("the ensemble 'digits' needs scikit-learn: pip install scikit-learn")
+    require("sklearn", "the digits")
 
 
 def _is_integer(value: Any) -> bool:
