@@ -8,6 +8,7 @@
 
 from typing import TYPE_CHECKING
 
+from bregman_l1._backends.base import Backend, Support
 from bregman_l1._backends.registry import backends
 from bregman_l1._solve import certify, solve
 from bregman_l1.certificate import Certificate, Check
@@ -30,6 +31,7 @@ from bregman_l1.errors import (
     UnknownBackendError,
     UnsupportedProblemError,
 )
+from bregman_l1.outcome import Outcome
 from bregman_l1.path import ProjectionPath, projection_path
 from bregman_l1.polyhedron.assumptions import AssumptionReport
 from bregman_l1.problems import BregmanProjection, L1Minimization, NullSpaceConstant, Problem
@@ -47,6 +49,7 @@ __all__ = [
     "AlphaPlan",
     "Analysis",
     "AssumptionReport",
+    "Backend",
     "BackendError",
     "BackendNotInstalledError",
     "BregmanError",
@@ -70,11 +73,13 @@ __all__ = [
     "NotAdmissibleError",
     "NotCertifiedWarning",
     "NullSpaceConstant",
+    "Outcome",
     "Problem",
     "ProjectionPath",
     "Solution",
     "Status",
     "StudyError",
+    "Support",
     "UndefinedConstantError",
     "UnknownBackendError",
     "UnsupportedProblemError",
