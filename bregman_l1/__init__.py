@@ -6,6 +6,7 @@
 'certified'
 """
 
+import logging
 from typing import TYPE_CHECKING
 
 from bregman_l1._backends.base import Backend, Support
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     from bregman_l1.theory import AlphaPlan, Analysis, Constant, Enclosure, analyze
 
 __version__ = "0.1.0"
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 __all__ = [
     "AlphaPlan",
