@@ -40,7 +40,7 @@ from bregman_l1.solution import Solution, Status
 from bregman_l1.system import LinearSystem
 
 if TYPE_CHECKING:
-    from bregman_l1 import experiments
+    from bregman_l1 import experiments, flow, theory
     from bregman_l1.flow import Flow, FlowStatus, compare_flow, gradient_descent, gradient_flow
     from bregman_l1.theory import AlphaPlan, Analysis, Constant, Enclosure, analyze
 
@@ -91,10 +91,12 @@ __all__ = [
     "certify",
     "compare_flow",
     "experiments",
+    "flow",
     "gradient_descent",
     "gradient_flow",
     "projection_path",
     "solve",
+    "theory",
 ]
 
 if not TYPE_CHECKING:  # a type checker that sees __getattr__ lets every misspelt name pass
@@ -111,4 +113,4 @@ if not TYPE_CHECKING:  # a type checker that sees __getattr__ lets every misspel
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__():
-        return sorted({*globals(), *__all__})
+        return ["__version__", *__all__]
