@@ -6,6 +6,7 @@ import re
 import sys
 from pathlib import Path
 
+import matplotlib.pyplot  # noqa: F401 - in memory, as it is where a notebook has drawn before
 import pytest
 
 import bregman_l1
