@@ -6,8 +6,10 @@
 'certified'
 """
 
+import logging
 from typing import TYPE_CHECKING
 
+from bregman_l1._backends.base import Backend, Support
 from bregman_l1._backends.registry import backends
 from bregman_l1._solve import certify, solve
 from bregman_l1.certificate import Certificate, Check
@@ -22,6 +24,7 @@ from bregman_l1.errors import (
     InvalidOptionError,
     InvalidProblemError,
     InvalidSystemError,
+    MissingPackageError,
     NotAdmissibleError,
     NotCertifiedWarning,
     PositionalScalesError,
@@ -30,6 +33,7 @@ from bregman_l1.errors import (
     UnknownBackendError,
     UnsupportedProblemError,
 )
+from bregman_l1.outcome import Outcome
 from bregman_l1.path import ProjectionPath, projection_path
 from bregman_l1.polyhedron.assumptions import AssumptionReport
 from bregman_l1.problems import BregmanProjection, L1Minimization, NullSpaceConstant, Problem
@@ -37,17 +41,20 @@ from bregman_l1.solution import Solution, Status
 from bregman_l1.system import LinearSystem
 
 if TYPE_CHECKING:
-    from bregman_l1 import experiments
+    from bregman_l1 import experiments, flow, theory
     from bregman_l1.flow import Flow, FlowStatus, compare_flow, gradient_descent, gradient_flow
     from bregman_l1.saving import load, save
     from bregman_l1.theory import AlphaPlan, Analysis, Constant, Enclosure, analyze
 
 __version__ = "0.1.0"
 
+logging.getLogger(__name__).addHandler(logging.NullHandler())
+
 __all__ = [
     "AlphaPlan",
     "Analysis",
     "AssumptionReport",
+    "Backend",
     "BackendError",
     "BackendNotInstalledError",
     "BregmanError",
@@ -67,15 +74,18 @@ __all__ = [
     "InvalidSystemError",
     "L1Minimization",
     "LinearSystem",
+    "MissingPackageError",
     "NotAdmissibleError",
     "NotCertifiedWarning",
     "NullSpaceConstant",
+    "Outcome",
     "PositionalScalesError",
     "Problem",
     "ProjectionPath",
     "Solution",
     "Status",
     "StudyError",
+    "Support",
     "UndefinedConstantError",
     "UnknownBackendError",
     "UnsupportedProblemError",
@@ -84,12 +94,14 @@ __all__ = [
     "certify",
     "compare_flow",
     "experiments",
+    "flow",
     "gradient_descent",
     "gradient_flow",
     "load",
     "projection_path",
     "save",
     "solve",
+    "theory",
 ]
 
 if not TYPE_CHECKING:  # a type checker that sees __getattr__ lets every misspelt name pass
@@ -106,4 +118,4 @@ if not TYPE_CHECKING:  # a type checker that sees __getattr__ lets every misspel
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__():
-        return sorted({*globals(), *__all__})
+        return ["__version__", *__all__]

@@ -17,6 +17,7 @@ from bregman_l1.errors import InvalidProblemError, NotAdmissibleError
 from bregman_l1.frozen import FrozenArrays
 from bregman_l1.html import DOTS, shortened, table, verdict
 from bregman_l1.newton import NewtonSteps
+from bregman_l1.optional import require
 from bregman_l1.problems.positive_part import positive_part
 from bregman_l1.problems.projection import BregmanProjection, projection_at
 from bregman_l1.progress import ProgressBar
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+    from bregman_l1._backends.base import Backend
     from bregman_l1.claim import Claim
     from bregman_l1.problems.positive_part import PositivePart
     from bregman_l1.solution import Solution
@@ -129,12 +131,9 @@ class ProjectionPath(FrozenArrays):
         ImportError
             If pandas is not installed.
         """
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise ImportError("data frames need pandas: pip install pandas") from error
+        pandas = require("pandas", "data frames")
         answers = self.solutions
-        return pd.DataFrame(
+        frame: pd.DataFrame = pandas.DataFrame(
             {
                 "log_alpha": self.log_alphas,
                 "alpha": self.alphas,
@@ -146,6 +145,7 @@ class ProjectionPath(FrozenArrays):
                 "solve_time": [answer.solve_time for answer in answers],
             }
         )
+        return frame
 
     def _log_deviation_or_nan(self) -> Vector:
         try:
@@ -221,7 +221,7 @@ def projection_path(
     *,
     alphas: ArrayLike | None = None,
     log_alphas: ArrayLike | None = None,
-    backend: str = "auto",
+    backend: str | Backend = "auto",
     cost: ArrayLike | None = None,
     prior: ArrayLike | None = None,
     tol: float = 1e-9,
@@ -238,8 +238,8 @@ def projection_path(
         The constraints.
     alphas, log_alphas : array_like of shape (k,)
         The scales, or their natural logarithms, in any order, repeats allowed. Give exactly one, by keyword.
-    backend : str, default "auto"
-        A name from ``backends()``.
+    backend : str or Backend, default "auto"
+        A name from ``backends()``, or an instance, as in `solve`.
     cost : array_like of shape (d,), optional
         Exponents of alpha in the prior, prior * alpha**cost; ones if omitted.
     prior : array_like of shape (d,), optional
@@ -283,7 +283,9 @@ def projection_path(
     return ProjectionPath(system=system, cost=exponents, prior=factor, log_alphas=values, solutions=tuple(solutions))
 
 
-def _solutions(problems: list[BregmanProjection], cost: Vector, backend: str, tol: float) -> Iterator[Solution]:
+def _solutions(
+    problems: list[BregmanProjection], cost: Vector, backend: str | Backend, tol: float
+) -> Iterator[Solution]:
     if backend not in ("auto", "newton"):
         return (solve(problem, backend, tol=tol) for problem in problems)
     claims = claims_along(problems, cost, tol)

@@ -43,6 +43,7 @@ def results(n_rows: int, n_columns: int) -> dict[str, Any]:
         "solution": solution,
         "minimiser": solve(L1Minimization(system)),
         "certificate": solution.certificate,
+        "support": bregman_l1.Support(ok=False, reason="no exponential cone"),
         "claim": Claim(x=solution.x, log_x=solution.log_x, dual=solution.dual, raw_status="optimal" * 40),
         "exposing vector": ExposingVector(solution.dual),
         "farkas": Farkas(solution.dual),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ from bregman_l1.threads import threads_for
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
+
+_LOG = logging.getLogger(__name__)
 
 
 def project_along(
@@ -71,6 +74,8 @@ def project_along(
                 claim = before = project(system, log_prior, tol=tol, start_dual=start_dual)
                 curve = _Curve(system, line, tau, claim) if claim.outcome is Outcome.OPTIMAL else None
             claims[int(k)] = claim
+            how = "on its own" if claim is before else "followed"
+            _LOG.debug("log(alpha) = %.6g: %s, %d factorisations", tau, how, claim.iterations)
     return [claims[k] for k in range(log_alphas.size)]
 
 
