@@ -233,4 +233,5 @@ def certified(problem: Problem, claim: Claim, certificate: Certificate, backend:
         iterations=claim.iterations,
         setup_time=claim.setup_time,
         solve_time=claim.solve_time,
+        names=problem.system.column_names,
     )

@@ -6,9 +6,8 @@ import math
 from numbers import Real
 from typing import Any, TypeGuard
 
-import numpy as np
-
 from bregman_l1.errors import InvalidProblemError
+from bregman_l1.foreign import as_number
 
 LARGEST_LOG = 1e15
 """Largest |log| of alpha and of the prior: there the spacing of floating-point logarithms is an eighth."""
@@ -49,7 +48,7 @@ def natural_log_alpha(alpha: float | None = None, log_alpha: float | None = None
 
 
 def _finite(name: str, given: Any) -> float:
-    number = given.item() if isinstance(given, np.ndarray) and given.ndim == 0 else given
+    number = as_number(given)
     if not is_real(number):
         raise InvalidProblemError(f"{name} must be a real number, got {given!r}")
     try:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bregman_l1._types import Vector
 from bregman_l1.certificate import Certificate
 from bregman_l1.documented import DocumentedEnum
+from bregman_l1.foreign import Labels, pandas
 from bregman_l1.frozen import FrozenArrays
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Status(DocumentedEnum):
@@ -68,6 +73,8 @@ class Solution(FrozenArrays):
         Iterations it took, polishing included.
     setup_time, solve_time : float
         Seconds spent preparing and solving, certification excluded.
+    names : tuple of hashable, optional
+        What the entries of x are called, if the columns of the system have names.
     """
 
     x: Vector
@@ -81,12 +88,54 @@ class Solution(FrozenArrays):
     iterations: int
     setup_time: float
     solve_time: float
+    names: Labels | None = None
 
     def __str__(self) -> str:
         return (
             f"{self.status.value.upper()} by {self.backend} ({self.raw_status}), value {self.value:.12g}, "
             f"{self.iterations} iterations, {self.setup_time + self.solve_time:.3g} s\n{self.certificate}"
         )
+
+    def to_series(self) -> pd.Series:
+        """Return x as a pandas Series, indexed by the names of the columns of A where they have names.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from bregman_l1 import L1Minimization, LinearSystem, solve
+        >>> system = LinearSystem(pd.DataFrame({"bread": [1.0], "milk": [2.0]}), [4.0])
+        >>> solve(L1Minimization(system)).to_series()
+        bread    0.0
+        milk     2.0
+        Name: x, dtype: float64
+        """
+        return pandas().Series(self.x, index=self._index(), name="x", copy=True)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return x and log x as the columns of a pandas DataFrame, its rows named as in `to_series`.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+
+        Examples
+        --------
+        >>> from bregman_l1 import L1Minimization, LinearSystem, solve
+        >>> solve(L1Minimization(LinearSystem([[1.0, 2.0]], [2.0]))).to_frame()
+             x  log_x
+        0  0.0   -inf
+        1  1.0    0.0
+        """
+        return pandas().DataFrame({"x": self.x, "log_x": self.log_x}, index=self._index(), copy=True)
+
+    def _index(self) -> list[Hashable] | None:
+        return None if self.names is None else list(self.names)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the solution as plain numbers, strings and lists, ready for JSON."""
@@ -100,6 +149,7 @@ class Solution(FrozenArrays):
             "solve_time": self.solve_time,
             "x": self.x.tolist(),
             "log_x": self.log_x.tolist(),
+            "names": None if self.names is None else [str(name) for name in self.names],
             "dual": None if self.dual is None else self.dual.tolist(),
             "certificate": self.certificate.to_dict(),
         }
