@@ -200,7 +200,7 @@ def refuse_infeasible(problem: Problem, claim: Claim, backend: str) -> None:
     if claim.outcome not in (Outcome.INFEASIBLE, Outcome.UNBOUNDED):
         return
     if isinstance(claim.proof, Farkas) and separates(problem.system, claim.proof.z):
-        raise infeasible(claim.proof.z)
+        raise infeasible(problem.system, claim.proof.z, claim.setup_time + claim.solve_time)
     require_feasible(problem.system)
     problem.refuse(claim.outcome)
     raise BackendError(

@@ -51,12 +51,12 @@ def place(index: Sequence[int], *axes: Labels | None) -> str:
     return f"[{', '.join(map(str, index))}]" + (f" ({', '.join(called)})" if called else "")
 
 
-def rows(index: Iterable[int], names: Labels | None) -> str:
+def rows_called(index: Iterable[int], names: Labels | None) -> str:
     """Rows by name, or by number where they have none; of many, the first eight.
 
     Examples
     --------
-    >>> rows([0], None), rows([1, 0], ("age", "income"))
+    >>> rows_called([0], None), rows_called([1, 0], ("age", "income"))
     ('row 0', "rows 'income', 'age'")
     """
     called = [str(i) if names is None else repr(names[i]) for i in index]

@@ -16,7 +16,7 @@ from bregman_l1.entry import entry_point
 from bregman_l1.errors import InfeasibleError, InvalidProblemError, InvalidSystemError
 from bregman_l1.foreign import Labels, labels_of
 from bregman_l1.frozen import read_only
-from bregman_l1.names import chosen, given_names, place, rows
+from bregman_l1.names import chosen, given_names, place, rows_called
 from bregman_l1.system.reading import checked_names, in_order, read_matrix, read_target, refuse_non_finite
 
 if TYPE_CHECKING:
@@ -451,8 +451,12 @@ class LinearSystem:
             i = int(impossible[0])
             farkas = np.zeros(self.shape[0])
             farkas[i] = np.sign(self._y[i])
-            row = rows([i], self.row_names)
-            raise InfeasibleError(f"{row} of A is zero while y[{i}] = {self._y[i]:g}: no x solves it", farkas)
+            row = rows_called([i], self.row_names)
+            raise InfeasibleError(
+                f"{row} of A is zero while y[{i}] = {self._y[i]:g}: no x solves it",
+                farkas,
+                chosen(self.row_names, impossible[:1], self.shape[0]),
+            )
 
     def _refuse_extreme_row(self) -> None:
         """Refuse what leaves no range of exponents to compute in."""
