@@ -38,6 +38,17 @@ def chosen(names: Labels | None, index: Index, size: int) -> Labels | None:
     return None if names is None else tuple(names[i] for i in np.arange(size)[index])
 
 
+def shared_names(of_matrix: Labels | None, of_target: Labels | None, order: Index | None) -> Labels | None:
+    """The names of the rows of A, or of y where only y has names; ``order`` puts y in the order of A.
+
+    Examples
+    --------
+    >>> shared_names((0, 1), ("age", "income"), None), shared_names((0, 1), (1, 0), np.array([1, 0]))
+    (('age', 'income'), None)
+    """
+    return given_names(of_matrix) or (given_names(of_target) if order is None else None)
+
+
 def place(index: Sequence[int], *axes: Labels | None) -> str:
     """An index as it is written, followed by the names it has: of a matrix, those of row and column.
 
@@ -65,10 +76,10 @@ def rows_called(index: Iterable[int], names: Labels | None) -> str:
     return f"row{'s' if len(called) > 1 else ''} {listed}"
 
 
-def order_by_label(of_matrix: Labels, of_target: Labels) -> Index | None:
-    """Where in y the entry for each row of A is, by their labels; None where they go by position.
+def matched(of_matrix: Labels | None, given: Labels | None, vector: str = "y", axis: str = "row") -> Index | None:
+    """Where in a vector the entry for each row or column of A is, by their labels; None where they go by position.
 
-    They do if one side has labels that only count, and the other side has others.
+    They do if one side has no labels, or labels that only count where those of the other side are different.
 
     Raises
     ------
@@ -77,22 +88,23 @@ def order_by_label(of_matrix: Labels, of_target: Labels) -> Index | None:
 
     Examples
     --------
-    >>> order_by_label(("age", "income"), ("income", "age"))
+    >>> matched(("age", "income"), ("income", "age"))
     array([1, 0])
     """
-    if of_matrix == of_target:
+    if of_matrix is None or given is None or of_matrix == given:
         return None
-    found = {label: i for i, label in enumerate(of_target)}
+    found, known = {label: i for i, label in enumerate(given)}, set(of_matrix)
     lacking = [label for label in of_matrix if label not in found]
-    known = set(of_matrix)
-    unknown = [label for label in of_target if label not in known]
-    if (lacking or unknown) and (given_names(of_matrix) is None or given_names(of_target) is None):
+    unknown = [label for label in given if label not in known]
+    if (lacking or unknown) and None in (given_names(of_matrix), given_names(given)):
         return None
     if lacking:
-        raise InvalidSystemError(f"y has no entry for row {lacking[0]!r} of A; their labels must agree")
+        raise InvalidSystemError(f"{vector} has no entry for {axis} {lacking[0]!r} of A; their labels must agree")
     if unknown:
-        raise InvalidSystemError(f"A has no row for entry {unknown[0]!r} of y; their labels must agree")
-    if len(found) < len(of_target) or len(known) < len(of_matrix):
-        twice = (Counter(of_matrix) | Counter(of_target)).most_common(1)[0][0]
-        raise InvalidSystemError(f"the rows of A and y are in different order, and more than one is called {twice!r}")
+        raise InvalidSystemError(f"A has no {axis} for entry {unknown[0]!r} of {vector}; their labels must agree")
+    if len(found) < len(given) or len(known) < len(of_matrix):
+        twice = (Counter(of_matrix) | Counter(given)).most_common(1)[0][0]
+        raise InvalidSystemError(
+            f"the {axis}s of A and {vector} differ in order, and more than one is called {twice!r}"
+        )
     return np.array([found[label] for label in of_matrix])

@@ -107,7 +107,9 @@ def test_a_series_is_put_in_the_order_of_the_rows():
 
 def test_a_shuffled_counting_index_is_put_in_order_too():
     shuffled = pd.Series(Y).iloc[[1, 0]]
-    np.testing.assert_array_equal(LinearSystem(pd.DataFrame(A), shuffled).y, Y)
+    system = LinearSystem(pd.DataFrame(A), shuffled)
+    np.testing.assert_array_equal(system.y, Y)
+    assert system.row_names is None
     np.testing.assert_array_equal(LinearSystem(pd.DataFrame(A).iloc[[1, 0]], pd.Series(Y)).y, Y[::-1])
 
 
@@ -136,7 +138,7 @@ def test_labels_that_differ_are_refused_by_the_first(labels, message):
 def test_repeated_labels_are_welcome_in_the_same_order_only():
     table = pd.DataFrame([[1.0], [1.0], [2.0]], index=["a", "a", "b"])
     assert LinearSystem(table, pd.Series([1.0, 1.0, 2.0], index=["a", "a", "b"])).row_names == ("a", "a", "b")
-    with pytest.raises(InvalidSystemError, match="different order, and more than one is called 'a'"):
+    with pytest.raises(InvalidSystemError, match="differ in order, and more than one is called 'a'"):
         LinearSystem(table, pd.Series([1.0, 1.0, 2.0], index=["a", "b", "a"]))
 
 

@@ -11,7 +11,7 @@ from bregman_l1._types import Matrix, Vector
 from bregman_l1.errors import InvalidSystemError
 from bregman_l1.foreign import Labels, labels_of
 from bregman_l1.frozen import read_only
-from bregman_l1.names import given_names, order_by_label, place
+from bregman_l1.names import matched, place, shared_names
 from bregman_l1.validation import checked_array, refuse_other_than_real
 
 
@@ -57,11 +57,9 @@ def refuse_non_finite(name: str, stored: Any, *names: Labels | None) -> None:
 
 def in_order(y: Any, of_matrix: Labels | None) -> tuple[Any, Labels | None]:
     """The entries of y in the order of the rows of A where both are labelled, and the names of the rows."""
-    of_target, _ = labels_of(y)
-    if of_matrix is None or of_target is None:
-        return y, given_names(of_matrix or of_target)
-    order = order_by_label(of_matrix, of_target)
-    return y if order is None else y.iloc[order], given_names(of_matrix) or given_names(of_target)
+    given, _ = labels_of(y)
+    order = matched(of_matrix, given)
+    return y if order is None else y.iloc[order], shared_names(of_matrix, given, order)
 
 
 def checked_names(what: str, names: Any, size: int) -> Labels | None:
