@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import nnls
 
 from bregman_l1._types import ROUNDINGS, Vector
 from bregman_l1.entry import entry_point
@@ -75,6 +74,8 @@ def nearest_feasible(system: LinearSystem, *, scales: ArrayLike | None = None) -
 
 def _nonnegative_least_squares(system: LinearSystem, units: Vector) -> Vector:
     """The x >= 0 with the least |(A x - y) / units|, found on the columns that matter, a few more in each round."""
+    from scipy.optimize import nnls
+
     largest = float(np.abs(system.y / units).max())
     y = system.y / units / largest
     sizes = _one_for_zero(abs(system.scaled(1 / units, np.ones(system.shape[1]))).max(axis=0))
