@@ -36,6 +36,7 @@ from bregman_l1.errors import (
 from bregman_l1.outcome import Outcome
 from bregman_l1.path import ProjectionPath, projection_path
 from bregman_l1.polyhedron.assumptions import AssumptionReport
+from bregman_l1.polyhedron.nearest import nearest_feasible
 from bregman_l1.problems import BregmanProjection, L1Minimization, NullSpaceConstant, Problem
 from bregman_l1.solution import Solution, Status
 from bregman_l1.system import LinearSystem
@@ -98,6 +99,7 @@ __all__ = [
     "gradient_descent",
     "gradient_flow",
     "load",
+    "nearest_feasible",
     "projection_path",
     "save",
     "solve",

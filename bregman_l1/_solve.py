@@ -228,7 +228,7 @@ def refuse_infeasible(problem: Problem, claim: Claim, backend: str) -> None:
     if claim.outcome not in (Outcome.INFEASIBLE, Outcome.UNBOUNDED):
         return
     if isinstance(claim.proof, Farkas) and separates(problem.system, claim.proof.z):
-        raise infeasible(claim.proof.z)
+        raise infeasible(problem.system, claim.proof.z, claim.setup_time + claim.solve_time)
     require_feasible(problem.system)
     problem.refuse(claim)
     raise BackendError(
@@ -265,4 +265,5 @@ def certified(problem: Problem, claim: Claim, certificate: Certificate, backend:
         iterations=claim.iterations,
         setup_time=claim.setup_time,
         solve_time=claim.solve_time,
+        names=problem.system.column_names,
     )

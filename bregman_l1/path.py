@@ -273,7 +273,8 @@ def projection_path(
     """
     system, tol = checked_system(system), checked_tolerance(tol)
     values = natural_log_alphas(alphas, log_alphas)
-    exponents, factor = checked_cost(cost, system.shape[1]), checked_prior(prior, system.shape[1])
+    columns = system.shape[1], system.column_names
+    exponents, factor = checked_cost(cost, *columns), checked_prior(prior, *columns)
     problems = [projection_at(system, float(value), cost, prior) for value in values]
     with ProgressBar(len(problems)) as bar:
         solutions = []

@@ -213,7 +213,7 @@ def _knowing(record: Any, known: Mapping[str, Any]) -> Any:
 
 
 def _system_parts(system: LinearSystem) -> dict[str, Any]:
-    return {"A": system.matrix, "y": system.y}
+    return {"A": system.matrix, "y": system.y, "row_names": system.row_names, "column_names": system.column_names}
 
 
 def _limit_parts(limit: Limit) -> dict[str, Any]:

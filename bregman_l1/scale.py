@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from bregman_l1._types import Vector
 from bregman_l1.errors import InvalidProblemError, PositionalScalesError
+from bregman_l1.foreign import as_array, as_number
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -71,7 +72,8 @@ def natural_log_alphas(
     if (alphas is None) == (log_alphas is None):
         raise InvalidProblemError("give exactly one of alphas and log_alphas (the natural logarithms of alphas)")
     name, given, log = ("alphas", alphas, _log) if log_alphas is None else ("log_alphas", log_alphas, _within_range)
-    entries = np.atleast_1d(np.asarray(given, dtype=object))
+    values = given if isinstance(given, list | tuple) else as_array(given)
+    entries = np.atleast_1d(np.asarray(values, dtype=object))
     if entries.ndim != 1 or not entries.size:
         raise InvalidProblemError(f"{name} must be a non-empty vector of real numbers, got shape {entries.shape}")
     return np.array([log(f"{name}[{k}]", entry) for k, entry in enumerate(entries)])
@@ -134,7 +136,7 @@ def _within_range(name: str, log_alpha: Any) -> float:
 
 
 def _finite(name: str, given: Any) -> float:
-    number = given.item() if isinstance(given, np.ndarray) and given.ndim == 0 else given
+    number = as_number(given)
     if not is_real(number):
         raise InvalidProblemError(f"{name} must be a real number, got {given!r}")
     try:

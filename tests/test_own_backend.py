@@ -172,7 +172,7 @@ def test_an_instance_that_cannot_solve_the_problem_says_why():
         (Claim(x=np.ones(3)), "x must have shape (18,), got (3,)"),
         (Claim(log_x=np.ones((18, 1))), "log_x must have shape (18,), got (18, 1)"),
         (Claim(x=np.ones(18), dual=np.ones(5)), "dual must have shape (6,), got (5,)"),
-        (Claim(x=np.ones(18, dtype=complex)), "it must hold real numbers"),
+        (Claim(x=np.ones(18, dtype=complex)), "x is complex"),
         (Claim(x=np.ones(18), outcome="optimal"), "a claim whose outcome is 'optimal', not an Outcome"),
         (Claim(), "returned no point"),
     ],

@@ -104,7 +104,7 @@ def parts_of(found: Any) -> dict[str, Any]:
     if isinstance(found, sp.csc_array):
         names = ("shape", "data", "indices", "indptr")
     elif isinstance(found, LinearSystem):
-        names = ("matrix", "y")
+        names = ("matrix", "y", "row_names", "column_names")
     elif isinstance(found, KernelCone):
         names = ("system", "support", "outside", "B", "C")
     elif isinstance(found, Analysis):

@@ -267,7 +267,7 @@ def test_command_refuses_a_picture_it_cannot_draw_before_it_computes(command, fi
     elsewhere = CliRunner().invoke(command, [*files, "--plot", str(tmp_path / "nowhere" / "bounds.png")])
     assert elsewhere.exit_code == 2
     assert "no directory" in elsewhere.output
-    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
     without = CliRunner().invoke(command, [*files, "--plot", str(tmp_path / "bounds.png")])
     assert without.exit_code == 2
     assert "pictures need matplotlib" in without.output

@@ -9,7 +9,7 @@ from typing import Annotated, get_args
 
 import typer
 
-from bregman_l1.cli.files import read_array, read_vector
+from bregman_l1.cli.files import read_system, read_vector
 from bregman_l1.cli.outputs import check_outputs
 from bregman_l1.cli.reporting import ExitCode, reports_errors, to_json
 from bregman_l1.errors import NotCertifiedWarning
@@ -18,7 +18,6 @@ from bregman_l1.plotting.analysis import plot_both
 from bregman_l1.problems.nullspace import Kind
 from bregman_l1.progress import ProgressBar
 from bregman_l1.scale import natural_log_alpha
-from bregman_l1.system import LinearSystem
 from bregman_l1.theory.alpha_plan import AlphaPlan
 from bregman_l1.theory.analysis import Analysis
 from bregman_l1.theory.analysis import analyze as analyze_system
@@ -26,7 +25,9 @@ from bregman_l1.theory.analysis import analyze as analyze_system
 
 @reports_errors
 def analyze(
-    matrix: Annotated[Path, typer.Argument(metavar="A", help="The matrix: .npy, .npz, .csv or .mtx.")],
+    matrix: Annotated[
+        Path, typer.Argument(metavar="A", help="The matrix: .npy, .npz, .csv (a header may name columns) or .mtx.")
+    ],
     target: Annotated[Path, typer.Argument(metavar="Y", help="The target vector y, in one of the same formats.")],
     alpha: Annotated[
         list[float] | None, typer.Option(help="Compare the bounds with the deviation here; repeatable.")
@@ -44,8 +45,9 @@ def analyze(
     check_outputs(picture=plot)
     with warnings.catch_warnings(record=True) as doubts:
         warnings.simplefilter("always", NotCertifiedWarning)
-        system = LinearSystem(read_array(matrix), read_vector(target))
-        analysis = analyze_system(system, None if cost is None else read_vector(cost), time_limit=time_limit)
+        system = read_system(matrix, target)
+        weights = None if cost is None else read_vector(cost, system.column_names)
+        analysis = analyze_system(system, weights, time_limit=time_limit)
         levels = [natural_log_alpha(value) for value in alpha or []]
         levels += [natural_log_alpha(log_alpha=value) for value in log_alpha or []]
         compute_constants(analysis, time_limit)

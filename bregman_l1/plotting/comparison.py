@@ -64,8 +64,8 @@ def _draw_profile(ax: Axes, comparison: Comparison, looks: Mapping[str, Look]) -
         label = f"{profile.backend}, polished" if profile.polished else profile.backend
         ratios, shares = np.append(profile.ratios, slowest), np.append(profile.shares, profile.shares[-1])
         ax.step(ratios, shares, **style, where="post", markevery=_MARK_EVERY, label=label)
+    ax.set_xscale("log", base=2)
     ax.set(
-        xscale="log",
         ylim=(-0.02, 1.02),
         xlabel="time relative to the fastest",
         ylabel="share certified",

@@ -65,7 +65,7 @@ class L1Minimization(Problem):
 
     def __init__(self, system: LinearSystem, *, cost: ArrayLike | None = None) -> None:
         self._system = checked_system(system)
-        self._cost = checked_cost(cost, system.shape[1])
+        self._cost = checked_cost(cost, system.shape[1], system.column_names)
 
     @property
     def system(self) -> LinearSystem:

@@ -10,6 +10,7 @@ import numpy as np
 from bregman_l1._types import Index, Vector
 from bregman_l1.errors import InfeasibleError
 from bregman_l1.frozen import read_only
+from bregman_l1.names import chosen
 
 if TYPE_CHECKING:
     from bregman_l1.claim import Claim
@@ -88,14 +89,15 @@ def positive_part(system: LinearSystem, prior: Vector) -> PositivePart:
     try:
         part = system.remember(("columns", columns.tobytes()), lambda: system.restrict(columns))
     except InfeasibleError as error:
-        raise infeasible_outside_zeros(error.farkas) from error
+        raise infeasible_outside_zeros(system, error.farkas) from error
     return PositivePart(system=part, columns=columns, n_columns=prior.size)
 
 
-def infeasible_outside_zeros(farkas: Vector) -> InfeasibleError:
+def infeasible_outside_zeros(system: LinearSystem, farkas: Vector) -> InfeasibleError:
     """The error that says that the zeros of a prior leave no solution, with a copy of the vector that proves it."""
     return InfeasibleError(
         "no x >= 0 that vanishes where the prior does solves A x = y: the vector z in .farkas has y'z > 0 and "
         "(A'z)_j <= 0 wherever prior[j] > 0. Give more entries of the prior a positive value, however small",
         farkas.copy(),
+        chosen(system.row_names, np.flatnonzero(farkas), farkas.size),
     )

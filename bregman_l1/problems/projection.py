@@ -88,10 +88,10 @@ class BregmanProjection(Problem):
         prior: ArrayLike | None = None,
     ) -> None:
         self._system = checked_system(system)
-        self._prior = checked_prior(prior, system.shape[1])
+        self._prior = checked_prior(prior, system.shape[1], system.column_names)
         has_alpha = alpha is not None or log_alpha is not None
         self._log_alpha = 0.0 if prior is not None and not has_alpha else natural_log_alpha(alpha, log_alpha)
-        self._cost = checked_cost(cost, system.shape[1])
+        self._cost = checked_cost(cost, system.shape[1], system.column_names)
         if self._log_alpha == 0.0 and cost is not None:
             self._refuse_unused_cost(has_alpha)
         # One number stands for all entries of an even prior: columns may be many.
@@ -212,11 +212,11 @@ class BregmanProjection(Problem):
         """Raise `InfeasibleError` where the zeros of the prior leave no solution."""
         system = self.part.system
         if isinstance(claim.proof, Farkas) and separates(system, claim.proof.z):
-            raise infeasible_outside_zeros(claim.proof.z)
+            raise infeasible_outside_zeros(system, claim.proof.z)
         try:
             require_feasible(system)
         except InfeasibleError as error:
-            raise infeasible_outside_zeros(error.farkas) from error
+            raise infeasible_outside_zeros(system, error.farkas) from error
 
     def certify(self, claim: Claim, tol: float = 1e-9, steps: NewtonSteps | None = None) -> Certificate:
         """As `Problem.certify`; ``steps`` may be shared by projections on one system, priors of the same zeros."""
