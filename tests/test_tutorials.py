@@ -145,6 +145,7 @@ def test_errors_and_warnings_are_faults():
         ("deviation 8.9e-16", "deviation 0"),
         ("off by 0.4841", "off by 0.4840"),
         ("off by 3.3e-06", "off by 3.2e-06"),
+        ("off by 3e-06", "off by 9e-06"),  # an order of magnitude
         ("a   table\nof 1.50", "a table of 1.5"),
         ("-0.00", "0.00"),
         ("alpha^-0.25", "alpha^-0.25"),
@@ -162,6 +163,8 @@ def test_texts_that_differ_by_rounding_alone_agree(old, new):
         ("certified", "not certified"),
         ("off by 0.4841", "off by 0.4844"),
         ("off by 3.3e-06", "off by 3.3e-05"),
+        ("off by 3.3e-06", "off by 6.3e-06"),
+        ("off by 3e-06", "off by 1e-04"),
         ("deviation 1.3e-12", "deviation 1.3e-02"),
         ("1.5 and 2.5", "1.5 and"),
         ("rate 0.41", "rate -0.41"),
@@ -177,8 +180,13 @@ def test_a_new_run_that_says_something_else_is_found():
     new, _ = _notebook(_stream("9 of 10\n"))
     assert build.differences(old, old) == []
     (found,) = build.differences(old, new)
-    assert "8 of 10" in found
-    assert "9 of 10" in found
+    assert "- 8 of 10\n+ 9 of 10" in found
+
+
+def test_only_the_lines_that_say_something_else_are_shown():
+    old, new = "error 1e-12\nrank 6\nend", "error 3e-12\nrank 5\nend"
+    assert build.changed_lines(old, new) == "- rank 6\n+ rank 5"
+    assert "+extra" in build.changed_lines(old, old + "\nextra")
 
 
 def test_a_picture_is_compared_by_its_presence():

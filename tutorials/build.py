@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import ast
 import base64
+import difflib
 import json
 import os
 import re
@@ -31,8 +32,10 @@ METADATA = {
 CELL_TIMEOUT = 300  # seconds; the slowest cell takes twenty
 ROUNDING_LEVEL = 1e-9  # two numbers below this are both "zero to rounding"
 LAST_PLACES = 2  # by how many units of its last printed place a number may differ from machine to machine
+SAME_ORDER = 3.0  # by which factor a number may differ that is printed as an order of magnitude
 
 NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+ORDER_OF_MAGNITUDE = re.compile(r"\d[eE][-+]?\d+")
 NOT_FOR_A_NOTEBOOK = re.compile(r"(?<![\w.])/(?:home|root|tmp|usr|work|Users|var|opt)/|\\Users\\|\bat 0x[0-9a-f]+")
 DRAWS = {"plot", "subplots", "figure", "show"}
 
@@ -130,8 +133,8 @@ def agree(old: str, new: str) -> bool:
     """Whether two texts say the same.
 
     The words between the numbers are equal, whatever the white space. Whole numbers are equal. Other numbers differ by
-    at most two units of the last place that either prints, or are both below 1e-9: rounding errors, which are never
-    the same twice.
+    at most two units of the last place that either prints; those of one digit and an exponent are orders of magnitude,
+    and differ by at most a factor of three. Two numbers below 1e-9 are rounding errors, which are never the same twice.
     """
     words_old, words_new = ("".join(NUMBER.sub("#", text).split()) for text in (old, new))
     numbers = zip(NUMBER.findall(old), NUMBER.findall(new), strict=False)
@@ -143,8 +146,11 @@ def same_number(old: str, new: str) -> bool:
     if not any(sign in old + new for sign in ".eE"):
         return int(old) == int(new)
     a, b = float(old), float(new)
-    unit = max(last_place(old), last_place(new))
-    return abs(a - b) <= LAST_PLACES * unit * (1 + 1e-9) or max(abs(a), abs(b)) < ROUNDING_LEVEL
+    if max(abs(a), abs(b)) < ROUNDING_LEVEL:
+        return True
+    if ORDER_OF_MAGNITUDE.fullmatch(old) and ORDER_OF_MAGNITUDE.fullmatch(new):
+        return max(a, b) <= SAME_ORDER * min(a, b)
+    return abs(a - b) <= LAST_PLACES * max(last_place(old), last_place(new)) * (1 + 1e-9)
 
 
 def last_place(number: str) -> float:
@@ -170,8 +176,17 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
             continue
         for (kind, text_before), (_, text_after) in zip(shown_before, shown_after, strict=True):
             if not agree(text_before, text_after):
-                found.append(f"{where}, {kind}, said\n{text_before}\nand now\n{text_after}")
+                found.append(f"{where} says something else in {kind}:\n{changed_lines(text_before, text_after)}")
     return found
+
+
+def changed_lines(old: str, new: str) -> str:
+    """Return the lines that differ, old ones marked - and new ones +."""
+    before, after = old.splitlines(), new.splitlines()
+    if len(before) == len(after):
+        pairs = [pair for pair in zip(before, after, strict=True) if not agree(*pair)]
+        return "\n".join(f"- {line_before}\n+ {line_after}" for line_before, line_after in pairs)
+    return "\n".join(list(difflib.unified_diff(before, after, n=0, lineterm=""))[2:])
 
 
 # ---- Execution ------------------------------------------------------------------------------------------------------
@@ -264,7 +279,7 @@ def main() -> int:
     with ProcessPoolExecutor(options.jobs) as pool:
         for source, notebook in zip(chosen, pool.map(executed, chosen), strict=True):
             fault = check(source, notebook) if options.check else write(source, notebook)
-            print(f"{source.stem}: {'; '.join(fault) or 'ok'}", flush=True)
+            print("\n  ".join([f"{source.stem}: {'' if fault else 'ok'}", *fault]), flush=True)
             wrong += fault
     return 1 if wrong or not chosen else 0
 
