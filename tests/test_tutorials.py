@@ -183,6 +183,16 @@ def test_a_new_run_that_says_something_else_is_found():
     assert "- 8 of 10\n+ 9 of 10" in found
 
 
+def test_a_new_run_that_fails_is_reported_by_its_error(tmp_path):
+    old, text = _notebook(_stream("1\n"))
+    failed, _ = _notebook({"output_type": "error", "ename": "ImportError", "evalue": "no such name"})
+    source = tmp_path / "01_x.py"
+    source.write_text(text)
+    source.with_suffix(".ipynb").write_text(json.dumps(old))
+    assert build.check(source, old) == []
+    assert build.check(source, failed) == ["cell-01 ends in ImportError: no such name"]
+
+
 def test_only_the_lines_that_say_something_else_are_shown():
     old, new = "error 1e-12\nrank 6\nend", "error 3e-12\nrank 5\nend"
     assert build.changed_lines(old, new) == "- rank 6\n+ rank 5"

@@ -259,9 +259,9 @@ def write(source: Path, notebook: dict[str, Any]) -> list[str]:
 
 
 def check(source: Path, notebook: dict[str, Any]) -> list[str]:
-    """Compare the committed notebook with a new execution; return what is wrong."""
-    committed = read_notebook(source.with_suffix(".ipynb"))
-    return faults(committed, source.read_text(encoding="utf-8")) + differences(committed, notebook)
+    """Compare the committed notebook with a new execution that went well; return what is wrong with either."""
+    text, committed = source.read_text(encoding="utf-8"), read_notebook(source.with_suffix(".ipynb"))
+    return faults(notebook, text) or faults(committed, text) + differences(committed, notebook)
 
 
 def main() -> int:
