@@ -31,6 +31,7 @@ import numpy as np
 import pandas as pd
 
 from bregman_l1 import BregmanProjection, L1Minimization, LinearSystem, NotCertifiedWarning, projection_path, solve
+from bregman_l1.plotting import backend_looks
 
 A = np.random.default_rng(2025).standard_normal((20, 60))
 x0 = np.zeros(60)
@@ -91,11 +92,10 @@ pd.DataFrame(columns, index=pd.Index([f"1e-{k}" for k in decades], name="alpha")
 # The same as a picture:
 
 # %%
-looks = {"ecos": ("#E69F00", "s"), "scs": ("#009E73", "D"), "clarabel": ("#D55E00", "^")}
 figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
-for name, (colour, marker) in looks.items():
+for name, look in backend_looks(backends).items():
     errors = [error(raw[name, k], k) for k in decades]
-    axes.loglog([10.0**-k for k in decades], errors, color=colour, marker=marker, markersize=5, label=name)
+    axes.loglog([10.0**-k for k in decades], errors, **look.keywords(), label=name)
 axes.axhline(1, color="gray", linestyle=":")
 axes.text(0.1, 1.6, "nothing right", color="gray", ha="right")
 axes.set(xlabel=r"$\alpha$", ylabel="error relative to the deviation")

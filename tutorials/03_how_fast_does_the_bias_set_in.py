@@ -159,8 +159,9 @@ for name, one in (("clean", analysis), ("noisy", noisy)):
 #
 # ## What the theorem itself says
 #
-# Last, the picture of everything: the distance, the enclosure, the theorem's upper bound (II.3) and, on the right,
-# its lower bound (II.4) in two forms. That there are two is a story of its own: the next tutorial.
+# Last, the picture of everything: the distance, the enclosure and the theorem's upper bound (II.3). Its lower bound
+# (II.4) has two forms, which `analysis.plot_lower_bounds()` draws. That there are two is a story of its own: the next
+# tutorial.
 
 # %%
 _ = analysis.plot()

@@ -120,10 +120,10 @@ _ = axes.legend()
 # \alpha^{1-\varrho}\, \|x^*\|_\infty^{\varrho}\, \kappa^{-\varrho^-} (1 - g)^{\tilde\varrho},
 # $$
 # and everything the paper concludes from its lower bound - that the rate $\alpha^{1-\varrho}$ is the true one - stands.
-# On the right: truth, printed and corrected bound, relative to the exact limit.
+# Here are truth, printed and corrected bound, relative to the exact limit:
 
 # %%
-_ = analysis.plot(log_alphas=np.linspace(-22, -3, 40))
+_ = analysis.plot_lower_bounds(log_alphas=np.linspace(-22, -3, 40))
 
 # %% [markdown]
 # ## Sharper than any of them
