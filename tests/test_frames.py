@@ -14,6 +14,7 @@ import scipy.sparse as sp
 
 from bregman_l1 import (
     BregmanProjection,
+    InfeasibleError,
     InvalidProblemError,
     InvalidSystemError,
     L1Minimization,
@@ -314,3 +315,32 @@ def test_without_pandas_a_frame_of_the_answer_says_what_to_install(monkeypatch):
     assert LinearSystem(A, Y).row_names is None
     with pytest.raises(ImportError, match="data frames need pandas: pip install pandas"):
         solution.to_series()
+
+
+NAMED = LinearSystem(pd.DataFrame([[1.0, 1.0, 1.0]], index=["all"], columns=["a", "b", "c"]), [6.0])
+BY_LABEL = pd.Series({"c": 3.0, "a": 1.0, "b": 2.0})
+
+
+@pytest.mark.parametrize(
+    "of_vector",
+    [
+        lambda vector: BregmanProjection(NAMED, prior=vector).prior,
+        lambda vector: BregmanProjection(NAMED, alpha=0.1, cost=vector).cost,
+        lambda vector: L1Minimization(NAMED, cost=vector).cost,
+        lambda vector: projection_path(NAMED, alphas=[0.1], cost=vector, prior=vector).prior,
+        lambda vector: projection_path(NAMED, alphas=[0.1], cost=vector).cost,
+        lambda vector: analyze(NAMED, vector).limit.cost,
+    ],
+)
+def test_costs_and_priors_go_by_the_names_of_the_columns(of_vector):
+    np.testing.assert_array_equal(of_vector(BY_LABEL), [1.0, 2.0, 3.0])
+    np.testing.assert_array_equal(of_vector([3.0, 1.0, 2.0]), [3.0, 1.0, 2.0])
+    with pytest.raises(InvalidProblemError, match="column 'b'"):
+        of_vector(pd.Series({"c": 3.0, "a": 1.0, "d": 2.0}))
+
+
+def test_the_rows_at_fault_have_names_where_the_zeros_of_a_prior_are_to_blame():
+    system = LinearSystem(pd.DataFrame([[1.0, 0.0], [0.0, 1.0]], index=["north", "south"]), [1.0, 1.0])
+    with pytest.raises(InfeasibleError, match="where the prior does") as caught:
+        solve(BregmanProjection(system, prior=[1.0, 0.0]))
+    assert caught.value.row_names == ("south",)

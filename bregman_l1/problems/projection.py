@@ -99,7 +99,8 @@ class BregmanProjection(Problem):
         log_prior = _log_prior(self._prior[some], self._cost[some], self._log_alpha)
         self._log_prior = read_only(np.broadcast_to(log_prior, self._cost.shape))
         of_what = "" if prior is None else " of a prior"
-        self._title = f"Bregman projection{of_what} at log(alpha) = {self._log_alpha:.6g}"
+        scale = f" at log(alpha) = {self._log_alpha:.6g}" if has_alpha else ""
+        self._title = f"Bregman projection{of_what}{scale}"
 
     @property
     def system(self) -> LinearSystem:
