@@ -10,7 +10,7 @@
     │   └── UndefinedConstantError           the null-space constant does not exist for this system
     ├── NotAdmissibleError (ValueError)      a bound was asked for outside the range in which it holds
     ├── StudyError (ValueError)              an ensemble, comparison, study file or record store is wrong
-    ├── InputFileError (ValueError)          a file cannot be read as the array it should hold
+    ├── InputFileError (ValueError)          a file cannot be read as what it should hold, or written
     ├── MissingPackageError (ImportError)    a feature needs a package that is not installed; says which
     └── BackendError                         a solver gave no answer; carries its native status
         ├── UnknownBackendError (ValueError)
@@ -97,7 +97,7 @@ class StudyError(BregmanError, ValueError):
 
 
 class InputFileError(BregmanError, ValueError):
-    """A file cannot be read as the array it is supposed to hold."""
+    """A file cannot be read as what it is supposed to hold, or cannot be written."""
 
 
 class MissingPackageError(BregmanError, ImportError):

@@ -124,18 +124,13 @@ def check_output(path: Path) -> None:
 
 
 def write_solution(path: Path, solution: Solution) -> None:
-    """Write x to a .npy file, or the arrays x, log_x, dual and names to a .npz file, those that there are."""
-    arrays: dict[str, Any] = {"x": solution.x, "log_x": solution.log_x}
-    if solution.dual is not None:
-        arrays["dual"] = solution.dual
-    if solution.names is not None:
-        arrays["names"] = np.array([str(name) for name in solution.names])
+    """Write x to a .npy file, or the whole solution to a .npz file that `bregman_l1.load` reads."""
+    if path.suffix.lower() == ".npz":
+        solution.save(path)
+        return
     try:
         with path.open("wb") as stream:
-            if path.suffix.lower() == ".npy":
-                np.save(stream, solution.x)
-            else:
-                np.savez(stream, **arrays)
+            np.save(stream, solution.x)
     except OSError as error:
         raise InputFileError(f"{path}: cannot be written: {error.strerror}") from error
 
