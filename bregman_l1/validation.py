@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from decimal import Decimal
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,20 @@ def checked_tolerance(tol: Any) -> float:
     if not (is_real(tol) and 0 < tol < 1):
         raise InvalidOptionError(f"tol must be a positive number below 1, got {tol!r}")
     return float(tol)
+
+
+def checked_positive(name: str, value: Any, refusal: type[BregmanError] = InvalidProblemError) -> float:
+    """Return a positive finite number as a float, or say in a ``refusal`` that it is none."""
+    if not (is_real(value) and 0 < value <= sys.float_info.max):
+        raise refusal(f"{name} must be positive and finite, got {value!r}")
+    return float(value)
+
+
+def checked_count(name: str, value: Any, least: int, refusal: type[BregmanError] = InvalidProblemError) -> int:
+    """Return an integer of at least ``least`` as one of Python's, or say in a ``refusal`` that it is none."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise refusal(f"{name} must be an integer of at least {least}, got {value!r}")
+    return int(value)
 
 
 def checked_array(name: str, values: Any, refusal: type[BregmanError] = InvalidProblemError) -> NDArray[Any]:

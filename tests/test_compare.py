@@ -21,6 +21,7 @@ from bregman_l1.errors import (
     InfeasibleError,
     InvalidProblemError,
     NotCertifiedWarning,
+    PositionalScalesError,
     StudyError,
 )
 from bregman_l1.experiments import Comparison, Run, Study, compare, sweep
@@ -119,7 +120,7 @@ def test_a_backend_that_gives_no_answer_is_a_row_of_the_table(monkeypatch):
             raise BackendError("ecos stopped", "solver_error")
         return solve(problem, backend, **settings)
 
-    monkeypatch.setitem(compare.__globals__, "solve", fails)
+    monkeypatch.setattr("bregman_l1.experiments._compare.solve", fails)
     instance = draw(N=6, d=18, s=2)
     found = compare([instance], backends=["ecos", "newton"], alphas=[1e-4], tolerances=[1e-9], repeats=1)
     assert {run.failure for run in runs_of(found, "ecos", polished=False)} == {"BackendError: ecos stopped"}
@@ -195,12 +196,15 @@ def test_files_hold_every_run_and_the_environment(comparison, tmp_path):
     [
         ({"backends": ["newtn"]}, StudyError, "did you mean 'newton'"),
         ({"backends": ["highs"]}, StudyError, "unknown backend for projections"),
-        ({"alphas": [0.0]}, InvalidProblemError, "alpha must be positive"),
-        ({"alphas": []}, StudyError, "no alpha"),
+        ({"alphas": [0.0]}, InvalidProblemError, r"alphas\[0\] must be positive"),
+        ({"alphas": []}, InvalidProblemError, "non-empty"),
+        ({"alphas": [0.1], "log_alphas": [-1.0]}, InvalidProblemError, "exactly one"),
         ({"repeats": 0}, StudyError, "repeats must be an integer"),
         ({"threads": 0}, StudyError, "threads must be an integer"),
+        ({"repeats": True}, StudyError, "repeats must be an integer"),
         ({"tolerances": [0.0]}, StudyError, "tolerances must be positive"),
         ({"tolerances": ["a"]}, StudyError, "tolerances must be positive"),
+        ({"tolerances": 2.0}, StudyError, "tolerances must be positive and below 1"),
         ({"tolerances": []}, StudyError, "no tolerance"),
         ({"backends": []}, StudyError, "no backend"),
         ({"max_iter": 0}, StudyError, "max_iter must be an integer"),
@@ -211,6 +215,18 @@ def test_files_hold_every_run_and_the_environment(comparison, tmp_path):
 def test_bad_requests_are_refused(settings, error, message):
     with pytest.raises(error, match=message):
         compare([], **settings)
+
+
+def test_numbers_of_numpy_count_as_those_of_python():
+    system, _ = gaussian_system(6, 18, 2)
+    settings = {"alphas": np.array(0.1), "tolerances": np.float32(1e-6), "repeats": np.int64(1), "threads": np.int8(1)}
+    found = compare(system, backends="newton", **settings)
+    assert [run.tol for run in found.runs] == [float(np.float32(1e-6))] * 2
+
+
+def test_scales_by_position_are_refused():
+    with pytest.raises(PositionalScalesError, match="alphas= or log_alphas="):
+        compare(gaussian_system(6, 18, 2)[0], [0.1])
 
 
 def test_a_system_without_a_solution_is_refused_before_any_run(monkeypatch):
@@ -229,7 +245,7 @@ def test_a_backend_named_twice_is_run_once():
 
 def test_a_backend_that_is_not_installed_is_named_with_its_remedy(monkeypatch):
     absent = BackendInfo(name="mosek", installed=False, version="", solves=("entropy",), install="pip install mosek")
-    monkeypatch.setitem(compare.__globals__, "known_backends", lambda: [absent])
+    monkeypatch.setattr("bregman_l1.experiments._compare.known_backends", lambda: [absent])
     with pytest.raises(BackendNotInstalledError, match="pip install mosek"):
         compare([], backends=["mosek"])
 

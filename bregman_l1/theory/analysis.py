@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from bregman_l1._types import Index, Vector
 from bregman_l1.budget import Budget
 from bregman_l1.caching import cached_property
 from bregman_l1.entry import entry_point, entry_points
-from bregman_l1.errors import BackendError, InvalidProblemError, NotAdmissibleError, UndefinedConstantError
+from bregman_l1.errors import BackendError, NotAdmissibleError, UndefinedConstantError
 from bregman_l1.frozen import FrozenArrays
 from bregman_l1.polyhedron.kernel_cone import EMPTY_BASE
 from bregman_l1.problems.nullspace import Kind, NullSpaceConstant, checked_kind
@@ -34,6 +33,7 @@ from bregman_l1.theory.deviation import deviation
 from bregman_l1.theory.enclosure import POINT, Encloser, Enclosure
 from bregman_l1.theory.limit import Limit, find_limit
 from bregman_l1.theory.logarithms import exponential
+from bregman_l1.validation import checked_positive
 
 if TYPE_CHECKING:
     import os
@@ -269,8 +269,7 @@ class Analysis(FrozenArrays):
         InvalidProblemError
             If error is not positive and finite.
         """
-        if not (isinstance(error, Real) and np.isfinite(error) and error > 0):
-            raise InvalidProblemError(f"error must be positive and finite, got {error!r}")
+        error = checked_positive("error", error)
         if self._layer is None:
             return AlphaPlan(error=error, log_guaranteed=np.inf, log_exact=np.inf)
         log_error = float(np.log(error))
