@@ -128,7 +128,7 @@ class ProjectionPath(FrozenArrays):
 
         Raises
         ------
-        ImportError
+        MissingPackageError
             If pandas is not installed.
         """
         pandas = require("pandas", "data frames")
@@ -168,7 +168,7 @@ class ProjectionPath(FrozenArrays):
 
         Raises
         ------
-        ImportError
+        MissingPackageError
             If matplotlib is not installed.
         """
         from bregman_l1.plotting.path import plot_path

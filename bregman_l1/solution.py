@@ -112,7 +112,7 @@ class Solution(FrozenArrays):
 
         Raises
         ------
-        ImportError
+        MissingPackageError
             If pandas is not installed.
 
         Examples
@@ -132,7 +132,7 @@ class Solution(FrozenArrays):
 
         Raises
         ------
-        ImportError
+        MissingPackageError
             If pandas is not installed.
 
         Examples

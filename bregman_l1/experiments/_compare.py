@@ -24,13 +24,13 @@ from bregman_l1.errors import BackendError, BackendNotInstalledError, NotCertifi
 from bregman_l1.experiments.comparison import Comparison, Run
 from bregman_l1.experiments.ensembles import Instance, draw
 from bregman_l1.experiments.environment import environment
-from bregman_l1.experiments.nearest import refuse_unknown
 from bregman_l1.experiments.store import dumps
 from bregman_l1.problems.l1 import L1Minimization
 from bregman_l1.problems.projection import BregmanProjection
 from bregman_l1.progress import ProgressBar
 from bregman_l1.scale import is_real, natural_log_alphas, scales_by_keyword
 from bregman_l1.solution import Status
+from bregman_l1.suggestions import refuse_unknown
 from bregman_l1.system import LinearSystem
 from bregman_l1.validation import checked_count
 

@@ -23,10 +23,9 @@ from bregman_l1._types import Vector
 from bregman_l1.errors import StudyError
 from bregman_l1.experiments import designs
 from bregman_l1.experiments.imported import imported
-from bregman_l1.experiments.nearest import refuse_unknown
 from bregman_l1.one_line import OneLine
 from bregman_l1.plugins import plugins
-from bregman_l1.suggestions import did_you_mean
+from bregman_l1.suggestions import did_you_mean, refuse_unknown
 from bregman_l1.system import LinearSystem
 
 if TYPE_CHECKING:

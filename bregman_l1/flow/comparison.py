@@ -84,7 +84,7 @@ class FlowComparison(FrozenArrays):
 
         Raises
         ------
-        ImportError
+        MissingPackageError
             If matplotlib is not installed.
         """
         from bregman_l1.plotting.flow import plot_comparison

@@ -131,7 +131,7 @@ class Descent(FrozenArrays):
 
         Raises
         ------
-        ImportError
+        MissingPackageError
             If matplotlib is not installed.
         """
         from bregman_l1.plotting.flow import plot_descent

@@ -168,7 +168,7 @@ class Flow(FrozenArrays):
         ------
         InvalidProblemError
             If axes does not hold two Axes.
-        ImportError
+        MissingPackageError
             If matplotlib is not installed.
         """
         from bregman_l1.plotting.flow import plot_flow

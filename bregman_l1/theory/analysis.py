@@ -304,7 +304,7 @@ class Analysis(FrozenArrays):
             If x(alpha) is the same for every alpha.
         InvalidProblemError
             If both are given, or what is given is empty, not positive or not finite.
-        ImportError
+        MissingPackageError
             If matplotlib is not installed.
         """
         from bregman_l1.plotting.analysis import plot_deviation
