@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,6 +21,9 @@ from bregman_l1.polyhedron.feasible_set import infeasible, require_feasible, sep
 from bregman_l1.problems.base import Problem
 from bregman_l1.solution import Solution, Status
 from bregman_l1.validation import checked_tolerance, checked_vector
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _LOG = logging.getLogger(__name__)
 # What exp and log round, relative to |log x|: x and log_x of one vector differ by no more.
@@ -125,9 +128,10 @@ def certify(
     ----------
     problem : Problem
         The problem it should solve.
-    x, log_x : array_like of shape (d,)
+    x, log_x : array_like or Series of shape (d,)
         The vector, or its logarithm where it underflows; both, if every entry of one is that of the other, rounded.
-    dual : array_like of shape (N,), optional
+        A series goes by the names of the columns, or, for the multipliers, of the rows.
+    dual : array_like or Series of shape (N,), optional
         Multipliers of A x = y, lam = d(optimal value)/dy, to be certified with x; the best ones are computed
         if omitted.
     tol : float, default 1e-9
@@ -156,12 +160,7 @@ def certify(
         raise InvalidProblemError(f"problem must be a Problem, such as BregmanProjection, got {type(problem).__name__}")
     if x is None and log_x is None:
         raise InvalidProblemError("give x or log_x")
-    n_rows, n_columns = problem.system.shape
-    claim = Claim(
-        x=None if x is None else checked_vector("x", x, n_columns),
-        log_x=None if log_x is None else checked_vector("log_x", log_x, n_columns),
-        dual=None if dual is None else checked_vector("dual", dual, n_rows),
-    )
+    claim = Claim(**_vectors(problem, {"x": x, "log_x": log_x, "dual": dual}))
     _refuse_disagreement(claim)
     return certificate_of(problem, claim, checked_tolerance(tol))
 
@@ -210,17 +209,26 @@ def _legible(claim: Any, problem: Problem, backend: Backend) -> Claim:
         raise BackendError(f"{backend.name}.claim() returned {type(claim).__name__}, not a Claim")
     if not isinstance(claim.outcome, Outcome):
         raise BackendError(f"{backend.name} made a claim whose outcome is {claim.outcome!r}, not an Outcome")
-    n_rows, n_columns = problem.system.shape
-    vectors: dict[str, Any] = {}
-    for name, length in (("x", n_columns), ("log_x", n_columns), ("dual", n_rows)):
-        vector = getattr(claim, name)
-        if vector is None or (type(vector) is np.ndarray and vector.dtype == np.float64 and vector.shape == (length,)):
+    try:
+        vectors = _vectors(problem, {"x": claim.x, "log_x": claim.log_x, "dual": claim.dual})
+    except InvalidProblemError as error:
+        raise BackendError(f"{backend.name} made a claim that cannot be read: {error}", claim.raw_status) from error
+    return replace(claim, **vectors)
+
+
+def _vectors(problem: Problem, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The vectors of a claim that are there, as float64, in the order of columns or rows where they have labels."""
+    system, (n_rows, n_columns) = problem.system, problem.system.shape
+    vectors = {}
+    for name, vector in given.items():
+        if vector is None:
             continue
-        try:
-            vectors[name] = checked_vector(name, vector, length)
-        except InvalidProblemError as error:
-            raise BackendError(f"{backend.name} made a claim that cannot be read: {error}", claim.raw_status) from error
-    return replace(claim, **vectors) if vectors else claim
+        length, names, axis = (
+            (n_rows, system.row_names, "row") if name == "dual" else (n_columns, system.column_names, "column")
+        )
+        is_one = type(vector) is np.ndarray and vector.dtype == np.float64 and vector.shape == (length,)
+        vectors[name] = vector if is_one else checked_vector(name, vector, length, names, axis)
+    return vectors
 
 
 def refuse_infeasible(problem: Problem, claim: Claim, backend: str) -> None:

@@ -89,15 +89,18 @@ def _of_objects(name: str, array: NDArray[Any], values: Any, refusal: type[Bregm
     return floats
 
 
-def checked_vector(name: str, values: ArrayLike, length: int, names: Labels | None = None) -> Vector:
+def checked_vector(
+    name: str, values: ArrayLike, length: int, names: Labels | None = None, axis: str = "column"
+) -> Vector:
     """Return values as a float64 vector of the given length; entries may be anything but text and complex.
 
-    A series is put in the order of the columns by its labels, where these are called ``names``.
+    A series is put in the order of the columns, or whatever ``axis`` says, by its labels, where these are called
+    ``names``.
     """
     array = checked_array(name, values)
     if array.shape != (length,):
         raise InvalidProblemError(f"{name} must have shape ({length},), got {array.shape}")
-    order = matched(names, labels_of(values)[0], name, "column", InvalidProblemError)
+    order = matched(names, labels_of(values)[0], name, axis, InvalidProblemError)
     return (array if order is None else array[order]).astype(np.float64)
 
 
