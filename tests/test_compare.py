@@ -13,12 +13,14 @@ from scipy.stats import norm
 from typer.testing import CliRunner
 
 from bregman_l1 import solve
+from bregman_l1._backends.newton import NewtonBackend
 from bregman_l1._backends.registry import BackendInfo
 from bregman_l1.cli import studies
 from bregman_l1.errors import (
     BackendError,
     BackendNotInstalledError,
     InfeasibleError,
+    InvalidOptionError,
     InvalidProblemError,
     NotCertifiedWarning,
     PositionalScalesError,
@@ -207,6 +209,9 @@ def test_files_hold_every_run_and_the_environment(comparison, tmp_path):
         ({"tolerances": 2.0}, StudyError, "tolerances must be positive and below 1"),
         ({"tolerances": []}, StudyError, "no tolerance"),
         ({"backends": []}, StudyError, "no backend"),
+        ({"backends": 3}, InvalidOptionError, "name or an instance of Backend, got int"),
+        ({"backends": [None]}, InvalidOptionError, "name or an instance of Backend, got NoneType"),
+        ({"backends": [NewtonBackend]}, InvalidOptionError, r"give NewtonBackend\(\)"),
         ({"max_iter": 0}, StudyError, "max_iter must be an integer"),
         ({"time_limit": -1.0}, StudyError, "time_limit must be positive"),
         ({}, StudyError, "no system"),
@@ -239,7 +244,9 @@ def test_a_system_without_a_solution_is_refused_before_any_run(monkeypatch):
 
 
 def test_a_backend_named_twice_is_run_once():
-    found = compare([gaussian_system(6, 18, 2)[0]], backends=["newton"] * 2, alphas=[0.1], tolerances=[1e-9], repeats=1)
+    found = compare(
+        [gaussian_system(6, 18, 2)[0]], backends=["newton", "Newton"], alphas=[0.1], tolerances=[1e-9], repeats=1
+    )
     assert len(found.runs) == 2
 
 

@@ -353,6 +353,19 @@ def test_candidates_and_duals_go_by_the_names_of_columns_and_rows():
         certify(problem, x, dual=dual.rename({"fibre": "iron"}))
 
 
+@pytest.mark.parametrize(
+    ("refused", "message"),
+    [
+        (lambda: BregmanProjection(NAMED, alpha=0.1, cost=[1.0, np.inf, 1.0]), r"cost\[1\] \('b'\) is inf"),
+        (lambda: BregmanProjection(NAMED, prior=[1.0, 1.0, -1.0]), r"prior\[2\] \('c'\) is -1.0"),
+        (lambda: nearest_feasible(NAMED, scales=[0.0]), r"scales\[0\] \('all'\) is 0.0"),
+    ],
+)
+def test_an_entry_that_is_refused_has_its_name(refused, message):
+    with pytest.raises(InvalidProblemError, match=message):
+        refused()
+
+
 def test_scales_go_by_the_names_of_the_rows():
     system = LinearSystem(pd.DataFrame([[1.0, 1.0], [1.0, 1.0]], index=["first", "second"]), [1.0, 2.0])
     scales = pd.Series({"second": 3.0, "first": 1.0})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import product
 from statistics import median
@@ -15,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from bregman_l1._backends.base import Backend
 from bregman_l1._backends.registry import backends as known_backends
-from bregman_l1._backends.registry import refuse_missing
+from bregman_l1._backends.registry import checked_backend, refuse_missing
 from bregman_l1._solve import solve
 from bregman_l1._types import Index, Vector
 from bregman_l1.claim import Claim
@@ -110,6 +111,8 @@ def compare(
         If a system cannot be used, or has no nonnegative solution (`InfeasibleError`); before anything is timed.
     BackendNotInstalledError
         If a backend is not installed; before any work starts.
+    InvalidOptionError
+        If a backend is neither a name nor an instance; before any work starts.
 
     Examples
     --------
@@ -118,7 +121,7 @@ def compare(
     >>> all(run.certified and run.error < 1e-9 for run in comparison.runs if run.polished)
     True
     """
-    rivals = _checked_backends([backends] if isinstance(backends, str | Backend) else backends)
+    rivals = _checked_backends(backends)
     systems = [systems] if isinstance(systems, Instance | LinearSystem) else systems
     log_alphas = natural_log_alphas(alphas, log_alphas, default=natural_log_alphas(DEFAULT_ALPHAS))
     scales, accuracies = sorted(set(log_alphas.tolist()), reverse=True), _checked_tolerances(tolerances)
@@ -234,14 +237,15 @@ def _judged(problem: BregmanProjection, solution: Solution) -> dict[str, Any]:
     }
 
 
-def _checked_backends(backends: Sequence[str | Backend] | None) -> dict[str, str | Backend]:
+def _checked_backends(backends: str | Backend | Iterable[str | Backend] | None) -> dict[str, str | Backend]:
     """What is compared, by name: a backend itself, or its name again."""
     table = {row.name: row for row in known_backends() if _ENTROPY in row.solves}
     if backends is None:
         return {name: name for name, row in table.items() if row.installed}
     checked: dict[str, str | Backend] = {}
-    for backend in backends:
-        name = backend.name if isinstance(backend, Backend) else backend
+    given = backends if isinstance(backends, Iterable) and not isinstance(backends, str) else [backends]
+    for backend in map(checked_backend, given):
+        name = backend if isinstance(backend, str) else backend.name
         if isinstance(backend, str):
             _refuse_absent(backend, table)
         if checked.setdefault(name, backend) != backend:

@@ -313,6 +313,11 @@ def from_recipe(recipe: Recipe | Mapping[str, Any]) -> Instance:
     ------
     StudyError
         If a key or a value of the mapping is not a recipe's.
+
+    Examples
+    --------
+    >>> from_recipe({"ensemble": "gaussian", "N": 4, "d": 10, "s": 2, "seed": 7}).system
+    LinearSystem(N=4, d=10, dense)
     """
     if not isinstance(recipe, Recipe):
         recipe = _recipe_of(recipe)

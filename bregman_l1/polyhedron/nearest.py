@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from bregman_l1._types import ROUNDINGS, Vector
 from bregman_l1.entry import entry_point
 from bregman_l1.errors import BackendError, InvalidProblemError, InvalidSystemError
+from bregman_l1.names import place
 from bregman_l1.polyhedron.feasible_set import proof_of_infeasibility
 from bregman_l1.system import LinearSystem, checked_system, dense
 from bregman_l1.validation import checked_vector
@@ -64,7 +65,8 @@ def nearest_feasible(system: LinearSystem, *, scales: ArrayLike | None = None) -
     units = np.ones(n_rows) if scales is None else checked_vector("scales", scales, n_rows, names, "row")
     bad = np.flatnonzero(~((units > 0) & (units < np.inf)))
     if bad.size:
-        raise InvalidProblemError(f"scales[{bad[0]}] is {units[bad[0]]}; every scale must be positive and finite")
+        entry = f"scales{place(bad[:1].tolist(), names)}"
+        raise InvalidProblemError(f"{entry} is {units[bad[0]]}; every scale must be positive and finite")
     if proof_of_infeasibility(system) is None:
         return system
     y = system.extended_matvec(_nonnegative_least_squares(system, units)).astype(np.float64)

@@ -55,6 +55,9 @@ class Analysis(FrozenArrays):
 
     Each number is computed when it is first asked for, and kept. ``print(analysis)`` shows one page: of the
     null-space constants those that were computed before or are quick (see `is_at_hand`).
+
+    A method of one scale takes ``alpha``, or ``log_alpha``, its natural logarithm, and raises `InvalidProblemError`
+    unless it is given exactly one of them, positive and finite. A method of many takes ``alphas`` or ``log_alphas``.
     """
 
     def __init__(self, system: LinearSystem, cost: ArrayLike | None = None, *, time_limit: float | None = 10.0) -> None:
