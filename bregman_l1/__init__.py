@@ -8,6 +8,7 @@
 
 from typing import TYPE_CHECKING
 
+from bregman_l1._backends.base import Backend, Support
 from bregman_l1._backends.registry import backends
 from bregman_l1._solve import certify, solve
 from bregman_l1.certificate import Certificate, Check
@@ -22,6 +23,7 @@ from bregman_l1.errors import (
     InvalidOptionError,
     InvalidProblemError,
     InvalidSystemError,
+    MissingPackageError,
     NotAdmissibleError,
     NotCertifiedWarning,
     StudyError,
@@ -29,6 +31,7 @@ from bregman_l1.errors import (
     UnknownBackendError,
     UnsupportedProblemError,
 )
+from bregman_l1.outcome import Outcome
 from bregman_l1.path import ProjectionPath, projection_path
 from bregman_l1.polyhedron.assumptions import AssumptionReport
 from bregman_l1.problems import BregmanProjection, L1Minimization, NullSpaceConstant, Problem
@@ -46,6 +49,7 @@ __all__ = [
     "AlphaPlan",
     "Analysis",
     "AssumptionReport",
+    "Backend",
     "BackendError",
     "BackendNotInstalledError",
     "BregmanError",
@@ -65,14 +69,17 @@ __all__ = [
     "InvalidSystemError",
     "L1Minimization",
     "LinearSystem",
+    "MissingPackageError",
     "NotAdmissibleError",
     "NotCertifiedWarning",
     "NullSpaceConstant",
+    "Outcome",
     "Problem",
     "ProjectionPath",
     "Solution",
     "Status",
     "StudyError",
+    "Support",
     "UndefinedConstantError",
     "UnknownBackendError",
     "UnsupportedProblemError",

@@ -30,7 +30,7 @@ _LIMITS = {Outcome.ITERATION_LIMIT: Status.ITERATION_LIMIT, Outcome.TIME_LIMIT: 
 @entry_point
 def solve(
     problem: Problem,
-    backend: str = "auto",
+    backend: str | Backend = "auto",
     *,
     polish: bool = True,
     tol: float = 1e-9,
@@ -47,8 +47,9 @@ def solve(
     ----------
     problem : Problem
         A `BregmanProjection`, `L1Minimization` or `NullSpaceConstant`.
-    backend : str, default "auto"
-        Who solves it; ``backends()`` lists the names. ``"auto"`` takes the most accurate one that can.
+    backend : str or Backend, default "auto"
+        Who solves it; ``backends()`` lists the names. ``"auto"`` takes the most accurate one that can. An instance
+        has settings of its own: of those below, only ``polish`` and the ``tol`` of the certificate go with it.
     polish : bool, default True
         Improve the claim by Newton steps (projections) or on its support (linear problems) before it
         is certified. With False the raw claim is certified as it stands.
@@ -73,8 +74,8 @@ def solve(
     InfeasibleError
         If {x >= 0 : A x = y} is empty; carries the verified Farkas vector.
     BackendError
-        If the solver gives no point at all; its subclasses name unknown, missing and unable backends
-        and unknown options.
+        If the solver gives no point at all, or what it gives is no claim; its subclasses name unknown, missing and
+        unable backends and unknown options.
 
     Warns
     -----
@@ -92,13 +93,12 @@ def solve(
     """
     if not isinstance(problem, Problem):
         raise InvalidProblemError(f"problem must be a Problem, such as BregmanProjection, got {type(problem).__name__}")
-    if not isinstance(backend, str):
-        raise InvalidProblemError(f"backend must be a name, got {type(backend).__name__}; backends() lists them")
+    tol = checked_tolerance(tol)
     chosen = choose_backend(problem, backend, tol=tol, max_iter=max_iter, time_limit=time_limit, native=native)
     claim = _feasible_claim(problem, chosen)
     if polish:
-        claim = _polished(problem, claim, chosen)
-    return certified(problem, claim, certificate_of(problem, claim, chosen.tol), chosen.name)
+        claim = _polished(problem, claim, chosen.time_limit, tol)
+    return certified(problem, claim, certificate_of(problem, claim, tol), chosen.name)
 
 
 @entry_point
@@ -184,7 +184,7 @@ def _refuse_disagreement(claim: Claim) -> None:
 
 def _feasible_claim(problem: Problem, backend: Backend) -> Claim:
     """Ask the backend; where it sees no feasible point, believe only a Farkas vector."""
-    claim = backend.claim(problem)
+    claim = _legible(backend.claim(problem), problem, backend)
     refuse_infeasible(problem, claim, backend.name)
     if claim.x is None and claim.log_x is None:
         if claim.outcome not in _LIMITS:
@@ -193,6 +193,23 @@ def _feasible_claim(problem: Problem, backend: Backend) -> Claim:
             )
         return replace(claim, x=np.full(problem.system.shape[1], np.nan))
     return claim
+
+
+def _legible(claim: Any, problem: Problem, backend: Backend) -> Claim:
+    """The claim with vectors of float64, each of its length; `BackendError` where it is none or they are not."""
+    if not isinstance(claim, Claim):
+        raise BackendError(f"{backend.name}.claim() returned {type(claim).__name__}, not a Claim")
+    n_rows, n_columns = problem.system.shape
+    vectors: dict[str, Any] = {}
+    for name, length in (("x", n_columns), ("log_x", n_columns), ("dual", n_rows)):
+        vector = getattr(claim, name)
+        if vector is None or (type(vector) is np.ndarray and vector.dtype == np.float64 and vector.shape == (length,)):
+            continue
+        try:
+            vectors[name] = checked_vector(name, vector, length)
+        except InvalidProblemError as error:
+            raise BackendError(f"{backend.name} made a claim that cannot be read: {error}", claim.raw_status) from error
+    return replace(claim, **vectors) if vectors else claim
 
 
 def refuse_infeasible(problem: Problem, claim: Claim, backend: str) -> None:
@@ -208,10 +225,10 @@ def refuse_infeasible(problem: Problem, claim: Claim, backend: str) -> None:
     )
 
 
-def _polished(problem: Problem, claim: Claim, backend: Backend) -> Claim:
+def _polished(problem: Problem, claim: Claim, time_limit: float | None, tol: float) -> Claim:
     """Polish, for as long again as the backend was given."""
-    seconds = np.inf if backend.time_limit is None else backend.time_limit
-    return problem.polish(replace(claim, time_left=seconds), backend.tol)
+    seconds = np.inf if time_limit is None else time_limit
+    return problem.polish(replace(claim, time_left=seconds), tol)
 
 
 def certified(problem: Problem, claim: Claim, certificate: Certificate, backend: str) -> Solution:

@@ -10,6 +10,7 @@
     ├── NotAdmissibleError (ValueError)      a bound was asked for outside the range in which it holds
     ├── StudyError (ValueError)              an ensemble, comparison, study file or record store is wrong
     ├── InputFileError (ValueError)          a file cannot be read as the array it should hold
+    ├── MissingPackageError (ImportError)    a feature needs a package that is not installed; says which
     └── BackendError                         a solver gave no answer; carries its native status
         ├── UnknownBackendError (ValueError)
         ├── BackendNotInstalledError (ImportError)
@@ -78,6 +79,10 @@ class StudyError(BregmanError, ValueError):
 
 class InputFileError(BregmanError, ValueError):
     """A file cannot be read as the array it is supposed to hold."""
+
+
+class MissingPackageError(BregmanError, ImportError):
+    """A feature needs a package that is not installed; the message says how to install it."""
 
 
 class BackendError(BregmanError):

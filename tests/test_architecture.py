@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parent.parent / "bregman_l1"
 LAYERS = [
     {"_types", "errors", "validation"}
     | {"budget", "caching", "documented", "entry", "exact", "frozen", "outcome", "probes", "progress"}
-    | {"scale", "settings", "threads"},
+    | {"optional", "plugins", "scale", "settings", "suggestions", "threads"},
     {"system"},
     {"polyhedron", "certificate", "claim"},
     {"basis"},

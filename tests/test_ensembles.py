@@ -1,14 +1,18 @@
 """Random systems: what each ensemble promises, and that a recipe repeats its instance."""
 
+import os
+import subprocess
 import sys
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from published import publish
 from scipy.optimize import linprog
 
 from bregman_l1.errors import StudyError
-from bregman_l1.experiments.ensembles import ENSEMBLES, Recipe, draw, from_recipe
+from bregman_l1.experiments import compare, ensembles
+from bregman_l1.experiments.ensembles import ENSEMBLES, Ensemble, Recipe, draw, from_recipe, register_ensemble
 
 SIZES = {name: {"N": 12, "d": 40, "s": 3} for name in ENSEMBLES} | {"transport": {"N": 11, "d": 30, "s": 3}}
 
@@ -139,3 +143,125 @@ def test_missing_scikit_learn_is_said_before_anything_is_drawn(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn", None)
     with pytest.raises(ImportError, match="pip install scikit-learn"):
         Recipe(ensemble="digits", N=10, d=20, s=2)
+
+
+def blocks(recipe, rng):
+    """Two blocks side by side."""
+    return np.hstack([np.eye(recipe.N), rng.standard_normal((recipe.N, recipe.d - recipe.N))])
+
+
+SIZE = {"N": 5, "d": 12, "s": 2}
+
+MODULE = """
+import numpy as np
+from bregman_l1.experiments.ensembles import Ensemble, register_ensemble
+from bregman_l1 import StudyError
+
+
+def wide(recipe, rng):
+    return np.hstack([np.eye(recipe.N), rng.random((recipe.N, recipe.d - recipe.N))])
+
+
+def even(recipe):
+    if recipe.N % 2:
+        raise StudyError("N must be even")
+
+
+@register_ensemble("checked-wide", check=even)
+def checked(recipe, rng):
+    return wide(recipe, rng)
+
+
+number = 3
+"""
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.setattr(ensembles, "_known", known := dict(ensembles._known))
+    monkeypatch.setattr(ensembles, "ENSEMBLES", known)
+    points = {"wide": "wide", "number": "number", "gaussian": "wide", "lost": "missing"}
+    publish(tmp_path, monkeypatch, module="my_l1_ensembles", source=MODULE, group="bregman_l1.ensembles", **points)
+
+
+def test_a_registered_ensemble_is_known_by_name_and_repeats(elsewhere):
+    register_ensemble("blocks")(blocks)
+    instance = draw("blocks", **SIZE, seed=3)
+    assert np.array_equal(instance.system.matrix[:, :5], np.eye(5))
+    repeated = from_recipe(instance.recipe.to_dict())
+    assert np.array_equal(repeated.system.matrix, instance.system.matrix)
+    assert ensembles.ENSEMBLES["blocks"].summary == "Two blocks side by side."
+    assert compare(instance, backends="newton", alphas=[0.1], tolerances=[1e-9], repeats=1).runs[1].certified
+
+
+def test_an_ensemble_itself_will_do(elsewhere):
+    own = Ensemble(name="own blocks", summary="", matrix=blocks)
+    instance = draw(own, **SIZE)
+    assert instance.recipe.to_dict()["ensemble"] == "own blocks"
+    assert np.array_equal(instance.system.matrix, from_recipe(instance.recipe).system.matrix)
+    with pytest.raises(StudyError, match="unknown ensemble 'own blocks'.*by its path, 'my_module:my_ensemble'"):
+        from_recipe(instance.recipe.to_dict())
+
+
+def test_a_name_that_is_shipped_is_not_taken(elsewhere):
+    with pytest.raises(StudyError, match="'gaussian' is shipped with this package"):
+        register_ensemble("gaussian")
+    with pytest.raises(StudyError, match="another ensemble is called 'gaussian'"):
+        draw(Ensemble(name="gaussian", summary="", matrix=blocks), **SIZE)
+    assert not np.array_equal(draw("gaussian", **SIZE).system.matrix[:, :5], np.eye(5))
+
+
+@pytest.mark.parametrize("name", ["", "a:b", None])
+def test_a_name_that_recipes_cannot_use_is_refused(name):
+    with pytest.raises(StudyError, match="a word without a colon"):
+        register_ensemble(name)
+
+
+@pytest.mark.parametrize("name", ["wide", "my_l1_ensembles:wide", "my_l1_ensembles:checked"])
+def test_an_ensemble_is_found_by_its_path_and_by_its_published_name(elsewhere, name):
+    instance = draw(name, N=4, d=12, s=2)
+    assert np.array_equal(instance.system.matrix[:, :4], np.eye(4))
+    assert instance.recipe.to_dict()["ensemble"] == name
+
+
+def test_the_check_of_an_ensemble_comes_with_its_path(elsewhere):
+    with pytest.raises(StudyError, match="N must be even"):
+        Recipe(ensemble="my_l1_ensembles:checked", **SIZE)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("my_l1_ensembles:wid", "the ensemble 'my_l1_ensembles:wid' cannot be imported"),
+        ("no_such_module:wide", "is the directory of its module on PYTHONPATH"),
+        ("my_l1_ensembles:number", "neither an Ensemble nor a function"),
+        ("number", "neither an Ensemble nor a function"),
+        ("lost", "cannot be imported"),
+        ("wise", "did you mean 'wide'"),
+        (3, "unknown ensemble 3"),
+    ],
+)
+def test_an_ensemble_that_cannot_be_found_is_refused_with_the_reason(elsewhere, name, message):
+    with pytest.raises(StudyError, match=message):
+        Recipe(ensemble=name, **SIZE)
+
+
+def test_an_ensemble_whose_matrix_has_another_shape_is_named():
+    flat = Ensemble(name="flat", summary="", matrix=lambda recipe, rng: rng.random((recipe.N, 3)))
+    with pytest.raises(StudyError, match=r"'flat' drew a matrix of shape \(5, 3\), not \(5, 12\)"):
+        draw(flat, **SIZE)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_workers_find_an_ensemble_by_its_path(tmp_path, n_jobs):
+    (tmp_path / "my_workers_ensembles.py").write_text(MODULE)
+    (tmp_path / "study.toml").write_text(
+        'measure = "recovery"\n[[grid]]\nensemble = "my_workers_ensembles:wide"\nN = 4\nd = [8, 9]\ns = 1\n'
+    )
+    code = (
+        "from bregman_l1.experiments import load_study, sweep;"
+        f"records = list(sweep(load_study('study.toml'), 'store', n_jobs={n_jobs}, progress=False));"
+        "assert len(records) == 2 and all(record.result['certified'] for record in records), records"
+    )
+    path = os.pathsep.join((str(tmp_path), *sys.path))
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": path})

@@ -12,12 +12,23 @@ from bregman_l1.claim import Claim
 from bregman_l1.errors import InvalidOptionError
 from bregman_l1.problems.base import Problem
 from bregman_l1.scale import is_real
+from bregman_l1.suggestions import did_you_mean
 from bregman_l1.validation import checked_tolerance
+
+# What `solve` takes by these names itself: an option that looks like one of them was meant for it.
+SHARED_SETTINGS = ("tol", "max_iter", "time_limit", "polish")
 
 
 @dataclass(frozen=True, slots=True)
 class Support:
     """Whether a backend can solve a problem, and if not, why.
+
+    Parameters
+    ----------
+    ok : bool
+        Whether it can.
+    reason : str, optional
+        Why it cannot, as the end of "... cannot solve this problem: ".
 
     Examples
     --------
@@ -34,7 +45,10 @@ class Support:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend(ABC):
-    """A solver with its settings.
+    """A solver with its settings: subclass it to add one of your own.
+
+    A subclass is a frozen dataclass with a ``name`` and the methods `supports` and `claim`; what it can be told
+    beyond the settings below are further fields of it.
 
     Attributes
     ----------
@@ -45,8 +59,29 @@ class Backend(ABC):
     time_limit : float, optional
         Time limit in seconds; none if omitted.
     native : mapping
-        Options passed to the solver as they are. An option it does not know raises
-        `InvalidOptionError` before anything is solved.
+        Options passed to the solver as they are.
+
+    Raises
+    ------
+    InvalidOptionError
+        If a setting has a value it cannot have, or a native option is not one of `native_options`.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> import numpy as np
+    >>> from bregman_l1 import Backend, BregmanProjection, Claim, LinearSystem, Support, solve
+    >>> @dataclass(frozen=True, kw_only=True)
+    ... class Guess(Backend):
+    ...     name = "guess"
+    ...
+    ...     def supports(self, problem):
+    ...         return Support(isinstance(problem, BregmanProjection), "it guesses projections only")
+    ...
+    ...     def claim(self, problem):
+    ...         return Claim(x=np.ones(problem.system.shape[1]))
+    >>> solve(BregmanProjection(LinearSystem([[1.0, 0.5]], [1.0]), alpha=0.01), Guess()).status.value
+    'certified'
     """
 
     tol: float = 1e-9
@@ -61,11 +96,13 @@ class Backend(ABC):
             object.__setattr__(self, "max_iter", _checked_max_iter(self.max_iter))
         if self.time_limit is not None:
             object.__setattr__(self, "time_limit", _checked_time_limit(self.time_limit))
+        if self.native:
+            self._refuse_unknown(self.native_options())
 
     @property
     @abstractmethod
     def name(self) -> str:
-        """The name under which the registry knows this backend."""
+        """What a solution says of who made its claim: lower case, as short as the names of ``backends()``."""
 
     @abstractmethod
     def supports(self, problem: Problem) -> Support:
@@ -75,17 +112,25 @@ class Backend(ABC):
     def claim(self, problem: Problem) -> Claim:
         """Solve the problem and return what the solver asserts, whatever it is worth.
 
+        A claim of ``x``, or of ``dual`` beside it, is polished before it is certified. A projection that is claimed
+        by ``log_x`` is certified as it stands: claim it so where you hold every entry of it to ``tol``.
+
         Raises
         ------
         BackendError
             If the solver ends without any point.
         """
 
-    def _refuse_unknown(self, known: tuple[str, ...]) -> None:
-        unknown = [name for name in self.native if name not in known]
+    def native_options(self) -> tuple[str, ...] | None:
+        """Names of what `native` may hold; none unless a subclass says so, None where only its solver knows."""
+        return ()
+
+    def _refuse_unknown(self, known: tuple[str, ...] | None) -> None:
+        unknown = [] if known is None else [name for name in self.native if name not in known]
         if unknown:
+            hint = did_you_mean(unknown[0], (*SHARED_SETTINGS, *(known or ()))) or ";"
             listed = f"it knows {', '.join(known)}" if known else "it has no options of its own"
-            raise InvalidOptionError(f"{self.name} has no option {unknown[0]!r}; {listed}")
+            raise InvalidOptionError(f"{self.name} has no option {unknown[0]!r}{hint} {listed}")
 
 
 def _checked_max_iter(max_iter: Any) -> int:

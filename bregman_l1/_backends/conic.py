@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
-from bregman_l1._backends.base import Backend, Support
+from bregman_l1._backends.base import SHARED_SETTINGS, Backend, Support
 from bregman_l1.claim import Claim
 from bregman_l1.errors import WHAT_TO_TRY, BackendError, InvalidOptionError
 from bregman_l1.outcome import Outcome
 from bregman_l1.problems.base import Problem
+from bregman_l1.suggestions import did_you_mean
 
 OUTCOMES = {
     "optimal": Outcome.OPTIMAL,
@@ -100,6 +101,9 @@ class ConicBackend(Backend):
             return Support(False, f"{self.solver} has no integer variables, which this constant needs")
         return Support(True)
 
+    def native_options(self) -> tuple[str, ...] | None:
+        return native_names(self.solver).known
+
     def claim(self, problem: Problem) -> Claim:
         options = self._options()
         started = perf_counter()
@@ -132,7 +136,8 @@ class ConicBackend(Backend):
             return chain.solve_via_data(program, data, warm_start=False, verbose=verbose, solver_opts=options)
         except Exception as error:
             if self.native and isinstance(error, TypeError | ValueError):
-                raise InvalidOptionError(f"{self.name} refuses an option: {error}") from error
+                hints = "".join(did_you_mean(name, SHARED_SETTINGS) for name in self.native)
+                raise InvalidOptionError(f"{self.name} refuses an option: {error}{hints}") from error
             raise BackendError(f"{self.name} stopped with {type(error).__name__}: {error}") from error
 
     def _outcome(self, solution: Any, seconds: float) -> Outcome:
@@ -147,8 +152,6 @@ class ConicBackend(Backend):
 
     def _options(self) -> dict[str, Any]:
         names = native_names(self.solver)
-        if names.known is not None:
-            self._refuse_unknown(names.known)
         if self.max_iter is not None and names.max_iter is None:
             raise InvalidOptionError(f"{self.name}: max_iter has no known name; pass the solver's own option instead")
         options: dict[str, Any] = dict.fromkeys(names.tol, self.tol)

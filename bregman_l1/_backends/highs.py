@@ -8,7 +8,7 @@ from bregman_l1._backends.base import Backend, Support
 from bregman_l1.claim import Claim
 from bregman_l1.errors import WHAT_TO_TRY, BackendError
 from bregman_l1.outcome import Outcome
-from bregman_l1.polyhedron.linear_program import LinearProgramSettings, solve_linear_program
+from bregman_l1.polyhedron.linear_program import LinearProgramSettings, known_options, solve_linear_program
 from bregman_l1.problems.base import Problem
 
 
@@ -24,6 +24,9 @@ class HighsBackend(Backend):
         if "exponential" in problem.cones:
             return Support(False, "HiGHS solves linear and mixed-integer linear problems, the entropy is neither")
         return Support(True)
+
+    def native_options(self) -> tuple[str, ...]:
+        return known_options()
 
     def claim(self, problem: Problem) -> Claim:
         program = problem.linear_program()

@@ -36,7 +36,6 @@ class NewtonBackend(Backend):
         return Support(False, "newton solves entropy Bregman projections and their limits only")
 
     def claim(self, problem: Problem) -> Claim:
-        self._refuse_unknown(())
         started = perf_counter()
         if isinstance(problem, L1Minimization):
             return replace(self._minimiser(problem), solve_time=perf_counter() - started)

@@ -1,21 +1,30 @@
 """Names of the backends in order of preference, and what is installed.
 
-A backend is one file and one line of `_ENTRIES`. Nothing is imported before it is asked for.
+A backend shipped here is one file and one line of `_ENTRIES`; one of another package is an entry point
+(`published`). Nothing is imported before it is asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from typing import Any, overload
+from typing import Any
 
-from bregman_l1._backends.base import Backend
-from bregman_l1.errors import BackendNotInstalledError, UnknownBackendError, UnsupportedProblemError
+from bregman_l1._backends.base import Backend, Support
+from bregman_l1._backends.published import PublishedEntry, published
+from bregman_l1._backends.table import BackendInfo, BackendTable
+from bregman_l1.errors import (
+    BackendError,
+    BackendNotInstalledError,
+    InvalidOptionError,
+    UnknownBackendError,
+    UnsupportedProblemError,
+)
 from bregman_l1.problems.base import Problem
+from bregman_l1.suggestions import did_you_mean
 
 _PACKAGE = __name__.rpartition(".")[0]
 _LP, _MILP, _EXP = "linear", "mixed-integer linear", "entropy"
@@ -44,6 +53,23 @@ class Entry:
         except PackageNotFoundError:
             return ""
 
+    def make(self, name: str, **settings: Any) -> Backend:
+        """Make the backend."""
+        if not self.installed:
+            raise BackendNotInstalledError(f"backend {name!r} is not installed: pip install {self.package}")
+        backend: Backend = getattr(import_module(self.module), self.backend)(**dict(self.arguments), **settings)
+        return backend
+
+    def info(self, name: str) -> BackendInfo:
+        """Its row of the table."""
+        return BackendInfo(
+            name=name,
+            installed=self.installed,
+            version=self.version,
+            solves=self.solves,
+            install=f"pip install {self.package}",
+        )
+
 
 def _conic(solver: str, package: str, solves: tuple[str, ...] = (_LP, _EXP)) -> Entry:
     return Entry(
@@ -64,69 +90,11 @@ _ENTRIES = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BackendInfo:
-    """One row of the table of backends.
-
-    Attributes
-    ----------
-    name : str
-        What to pass as ``backend=``.
-    installed : bool
-        Whether it can be used here.
-    version : str
-        Version of the solver's package, empty if not installed.
-    solves : tuple of str
-        The kinds of problem it can solve.
-    install : str
-        The command that installs it.
-    """
-
-    name: str
-    installed: bool
-    version: str
-    solves: tuple[str, ...]
-    install: str
-
-
-class BackendTable(Sequence[BackendInfo]):
-    """The backends in order of preference, by number or by name; ``print`` it to read it."""
-
-    def __init__(self, rows: tuple[BackendInfo, ...]) -> None:
-        self._rows = rows
-
-    @overload
-    def __getitem__(self, index: int) -> BackendInfo: ...
-    @overload
-    def __getitem__(self, index: str) -> BackendInfo: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[BackendInfo, ...]: ...
-    def __getitem__(self, index: int | str | slice) -> BackendInfo | tuple[BackendInfo, ...]:
-        if isinstance(index, str):
-            return {row.name: row for row in self._rows}[index]
-        return self._rows[index]
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __iter__(self) -> Iterator[BackendInfo]:
-        return iter(self._rows)
-
-    def __str__(self) -> str:
-        header = ("name", "installed", "solves", "to install")
-        cells = [(row.name, row.version if row.installed else "no", ", ".join(row.solves), row.install) for row in self]
-        widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
-        lines = ("  ".join(f"{c:<{w}}" for c, w in zip(row, widths, strict=True)) for row in (header, *cells))
-        return "\n".join(line.rstrip() for line in lines)
-
-    __repr__ = __str__
-
-
 def backends() -> BackendTable:
     """List every backend: what it can solve, whether and in which version it is installed, how to install it.
 
-    Beyond the backends shipped here the table lists every further conic solver that CVXPY reports as
-    installed.
+    Beyond the backends shipped here the table lists those that other packages publish through the entry-point
+    group ``bregman_l1.backends``, and every further conic solver that CVXPY reports as installed.
 
     Examples
     --------
@@ -134,18 +102,7 @@ def backends() -> BackendTable:
     >>> [row.name for row in backends()][:3]
     ['newton', 'highs', 'clarabel']
     """
-    return BackendTable(
-        tuple(
-            BackendInfo(
-                name=name,
-                installed=entry.installed,
-                version=entry.version,
-                solves=entry.solves,
-                install=f"pip install {entry.package}",
-            )
-            for name, entry in (_ENTRIES | _others()).items()
-        )
-    )
+    return BackendTable(tuple(entry.info(name) for name, entry in _all_entries().items()))
 
 
 def make_backend(name: str, **settings: Any) -> Backend:
@@ -158,41 +115,79 @@ def make_backend(name: str, **settings: Any) -> Backend:
     BackendNotInstalledError
         If its solver is not installed; says what to install.
     """
-    entry = _ENTRIES.get(name) or _others().get(name)
+    entry = _ENTRIES.get(name) or published().get(name) or _others().get(name)
     if entry is None:
-        names = [*_ENTRIES, *_others()]
-        close = get_close_matches(name, names, n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        raise UnknownBackendError(f"there is no backend {name!r}; {hint}choose from auto, {', '.join(names)}")
-    if not entry.installed:
-        raise BackendNotInstalledError(f"backend {name!r} needs a package: pip install {entry.package}")
-    backend: Backend = getattr(import_module(entry.module), entry.backend)(**dict(entry.arguments), **settings)
-    return backend
+        refuse_missing(name)
+        names = ["auto", *_all_entries()]
+        hint = did_you_mean(name, names) or ";"
+        raise UnknownBackendError(f"there is no backend {name!r}{hint} choose from {', '.join(names)}")
+    return entry.make(name, **settings)
 
 
-def choose_backend(problem: Problem, name: str, **settings: Any) -> Backend:
+def choose_backend(
+    problem: Problem,
+    backend: str | Backend,
+    *,
+    tol: float,
+    max_iter: int | None,
+    time_limit: float | None,
+    native: Mapping[str, Any],
+) -> Backend:
     """Return the backend of this name, or for ``"auto"`` the first one that can solve the problem.
+
+    An instance is returned as it is: its settings are its own.
 
     Raises
     ------
+    InvalidOptionError
+        If the backend is neither a name nor an instance, or an instance is given beside settings that it has.
     UnsupportedProblemError
         If the backend cannot solve the problem; says why and names those that can.
     """
-    name = name.lower()
-    if name == "auto":
-        return next(_able(problem, **settings))
-    backend = make_backend(name, **settings)
-    support = backend.supports(problem)
+    limits = {"max_iter": max_iter, "time_limit": time_limit}
+    if isinstance(backend, Backend):
+        _refuse_beside(backend, {**limits, **native})
+        chosen = backend
+    elif not isinstance(backend, str):
+        raise InvalidOptionError(_no_backend(backend))
+    elif backend.lower() == "auto":
+        return next(_able(problem, tol=tol, **limits, native=native))
+    else:
+        chosen = make_backend(backend.lower(), tol=tol, **limits, native=native)
+    support = chosen.supports(problem)
+    if not isinstance(support, Support):
+        raise BackendError(f"{chosen.name}.supports() returned {support!r}, not a Support")
     if not support:
         able = ", ".join(other.name for other in _able(problem))
-        raise UnsupportedProblemError(f"{name} cannot solve this {problem.title}: {support.reason}; use {able}")
-    return backend
+        raise UnsupportedProblemError(f"{chosen.name} cannot solve this {problem.title}: {support.reason}; use {able}")
+    return chosen
+
+
+def _no_backend(given: object) -> str:
+    if isinstance(given, type) and issubclass(given, Backend):
+        return f"backend must be an instance, not a class: give {given.__name__}()"
+    return f"backend must be a name or an instance of Backend, got {type(given).__name__}; backends() lists the names"
+
+
+def _refuse_beside(backend: Backend, settings: Mapping[str, Any]) -> None:
+    given = [name for name, value in settings.items() if value is not None]
+    if given:
+        raise InvalidOptionError(
+            f"{given[0]} was given beside an instance of {type(backend).__name__}, which has settings of its own: "
+            "give it there, for instance by dataclasses.replace"
+        )
 
 
 def _able(problem: Problem, **settings: Any) -> Iterator[Backend]:
     """The installed backends that can solve the problem, best first; each is imported when reached."""
     backends = (make_backend(name, **settings) for name, entry in _ENTRIES.items() if entry.installed)
     return (backend for backend in backends if backend.supports(problem))
+
+
+def _all_entries() -> dict[str, Entry | PublishedEntry]:
+    """Every backend by name; no other package takes the name of one that is shipped here."""
+    further = _others() | published()
+    return {**_ENTRIES, **{name: entry for name, entry in further.items() if name not in (*_ENTRIES, "auto")}}
 
 
 def _others() -> dict[str, Entry]:
@@ -211,6 +206,24 @@ def _others() -> dict[str, Entry]:
     return entries
 
 
+def refuse_missing(name: str) -> None:
+    """Raise BackendNotInstalledError if this is a conic solver that CVXPY knows and does not find installed."""
+    from cvxpy.reductions.solvers.defines import INSTALLED_SOLVERS, SOLVER_MAP_CONIC
+
+    solver = name.upper()
+    if solver not in SOLVER_MAP_CONIC or solver in INSTALLED_SOLVERS:
+        return
+    package = _PACKAGES.get(solver)
+    how = f"pip install {package}" if package else "https://www.cvxpy.org/install says how to install it for CVXPY"
+    licence = "; it needs a licence of its vendor too" if solver in _COMMERCIAL else ""
+    raise BackendNotInstalledError(f"backend {name!r} is not installed: {how}{licence}")
+
+
 # The PyPI package behind a CVXPY solver name, where that is not CVXPY itself.
-_PACKAGES = {"ECOS_BB": "ecos", "SCIPY": "scipy", "GLPK": "cvxopt", "GLPK_MI": "cvxopt", "CVXOPT": "cvxopt",
-             "MOSEK": "mosek", "COPT": "coptpy", "QOCO": "qoco", "DIFFCP": "diffcp"}  # fmt: skip
+_PACKAGES = {
+    "CBC": "cylp", "COPT": "coptpy", "CPLEX": "cplex", "CVXOPT": "cvxopt", "DIFFCP": "diffcp", "ECOS_BB": "ecos",
+    "GLOP": "ortools", "GLPK": "cvxopt", "GLPK_MI": "cvxopt", "GUROBI": "gurobipy", "KNITRO": "knitro",
+    "MOSEK": "mosek", "PDLP": "ortools", "QOCO": "qoco", "SCIP": "pyscipopt", "SCIPY": "scipy",
+    "SDPA": "sdpa-python", "XPRESS": "xpress",
+}  # fmt: skip
+_COMMERCIAL = {"COPT", "CPLEX", "GUROBI", "KNITRO", "MOSEK", "NAG", "XPRESS"}

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from bregman_l1._backends.base import Backend
 from bregman_l1._backends.registry import backends as known_backends
+from bregman_l1._backends.registry import refuse_missing
 from bregman_l1._solve import solve
 from bregman_l1._types import Index, Vector
 from bregman_l1.claim import Claim
@@ -31,8 +33,9 @@ from bregman_l1.solution import Status
 from bregman_l1.system import LinearSystem
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from bregman_l1._backends.table import BackendInfo
     from bregman_l1.solution import Solution
 
 
@@ -51,7 +54,7 @@ _ENTROPY = "entropy"
 def compare(
     systems: Instance | LinearSystem | Sequence[Instance | LinearSystem] | None = None,
     *,
-    backends: str | Sequence[str] | None = None,
+    backends: str | Backend | Sequence[str | Backend] | None = None,
     alphas: Sequence[float] | None = None,
     log_alphas: Sequence[float] | None = None,
     tolerances: Sequence[float] = DEFAULT_TOLERANCES,
@@ -71,8 +74,9 @@ def compare(
     ----------
     systems : sequence of Instance or LinearSystem, optional
         The systems; five Gaussian ones with N = 20, d = 60, s = 4 if omitted.
-    backends : sequence of str, optional
-        Names of backends; every installed one that solves projections if omitted.
+    backends : sequence of str or Backend, optional
+        Names of backends, or instances of different names; every installed one that solves projections if omitted.
+        The tolerances and limits given here take the place of those of an instance.
     alphas, log_alphas : sequence of float, optional
         Scales, and further ones by their natural logarithms; 1, 1e-2, ..., 1e-16 if both are omitted.
     tolerances : sequence of float
@@ -108,7 +112,7 @@ def compare(
     >>> all(run.certified and run.error < 1e-9 for run in comparison.runs if run.polished)
     True
     """
-    names = _checked_backends([backends] if isinstance(backends, str) else backends)
+    rivals = _checked_backends([backends] if isinstance(backends, str | Backend) else backends)
     systems = [systems] if isinstance(systems, Instance | LinearSystem) else systems
     scales, accuracies = _checked_log_alphas(alphas, log_alphas), _checked_tolerances(tolerances)
     for name, value in {
@@ -125,7 +129,7 @@ def compare(
         raise StudyError("there is no system to compare on")
     limits = {"time_limit": time_limit, "max_iter": max_iter}
     surroundings = environment(threads)
-    n_runs = 2 * len(chosen) * len(names) * len(accuracies) * len(scales)
+    n_runs = 2 * len(chosen) * len(rivals) * len(accuracies) * len(scales)
     runs: list[Run] = []
     with threadpool_limits(threads), warnings.catch_warnings(), ProgressBar(n_runs, wanted=progress) as bar:
         warnings.simplefilter("ignore", NotCertifiedWarning)
@@ -133,11 +137,11 @@ def compare(
         trials = [_Trial.of(instance, number, scales) for number, instance in enumerate(chosen)]
         for trial in trials:
             # One backend after the other, so that what CVXPY keeps for a solver is built before the timing.
-            for name in names:
-                trial.warm_up(name, limits)
+            for name, backend in rivals.items():
+                trial.warm_up(name, backend, limits)
                 for tol, log_alpha, polished in product(accuracies, scales, (False, True)):
                     plan = Run(instance=trial.label, backend=name, tol=tol, log_alpha=log_alpha, polished=polished)
-                    runs.append(trial.run(plan, repeats, limits))
+                    runs.append(trial.run(plan, backend, repeats, limits))
                     bar.update(len(runs), name)
         return Comparison(runs=tuple(runs), environment=surroundings)
 
@@ -163,18 +167,21 @@ class _Trial:
         reference = {log_alpha: _reference(system, log_alpha) for log_alpha in log_alphas}
         return cls(label=label, system=system, off_support=off_support, reference=reference)
 
-    def warm_up(self, backend: str, limits: dict[str, Any]) -> None:
+    def warm_up(self, name: str, backend: str | Backend, limits: dict[str, Any]) -> None:
         """Run a backend once, untimed, at the largest alpha."""
-        plan = Run(instance=self.label, backend=backend, tol=1e-3, log_alpha=max(self.reference), polished=False)
-        self.run(plan, 1, limits)
+        plan = Run(instance=self.label, backend=name, tol=1e-3, log_alpha=max(self.reference), polished=False)
+        self.run(plan, backend, 1, limits)
 
-    def run(self, plan: Run, repeats: int, limits: dict[str, Any]) -> Run:
+    def run(self, plan: Run, backend: str | Backend, repeats: int, limits: dict[str, Any]) -> Run:
         problem = BregmanProjection(self.system, log_alpha=plan.log_alpha)
+        if isinstance(backend, Backend):
+            given = {name: value for name, value in limits.items() if value is not None}
+            backend, limits = replace(backend, tol=plan.tol, **given), {}
         times = []
         for _ in range(repeats):
             started = perf_counter()
             try:
-                solution = solve(problem, plan.backend, polish=plan.polished, tol=plan.tol, **limits)
+                solution = solve(problem, backend, polish=plan.polished, tol=plan.tol, **limits)
             except BackendError as error:
                 return replace(plan, claimed=error.raw_status, failure=f"{type(error).__name__}: {error}")
             times.append((solution.setup_time, solution.solve_time, perf_counter() - started))
@@ -227,17 +234,31 @@ def _judged(problem: BregmanProjection, solution: Solution) -> dict[str, Any]:
     }
 
 
-def _checked_backends(names: Sequence[str] | None) -> tuple[str, ...]:
-    table = {backend.name: backend for backend in known_backends() if _ENTROPY in backend.solves}
-    if names is None:
-        return tuple(name for name, backend in table.items() if backend.installed)
-    for name in names:
-        refuse_unknown("backend for projections", name, table)
-        if not table[name].installed:
-            raise BackendNotInstalledError(f"backend {name!r} needs a package: {table[name].install}")
-    if not names:
+def _checked_backends(backends: Sequence[str | Backend] | None) -> dict[str, str | Backend]:
+    """What is compared, by name: a backend itself, or its name again."""
+    table = {row.name: row for row in known_backends() if _ENTROPY in row.solves}
+    if backends is None:
+        return {name: name for name, row in table.items() if row.installed}
+    checked: dict[str, str | Backend] = {}
+    for backend in backends:
+        name = backend.name if isinstance(backend, Backend) else backend
+        if isinstance(backend, str):
+            _refuse_absent(backend, table)
+        if checked.setdefault(name, backend) != backend:
+            raise StudyError(f"two backends are called {name!r}: give one of them a name of its own")
+    if not checked:
         raise StudyError("there is no backend to compare")
-    return tuple(dict.fromkeys(names))
+    return checked
+
+
+def _refuse_absent(name: str, table: Mapping[str, BackendInfo]) -> None:
+    if name not in table:
+        refuse_missing(name)
+    refuse_unknown("backend for projections", name, table)
+    if not table[name].installed:
+        raise BackendNotInstalledError(
+            f"backend {name!r} is not installed: {table[name].failure or table[name].install}"
+        )
 
 
 def _checked_log_alphas(alphas: Sequence[float] | None, log_alphas: Sequence[float] | None) -> tuple[float, ...]:

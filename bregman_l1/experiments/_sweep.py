@@ -19,11 +19,11 @@ from threadpoolctl import ThreadpoolController
 
 from bregman_l1.errors import StudyError
 from bregman_l1.experiments.store import Record, Store, plain
+from bregman_l1.optional import require
 from bregman_l1.progress import ProgressBar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-    from types import ModuleType
 
     from bregman_l1.experiments.study import Row, Study
 
@@ -87,7 +87,7 @@ def sweep(
     StudyError
         Before any work, if the store is foreign, damaged, in use or cannot be written, if n_jobs is 0, or if the
         cluster cannot be reached. Later, if a row kills its worker process or the disk is full.
-    ImportError
+    MissingPackageError
         If joblib or dask.distributed is needed and not installed.
 
     Notes
@@ -124,16 +124,16 @@ def _engine(n_jobs: int, cluster: str | None) -> Callable[[Measuring, Iterable[R
     if not isinstance(n_jobs, int) or n_jobs == 0 or n_jobs < -1:
         raise StudyError(f"n_jobs must be a number of processes, or -1 for one a core, got {n_jobs!r}")
     if cluster is None:
-        _imported("joblib")
+        require("joblib", "sweeps")
         return lambda function, rows: _with_joblib(function, rows, n_jobs)
-    _imported("distributed")
+    require("distributed", "sweeps")
     if cluster != "local" and "://" not in cluster:
         raise StudyError(f"cluster must be 'local' or an address like tcp://host:8786, got {cluster!r}")
     return lambda function, rows: _with_dask(function, rows, n_jobs, cluster)
 
 
 def _with_joblib(function: Measuring, rows: Iterable[Row], n_jobs: int) -> Generator[_Evaluation]:
-    joblib = _imported("joblib")
+    joblib = require("joblib", "sweeps")
     # One row a batch: a larger batch would hold finished records back from the disk.
     parallel = joblib.Parallel(n_jobs=n_jobs, batch_size=1, return_as="generator_unordered")
     try:
@@ -143,7 +143,7 @@ def _with_joblib(function: Measuring, rows: Iterable[Row], n_jobs: int) -> Gener
 
 
 def _with_dask(function: Measuring, rows: Iterable[Row], n_jobs: int, cluster: str) -> Generator[_Evaluation]:
-    waiting, distributed = iter(rows), _imported("distributed")
+    waiting, distributed = iter(rows), require("distributed", "sweeps")
     with _dask_client(n_jobs, cluster) as client:
 
         def submit(row: Row) -> Any:
@@ -161,7 +161,7 @@ def _with_dask(function: Measuring, rows: Iterable[Row], n_jobs: int, cluster: s
 
 @contextmanager
 def _dask_client(n_jobs: int, cluster: str) -> Iterator[Any]:
-    distributed = _imported("distributed")
+    distributed = require("distributed", "sweeps")
     if cluster == "local":
         workers = os.cpu_count() if n_jobs == -1 else n_jobs
         with (
@@ -180,7 +180,7 @@ def _dask_client(n_jobs: int, cluster: str) -> Iterator[Any]:
 
 
 async def _knock(address: str) -> None:
-    comm = await _imported("distributed.comm").connect(address, timeout=_SECONDS_TO_CONNECT)
+    comm = await require("distributed.comm", "sweeps").connect(address, timeout=_SECONDS_TO_CONNECT)
     await comm.close()
 
 
@@ -208,10 +208,3 @@ def _threadpools() -> ThreadpoolController:
     for name in ("numpy", "scipy.linalg", "highspy"):
         importlib.import_module(name)
     return ThreadpoolController()
-
-
-def _imported(package: str) -> ModuleType:
-    try:
-        return importlib.import_module(package)
-    except ImportError as error:
-        raise ImportError(f"sweep needs {package}: pip install 'bregman_l1[parallel]'") from error

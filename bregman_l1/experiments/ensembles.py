@@ -3,35 +3,40 @@
 An ensemble draws a matrix A; every ensemble plants a sparse x0 >= 0 and observes y = A x0 + noise. The
 matrix, the support, the values and the noise come from four independent streams of one seed, so that
 changing the noise level or the spread of x0 keeps everything else of an instance as it was.
+
+An ensemble of your own is a function of a recipe and a random generator that returns A (`register_ensemble`).
+Beside the names in `ENSEMBLES` a recipe takes its path, ``"my_module:my_function"``, by which worker processes
+find it too, and the names that other packages publish in the entry-point group ``bregman_l1.ensembles``.
 """
 
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict, dataclass, fields
-from functools import cache
-from importlib.util import find_spec
-from math import isqrt
+from dataclasses import dataclass, fields
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.sparse as sp
-from scipy.fft import idct
 from scipy.optimize import nnls
 
-from bregman_l1._types import Matrix, Vector
+from bregman_l1._types import Vector
 from bregman_l1.errors import StudyError
+from bregman_l1.experiments import designs
+from bregman_l1.experiments.imported import imported
 from bregman_l1.experiments.nearest import refuse_unknown
+from bregman_l1.plugins import plugins
+from bregman_l1.suggestions import did_you_mean
 from bregman_l1.system import LinearSystem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-Design: TypeAlias = Matrix | sp.csc_array
+    from bregman_l1.experiments.designs import Design
 
-# Images of handwritten digits in scikit-learn: 1797 of 64 pixels, 61 of which are not blank in all of them.
-_DIGITS_IMAGES, _DIGITS_PIXELS = 1797, 61
+    Draw = Callable[["Recipe", np.random.Generator], Design]
+    Check = Callable[["Recipe"], None]
+
+_GROUP = "bregman_l1.ensembles"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +45,8 @@ class Recipe:
 
     Attributes
     ----------
-    ensemble : str
-        Name of the matrix ensemble, one of `ENSEMBLES`.
+    ensemble : str or Ensemble
+        The matrix ensemble: one of `ENSEMBLES`, a path ``"module:name"``, a published name, or itself.
     N, d : int
         Rows and columns of A, 1 <= N < d: with N >= d independent columns leave no second solution.
     s : int
@@ -60,11 +65,11 @@ class Recipe:
     ------
     StudyError
         If the ensemble is unknown, a number is out of its range, or the ensemble has no matrix of this shape.
-    ImportError
+    MissingPackageError
         If the ensemble needs a package that is not installed.
     """
 
-    ensemble: str = "gaussian"
+    ensemble: str | Ensemble = "gaussian"
     N: int
     d: int
     s: int
@@ -74,7 +79,7 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        refuse_unknown("ensemble", self.ensemble, ENSEMBLES)
+        ensemble = find_ensemble(self.ensemble)
         for name in ("N", "d", "s", "seed"):
             value = getattr(self, name)
             _refuse_unless(_is_integer(value), f"{name} must be an integer, got {value!r}")
@@ -90,13 +95,12 @@ class Recipe:
         _refuse_unless(self.noise >= 0, f"noise is a standard deviation, at least 0, got {self.noise}")
         _refuse_unless(0 < self.density <= 1, f"density must lie in (0, 1], got {self.density}")
         _refuse_unless(self.seed >= 0, f"seed must be at least 0, got {self.seed}")
-        check = ENSEMBLES[self.ensemble].check
-        if check is not None:
-            check(self)
+        if ensemble.check is not None:
+            ensemble.check(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the recipe as plain values, ready for JSON or TOML."""
-        return {name: value.item() if isinstance(value, np.generic) else value for name, value in asdict(self).items()}
+        """Return the recipe as plain values, ready for JSON or TOML; an ensemble by its name."""
+        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -120,15 +124,129 @@ class Instance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ensemble:
-    """A distribution of matrices: what it is, how it is drawn, and which shapes it has."""
+    """A distribution of matrices.
 
+    Attributes
+    ----------
+    name : str
+        What a recipe calls it.
+    summary : str
+        What it is, in a line.
+    matrix : callable
+        ``matrix(recipe, rng)`` returns A of shape (recipe.N, recipe.d), dense or sparse, and draws from rng alone.
+    check : callable, optional
+        ``check(recipe)`` raises StudyError for a recipe of which there is no such matrix.
+    """
+
+    name: str
     summary: str
-    matrix: Callable[[Recipe, np.random.Generator], Design]
-    check: Callable[[Recipe], None] | None = None
+    matrix: Draw
+    check: Check | None = None
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        matrix: Draw,
+        check: Check | None = None,
+    ) -> Ensemble:
+        """Make the ensemble of a function; its summary is the first line of the function's docstring."""
+        return cls(name=name, summary=(matrix.__doc__ or "").strip().partition("\n")[0], matrix=matrix, check=check)
+
+
+_SHIPPED = {
+    ensemble.name: ensemble
+    for ensemble in (
+        Ensemble.of("gaussian", designs.gaussian),
+        Ensemble.of("rademacher", designs.rademacher),
+        Ensemble.of("uniform", designs.uniform),
+        Ensemble.of("sparse", designs.sparse),
+        Ensemble.of("partial-dct", designs.partial_dct),
+        Ensemble.of("transport", designs.transport, designs.check_transport),
+        Ensemble.of("expander", designs.random_rows),
+        Ensemble.of("digits", designs.digits, designs.check_digits),
+    )
+}
+_known = dict(_SHIPPED)
+ENSEMBLES: Mapping[str, Ensemble] = MappingProxyType(_known)
+"""The ensembles by name: those shipped here, and those registered since."""
+
+
+def register_ensemble(name: str, *, check: Check | None = None) -> Callable[[Draw], Ensemble]:
+    """Decorate a function of a recipe and a random generator that returns A: recipes may name it from then on.
+
+    The function becomes an `Ensemble`, which `draw` takes as well. A name registered before is replaced, one
+    that is shipped here is not.
+
+    Parameters
+    ----------
+    name : str
+        What recipes call it, without a colon. Processes that have not imported the module of the function, such
+        as the workers of a sweep, know it by its path ``"module:function"`` only.
+    check : callable, optional
+        As for `Ensemble`.
+
+    Raises
+    ------
+    StudyError
+        If the name is that of an ensemble shipped here, or cannot be one.
+
+    Examples
+    --------
+    >>> @register_ensemble("cosines")
+    ... def cosines(recipe, rng):
+    ...     return np.cos(np.outer(rng.uniform(0, np.pi, recipe.N), np.arange(recipe.d)))
+    >>> draw("cosines", N=4, d=10, s=2).system
+    LinearSystem(N=4, d=10, dense)
+    """
+    if not (isinstance(name, str) and name) or ":" in name:
+        raise StudyError(f"the name of an ensemble is a word without a colon, got {name!r}")
+    if name in _SHIPPED:
+        raise StudyError(f"the ensemble {name!r} is shipped with this package: give yours another name")
+
+    def registered(matrix: Draw) -> Ensemble:
+        _known[name] = Ensemble.of(name, matrix, check)
+        return _known[name]
+
+    return registered
+
+
+def find_ensemble(ensemble: str | Ensemble) -> Ensemble:
+    """Return the ensemble that a recipe means.
+
+    Raises
+    ------
+    StudyError
+        If nothing has this name, what has it is no ensemble, or an ensemble has the name of another one.
+    """
+    if isinstance(ensemble, Ensemble):
+        if ENSEMBLES.get(ensemble.name, ensemble) != ensemble:
+            raise StudyError(f"another ensemble is called {ensemble.name!r}: give yours a name of its own")
+        return ensemble
+    if ensemble in ENSEMBLES:
+        return ENSEMBLES[ensemble]
+    published = plugins(_GROUP)
+    if ensemble in published:
+        return _as_ensemble(ensemble, imported("ensemble", f"{published[ensemble].module}:{published[ensemble].attr}"))
+    if isinstance(ensemble, str) and ":" in ensemble:
+        return _as_ensemble(ensemble, imported("ensemble", ensemble))
+    known = [*ENSEMBLES, *published]
+    raise StudyError(
+        f"unknown ensemble {ensemble!r}{did_you_mean(ensemble, known)} "
+        f"(known: {', '.join(known)}; one of your own by its path, 'my_module:my_ensemble')"
+    )
+
+
+def _as_ensemble(name: str, found: Any) -> Ensemble:
+    if isinstance(found, Ensemble):
+        return found
+    if not callable(found):
+        raise StudyError(f"the ensemble {name!r} is neither an Ensemble nor a function of a recipe and a generator")
+    return Ensemble.of(name, found)
 
 
 def draw(
-    ensemble: str = "gaussian",
+    ensemble: str | Ensemble = "gaussian",
     *,
     N: int,
     d: int,
@@ -145,8 +263,8 @@ def draw(
 
     Parameters
     ----------
-    ensemble : str
-        One of `ENSEMBLES`.
+    ensemble : str or Ensemble
+        As in `Recipe`.
     N, d, s, kappa, noise, density, seed
         See `Recipe`.
 
@@ -159,7 +277,7 @@ def draw(
     ------
     StudyError
         If the ensemble is unknown or the sizes are impossible.
-    ImportError
+    MissingPackageError
         If the ensemble needs a package that is not installed.
 
     Examples
@@ -198,7 +316,7 @@ def from_recipe(recipe: Recipe | Mapping[str, Any]) -> Instance:
         recipe = _recipe_of(recipe)
     streams = np.random.SeedSequence(recipe.seed).spawn(4)
     for_matrix, for_support, for_values, for_noise = (np.random.default_rng(stream) for stream in streams)
-    A = ENSEMBLES[recipe.ensemble].matrix(recipe, for_matrix)
+    A = _matrix(recipe, for_matrix)
     x0 = np.zeros(recipe.d)
     x0[for_support.choice(recipe.d, recipe.s, replace=False)] = _spread_values(recipe, for_values)
     y = np.asarray(A @ x0)
@@ -216,6 +334,14 @@ def _recipe_of(values: Mapping[str, Any]) -> Recipe:
     return Recipe(**values)
 
 
+def _matrix(recipe: Recipe, rng: np.random.Generator) -> Design:
+    ensemble = find_ensemble(recipe.ensemble)
+    A, shape = ensemble.matrix(recipe, rng), (recipe.N, recipe.d)
+    if np.shape(A) != shape:
+        raise StudyError(f"the ensemble {ensemble.name!r} drew a matrix of shape {np.shape(A)}, not {shape}")
+    return A
+
+
 def _spread_values(recipe: Recipe, rng: np.random.Generator) -> Vector:
     exponents = rng.random(recipe.s)
     if recipe.s > 1:
@@ -230,85 +356,10 @@ def _nearest_feasible(A: Design, y: Vector) -> Vector:
     return y if distance <= 1e-12 * np.linalg.norm(y) else np.asarray(dense @ x)
 
 
-def _gaussian(recipe: Recipe, rng: np.random.Generator) -> Design:
-    return rng.standard_normal((recipe.N, recipe.d))
-
-
-def _rademacher(recipe: Recipe, rng: np.random.Generator) -> Design:
-    return rng.choice((-1.0, 1.0), size=(recipe.N, recipe.d))
-
-
-def _uniform(recipe: Recipe, rng: np.random.Generator) -> Design:
-    return rng.random((recipe.N, recipe.d))
-
-
-def _random_rows(recipe: Recipe, rng: np.random.Generator) -> sp.csc_array:
-    """Return a 0/1 matrix with the same number of ones, at random rows, in every column."""
-    degree = max(1, round(recipe.density * recipe.N))
-    rows = np.concatenate([rng.choice(recipe.N, degree, replace=False) for _ in range(recipe.d)])
-    starts = np.arange(0, rows.size + 1, degree)
-    pattern = sp.csc_array((np.ones(rows.size), rows, starts), shape=(recipe.N, recipe.d))
-    pattern.sort_indices()
-    return pattern
-
-
-def _sparse(recipe: Recipe, rng: np.random.Generator) -> Design:
-    pattern = _random_rows(recipe, rng)
-    pattern.data = rng.standard_normal(pattern.nnz)
-    return pattern
-
-
-def _partial_dct(recipe: Recipe, rng: np.random.Generator) -> Design:
-    # Frequency 0 is left out: with a constant row sum x is fixed and there is nothing to minimise.
-    frequencies = 1 + np.sort(rng.choice(recipe.d - 1, recipe.N, replace=False))
-    transform = idct(np.eye(recipe.d), norm="ortho", axis=0).T
-    return np.asarray(transform[frequencies] * np.sqrt(recipe.d / recipe.N))
-
-
-def _transport(recipe: Recipe, rng: np.random.Generator) -> Design:
-    sources, sinks = _transport_shape(recipe.N, recipe.d)
-    plan = np.arange(recipe.d)
-    rows = np.column_stack((plan // sinks, sources + plan % sinks)).ravel()
-    A = sp.csc_array((np.ones(rows.size), rows, np.arange(0, rows.size + 1, 2)), shape=(recipe.N, recipe.d))
-    return A[:, rng.permutation(recipe.d)]
-
-
-def _transport_shape(N: int, d: int) -> tuple[int, int]:
-    """Return the numbers of sources p and sinks q with p + q = N and p q = d, or (0, 0) if there are none."""
-    root = isqrt(max(N * N - 4 * d, 0))
-    p = (N - root) // 2
-    return (p, N - p) if p * (N - p) == d else (0, 0)
-
-
-def _check_transport(recipe: Recipe) -> None:
-    p, q = max(recipe.N // 2, 1), recipe.N - max(recipe.N // 2, 1)
-    _refuse_unless(
-        _transport_shape(recipe.N, recipe.d) != (0, 0),
-        f"a transport polytope of p sources and q sinks has N = p + q and d = p q, which N = {recipe.N}, "
-        f"d = {recipe.d} is not; d = {p * q} would do",
-    )
-
-
-def _digits(recipe: Recipe, rng: np.random.Generator) -> Design:
-    images = _digit_images()
-    informative = np.flatnonzero(images.any(axis=0))
-    pixels = np.sort(rng.choice(informative, recipe.N, replace=False))
-    chosen = rng.choice(len(images), recipe.d, replace=False)
-    return np.ascontiguousarray(images[np.ix_(chosen, pixels)].T)
-
-
-@cache
-def _digit_images() -> Vector:
-    from sklearn.datasets import load_digits
-
-    return np.asarray(load_digits().data / 16.0)
-
-
-def _check_digits(recipe: Recipe) -> None:
-    _refuse_unless(recipe.N <= _DIGITS_PIXELS, f"the digits have N <= {_DIGITS_PIXELS} pixels, got {recipe.N}")
-    _refuse_unless(recipe.d <= _DIGITS_IMAGES, f"there are d <= {_DIGITS_IMAGES} digits, got {recipe.d}")
-    if find_spec("sklearn") is None:
-        raise ImportError("the ensemble 'digits' needs scikit-learn: pip install scikit-learn")
+def _plain(value: Any) -> Any:
+    if isinstance(value, Ensemble):
+        return value.name
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _is_integer(value: Any) -> bool:
@@ -323,21 +374,3 @@ def _is_finite(value: Any) -> bool:
 def _refuse_unless(condition: bool, message: str) -> None:
     if not condition:
         raise StudyError(message)
-
-
-ENSEMBLES: Mapping[str, Ensemble] = MappingProxyType(
-    {
-        "gaussian": Ensemble(summary="independent standard normal entries", matrix=_gaussian),
-        "rademacher": Ensemble(summary="independent random signs", matrix=_rademacher),
-        "uniform": Ensemble(summary="independent entries uniform on [0, 1]", matrix=_uniform),
-        "sparse": Ensemble(summary="standard normal entries at random rows, stored sparse", matrix=_sparse),
-        "partial-dct": Ensemble(summary="random rows of the discrete cosine transform", matrix=_partial_dct),
-        "transport": Ensemble(
-            summary="row and column sums of a p x q transport plan", matrix=_transport, check=_check_transport
-        ),
-        "expander": Ensemble(
-            summary="adjacency of a random left-regular bipartite graph, stored sparse", matrix=_random_rows
-        ),
-        "digits": Ensemble(summary="images of handwritten digits as columns", matrix=_digits, check=_check_digits),
-    }
-)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from bregman_l1.errors import StudyError
+from bregman_l1.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,6 +38,4 @@ def refuse_unknown(kind: str, name: str, known: Iterable[str]) -> None:
     names = list(known)
     if name in names:
         return
-    near = get_close_matches(str(name), names, n=1, cutoff=0.5)
-    proposal = f"; did you mean {near[0]!r}?" if near else ""
-    raise StudyError(f"unknown {kind} {name!r}{proposal} (known: {', '.join(names)})")
+    raise StudyError(f"unknown {kind} {name!r}{did_you_mean(name, names)} (known: {', '.join(names)})")

@@ -26,7 +26,7 @@ import inspect
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from importlib import import_module, resources
+from importlib import resources
 from itertools import product
 from math import prod
 from pathlib import Path
@@ -35,6 +35,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bregman_l1.errors import StudyError
+from bregman_l1.experiments.imported import imported
 from bregman_l1.experiments.measures import MEASURES, Measure
 from bregman_l1.experiments.nearest import refuse_unknown
 from bregman_l1.experiments.store import dumps
@@ -236,16 +237,9 @@ def _measure_of(name: Any) -> Callable[..., Mapping[str, Any]] | Measure:
     if not isinstance(name, str) or ":" not in name:
         refuse_unknown("measure", name, MEASURES)
         return MEASURES[name]
-    module, _, attribute = name.partition(":")
-    try:
-        function = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise StudyError(
-            f"the measure {name!r} cannot be imported: {error} (is the directory of its module on PYTHONPATH?)"
-        ) from error
-    if not callable(function):
+    measure: Callable[..., Mapping[str, Any]] = imported("measure", name)
+    if not callable(measure):
         raise StudyError(f"the measure {name!r} is not a function")
-    measure: Callable[..., Mapping[str, Any]] = function
     return measure
 
 

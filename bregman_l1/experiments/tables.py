@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bregman_l1.errors import StudyError
 from bregman_l1.experiments.store import dumps
+from bregman_l1.optional import require
 
 if TYPE_CHECKING:
     import os
@@ -63,7 +64,7 @@ def write_parquet(
 
     Raises
     ------
-    ImportError
+    MissingPackageError
         If pyarrow is not installed.
     StudyError
         If the file cannot be written.
@@ -85,10 +86,7 @@ def write_parquet(
 
 def require_pyarrow() -> None:
     """Raise ImportError, saying what to install, unless Parquet files can be written."""
-    try:
-        import pyarrow  # noqa: F401
-    except ImportError as error:
-        raise ImportError("Parquet files need pyarrow: pip install pyarrow") from error
+    require("pyarrow", "Parquet files")
 
 
 def _arrow_column(pa: ModuleType, values: list[Any]) -> Any:
