@@ -6,6 +6,7 @@ from bregman_l1.experiments._sweep import sweep
 from bregman_l1.experiments.comparison import Comparison, Profile, Run
 from bregman_l1.experiments.store import Record, Store
 from bregman_l1.experiments.study import Study, load_study, shipped_studies
+from bregman_l1.experiments.summary import Summary
 
 __all__ = [
     "Comparison",
@@ -14,6 +15,7 @@ __all__ = [
     "Run",
     "Store",
     "Study",
+    "Summary",
     "compare",
     "ensembles",
     "load_study",
