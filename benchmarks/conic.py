@@ -19,6 +19,7 @@ from time import perf_counter
 
 from bregman_l1.experiments import compare
 from bregman_l1.experiments.ensembles import draw
+from bregman_l1.plotting import figure_of
 
 _FAR_ALPHAS = (1e-16, 1e-30, 1e-100, 1e-200, 1e-300)
 
@@ -43,7 +44,7 @@ def main() -> None:
     if options.csv is not None:
         everyone.to_csv(options.csv)
     if options.picture is not None:
-        everyone.plot().savefig(options.picture)
+        figure_of(everyone.plot()).savefig(options.picture)
 
 
 if __name__ == "__main__":

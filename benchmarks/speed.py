@@ -20,12 +20,11 @@ from time import perf_counter
 
 import numpy as np
 import scipy.sparse as sp
+from pictures import GROWTH, draw_growth, write_rows
 from threadpoolctl import threadpool_limits
 
 from bregman_l1 import BregmanProjection, LinearSystem, solve
 from bregman_l1.experiments.ensembles import draw
-
-FIGURES = Path(__file__).parent / "figures"
 
 
 def gaussian(n_rows: int, n_columns: int, sparsity: int, noise: float = 0.0, seed: int = 0) -> LinearSystem:
@@ -136,22 +135,22 @@ def growth(runs: int) -> None:
         "d (N = 100, alpha = 1e-6)": {
             d: ours(gaussian(100, d, 10), -6 * log10) for d in (200, 1000, 5000, 20000, 100000)
         },
-        "log10(1/alpha) (100 x 400)": {
-            k: ours(gaussian(100, 400, 15), -k * log10) for k in (1, 3, 10, 30, 100, 300, 1000)
+        "log10_alpha (100 x 400)": {
+            -k: ours(gaussian(100, 400, 15), -k * log10) for k in (1, 3, 10, 30, 100, 300, 1000)
         },
     }
     times = {name: {size: seconds(run, runs) for size, run in runs_of.items()} for name, runs_of in series.items()}
     for name, measured in times.items():
         table([name, *map(str, measured)], [["seconds", *measured.values()]])
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(1, 3, figsize=(11, 3.2))
-    for panel, (name, measured) in zip(axes, times.items(), strict=True):
-        panel.loglog(list(measured), list(measured.values()), "o-")
-        panel.set_xlabel(name)
-        panel.set_ylabel("seconds")
-    figure.tight_layout()
-    figure.savefig(FIGURES / "growth.png", dpi=110)
+    write_rows(
+        GROWTH,
+        [
+            {"varied": name.split(" (")[0], "value": size, "seconds": spent}
+            for name, measured in times.items()
+            for size, spent in measured.items()
+        ],
+    )
+    draw_growth()
 
 
 def peers(runs: int) -> None:

@@ -6,6 +6,7 @@
 'certified'
 """
 
+import logging
 from typing import TYPE_CHECKING
 
 from bregman_l1._backends.base import Backend, Support
@@ -26,6 +27,7 @@ from bregman_l1.errors import (
     MissingPackageError,
     NotAdmissibleError,
     NotCertifiedWarning,
+    PositionalScalesError,
     StudyError,
     UndefinedConstantError,
     UnknownBackendError,
@@ -34,16 +36,20 @@ from bregman_l1.errors import (
 from bregman_l1.outcome import Outcome
 from bregman_l1.path import ProjectionPath, projection_path
 from bregman_l1.polyhedron.assumptions import AssumptionReport
+from bregman_l1.polyhedron.nearest import nearest_feasible
 from bregman_l1.problems import BregmanProjection, L1Minimization, NullSpaceConstant, Problem
 from bregman_l1.solution import Solution, Status
 from bregman_l1.system import LinearSystem
 
 if TYPE_CHECKING:
-    from bregman_l1 import experiments
+    from bregman_l1 import experiments, flow, theory
     from bregman_l1.flow import Flow, FlowStatus, compare_flow, gradient_descent, gradient_flow
+    from bregman_l1.saving import load, save
     from bregman_l1.theory import AlphaPlan, Analysis, Constant, Enclosure, analyze
 
 __version__ = "0.1.0"
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 __all__ = [
     "AlphaPlan",
@@ -74,6 +80,7 @@ __all__ = [
     "NotCertifiedWarning",
     "NullSpaceConstant",
     "Outcome",
+    "PositionalScalesError",
     "Problem",
     "ProjectionPath",
     "Solution",
@@ -88,10 +95,15 @@ __all__ = [
     "certify",
     "compare_flow",
     "experiments",
+    "flow",
     "gradient_descent",
     "gradient_flow",
+    "load",
+    "nearest_feasible",
     "projection_path",
+    "save",
     "solve",
+    "theory",
 ]
 
 if not TYPE_CHECKING:  # a type checker that sees __getattr__ lets every misspelt name pass
@@ -103,9 +115,9 @@ if not TYPE_CHECKING:  # a type checker that sees __getattr__ lets every misspel
         if name in ("experiments", "flow", "theory"):
             return import_module(f"{__name__}.{name}")
         if name in __all__:
-            packages = (import_module(f"{__name__}.{package}") for package in ("theory", "flow"))
+            packages = (import_module(f"{__name__}.{package}") for package in ("theory", "flow", "saving"))
             return next(getattr(package, name) for package in packages if name in package.__all__)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__():
-        return sorted({*globals(), *__all__})
+        return ["__version__", *__all__]

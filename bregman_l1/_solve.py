@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +22,7 @@ from bregman_l1.problems.base import Problem
 from bregman_l1.solution import Solution, Status
 from bregman_l1.validation import checked_tolerance, checked_vector
 
+_LOG = logging.getLogger(__name__)
 # What exp and log round, relative to |log x|: x and log_x of one vector differ by no more.
 _ROUNDINGS = 4 * EPS
 _SMALLEST = float(np.finfo(np.float64).smallest_subnormal)
@@ -82,6 +84,11 @@ def solve(
     NotCertifiedWarning
         If the answer returned is anything short of CERTIFIED.
 
+    Notes
+    -----
+    The logger ``bregman_l1`` of `logging`, silent unless you set it up, tells at level INFO who answered and what the
+    certificate says, and at DEBUG the phases in between with their factorisations, bases and linear programs.
+
     Examples
     --------
     >>> from bregman_l1 import BregmanProjection, LinearSystem, solve
@@ -95,7 +102,9 @@ def solve(
         raise InvalidProblemError(f"problem must be a Problem, such as BregmanProjection, got {type(problem).__name__}")
     tol = checked_tolerance(tol)
     chosen = choose_backend(problem, backend, tol=tol, max_iter=max_iter, time_limit=time_limit, native=native)
+    _LOG.debug("%r goes to %s", problem, chosen.name)
     claim = _feasible_claim(problem, chosen)
+    _LOG.debug("%s claims: %s (%r)", chosen.name, claim.outcome.value, claim.raw_status)
     if polish:
         claim = _polished(problem, claim, chosen.time_limit, tol)
     return certified(problem, claim, certificate_of(problem, claim, tol), chosen.name)
@@ -199,6 +208,8 @@ def _legible(claim: Any, problem: Problem, backend: Backend) -> Claim:
     """The claim with vectors of float64, each of its length; `BackendError` where it is none or they are not."""
     if not isinstance(claim, Claim):
         raise BackendError(f"{backend.name}.claim() returned {type(claim).__name__}, not a Claim")
+    if not isinstance(claim.outcome, Outcome):
+        raise BackendError(f"{backend.name} made a claim whose outcome is {claim.outcome!r}, not an Outcome")
     n_rows, n_columns = problem.system.shape
     vectors: dict[str, Any] = {}
     for name, length in (("x", n_columns), ("log_x", n_columns), ("dual", n_rows)):
@@ -217,9 +228,9 @@ def refuse_infeasible(problem: Problem, claim: Claim, backend: str) -> None:
     if claim.outcome not in (Outcome.INFEASIBLE, Outcome.UNBOUNDED):
         return
     if isinstance(claim.proof, Farkas) and separates(problem.system, claim.proof.z):
-        raise infeasible(claim.proof.z)
+        raise infeasible(problem.system, claim.proof.z, claim.setup_time + claim.solve_time)
     require_feasible(problem.system)
-    problem.refuse(claim.outcome)
+    problem.refuse(claim)
     raise BackendError(
         f"{backend} said {claim.raw_status!r}, but no Farkas vector confirms it; {WHAT_TO_TRY}", claim.raw_status
     )
@@ -237,6 +248,10 @@ def certified(problem: Problem, claim: Claim, certificate: Certificate, backend:
     if not certificate.ok:
         message = f"{certificate.verdict}; {backend} said {claim.raw_status!r}"
         warn_caller(message, NotCertifiedWarning)
+    _LOG.info(
+        "%r is %s by %s: %d iterations, %.3g s", problem, status.value, backend, claim.iterations,
+        claim.setup_time + claim.solve_time,
+    )  # fmt: skip
     x = claim.point
     return Solution(
         x=x,
@@ -250,4 +265,5 @@ def certified(problem: Problem, claim: Claim, certificate: Certificate, backend:
         iterations=claim.iterations,
         setup_time=claim.setup_time,
         solve_time=claim.solve_time,
+        names=problem.system.column_names,
     )

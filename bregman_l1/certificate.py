@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
+
+from bregman_l1.html import table, verdict
+from bregman_l1.one_line import OneLine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
+class Check(OneLine):
     """One measured residual of an answer.
 
     Attributes
@@ -35,14 +38,21 @@ class Check:
     meaning: str
     decisive: bool = True
 
+    _shown: ClassVar = ("passed", "value", "tolerance", "meaning")
+
     @property
     def passed(self) -> bool:
         """Whether value <= tolerance; a NaN never passes."""
         return bool(self.value <= self.tolerance)
 
+    @property
+    def outcome(self) -> str:
+        """The same in a word: "passed", "FAILED", or "no" for a property that the problem does not have."""
+        return "passed" if self.passed else "FAILED" if self.decisive else "no"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Certificate:
+class Certificate(OneLine):
     """Every check an answer was put to, and the verdict.
 
     ``print(certificate)`` shows a table; ``certificate.ok`` is the verdict; ``certificate.checks`` maps
@@ -73,6 +83,8 @@ class Certificate:
     checks: Mapping[str, Check]
     remarks: tuple[str, ...] = field(default=())
 
+    _shown: ClassVar = ("ok", "subject", "checks", "failed")
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "checks", MappingProxyType(dict(self.checks)))
 
@@ -100,10 +112,17 @@ class Certificate:
         width = max((len(name) for name in self.checks), default=0)
         lines = [self.verdict, f"  {'check':<{width}}  {'value':<7}  tolerance"]
         for name, check in self.checks.items():
-            outcome = "passed" if check.passed else "FAILED" if check.decisive else "no"
             numbers = f"{check.value:<7.2g}  {check.tolerance:<9.2g}"
-            lines.append(f"  {name:<{width}}  {numbers}  {outcome:<6}  {check.meaning}")
+            lines.append(f"  {name:<{width}}  {numbers}  {check.outcome:<6}  {check.meaning}")
         return "\n".join([*lines, *(f"  {remark}" for remark in self.remarks)])
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for name, check in self.checks.items():
+            outcome = verdict(check.passed, check.outcome) if check.passed or check.decisive else check.outcome
+            rows.append((name, f"{check.value:.2g}", f"{check.tolerance:.2g}", outcome, check.meaning))
+        header = ("check", "value", "tolerance", "outcome", "meaning")
+        return table(rows, header=header, caption=verdict(self.ok, self.verdict), notes=self.remarks)
 
     def to_dict(self) -> dict[str, Any]:
         """The certificate as plain numbers and strings, ready for JSON."""

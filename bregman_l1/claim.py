@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
 from bregman_l1._types import Vector
 from bregman_l1.errors import InvalidProblemError
 from bregman_l1.frozen import read_only
+from bregman_l1.one_line import OneLine
 from bregman_l1.outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ExposingVector:
+class ExposingVector(OneLine):
     """z with A'z <= 0, y'z = 0, strictly negative exactly on the coordinates that vanish: verified, never trusted."""
 
     z: Vector
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Farkas:
+class Farkas(OneLine):
     """z with A'z <= 0 < y'z, so that no x >= 0 solves A x = y: verified, never trusted."""
 
     z: Vector
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Claim(OneLine):
     """An answer somebody asserts and nobody has checked yet.
 
     Attributes
@@ -71,6 +73,8 @@ class Claim:
     time_left: float = np.inf
     proof: ExposingVector | Farkas | None = None
     error: float = np.nan
+
+    _shown: ClassVar = ("outcome", "raw_status", "iterations", "x", "log_x", "dual")
 
     @property
     def point(self) -> Vector:

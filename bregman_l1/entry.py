@@ -1,4 +1,7 @@
-"""Where a caller enters the package: numpy's error state becomes ours, and warnings point at the caller's line."""
+"""Where a caller enters the package.
+
+Numpy's error state becomes ours, scalars of other libraries become Python's, and warnings point at the caller's line.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from typing import ParamSpec, TypeVar
 import numpy as np
 
 from bregman_l1.errors import BregmanWarning
+from bregman_l1.foreign import as_number
 from bregman_l1.frozen import wrap_properties
 
 _P = ParamSpec("_P")
@@ -18,9 +22,10 @@ _R = TypeVar("_R")
 
 
 def entry_point(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Compute under numpy's default error state, whatever the caller's is.
+    """Compute under numpy's default error state, whatever the caller's is, and with numbers of Python.
 
     Small entries of x underflow by design: under a caller's ``np.errstate(all="raise")`` that would be an error.
+    Scalar arrays and tensors among the arguments are numbers.
 
     Examples
     --------
@@ -35,7 +40,7 @@ def entry_point(function: Callable[_P, _R]) -> Callable[_P, _R]:
     @wraps(function)
     def entered(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         with np.errstate(divide="warn", over="warn", under="ignore", invalid="warn"):
-            return function(*args, **kwargs)
+            return function(*map(as_number, args), **{name: as_number(value) for name, value in kwargs.items()})
 
     return entered
 

@@ -4,12 +4,13 @@
 
     BregmanError
     ├── InvalidSystemError (ValueError)      A or y cannot be used; says which entry
-    │   └── InfeasibleError                  no x >= 0 solves A x = y; carries a verified Farkas vector
+    │   └── InfeasibleError                  no x >= 0 solves A x = y; says which rows, with a proof
     ├── InvalidProblemError (ValueError)     alpha, cost, support or a candidate vector is wrong
+    │   ├── PositionalScalesError (TypeError)  alphas were given by position: alphas= or log_alphas= ?
     │   └── UndefinedConstantError           the null-space constant does not exist for this system
     ├── NotAdmissibleError (ValueError)      a bound was asked for outside the range in which it holds
     ├── StudyError (ValueError)              an ensemble, comparison, study file or record store is wrong
-    ├── InputFileError (ValueError)          a file cannot be read as the array it should hold
+    ├── InputFileError (ValueError)          a file cannot be read as what it should hold, or written
     ├── MissingPackageError (ImportError)    a feature needs a package that is not installed; says which
     └── BackendError                         a solver gave no answer; carries its native status
         ├── UnknownBackendError (ValueError)
@@ -25,13 +26,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
-    from bregman_l1._types import Vector
+    from bregman_l1._types import Index, Vector
+    from bregman_l1.foreign import Labels
 
 
 WHAT_TO_TRY = (
     "try another backend; if none succeeds, the system is within rounding of infeasible: relax y, for instance "
-    "to A (x + 1e-6) with x a nonnegative least-squares solution of A x = y"
+    "to nearest_feasible(system).y + 1e-6 * A.sum(axis=1)"
 )
 
 
@@ -50,19 +54,34 @@ class InfeasibleError(InvalidSystemError):
     ----------
     farkas : ndarray of shape (N,)
         A vector z, verified before the error was raised, with A'z <= 0 and y'z > 0: for every
-        x >= 0 it gives z'Ax <= 0 < z'y, so that A x = y is impossible.
+        x >= 0 it gives z'Ax <= 0 < z'y, so that A x = y is impossible. Where the error is about x that
+        vanish where a prior does, A'z <= 0 holds on the other columns, which are all that count there.
+    rows : ndarray of int
+        The equations that contradict each other, those where z is not zero: they alone have no solution x >= 0. None
+        of them can be spared, unless looking for fewer would have taken longer than finding out.
+    row_names : tuple of hashable, optional
+        What these equations are called, if the rows of the system have names.
     """
 
-    def __init__(self, message: str, farkas: Vector) -> None:
+    def __init__(self, message: str, farkas: Vector, row_names: Labels | None = None) -> None:
         super().__init__(message)
-        self.farkas = farkas
+        self.farkas, self.row_names = farkas, row_names
 
-    def __reduce__(self) -> tuple[type[InfeasibleError], tuple[str, Vector]]:
-        return type(self), (str(self), self.farkas)
+    @property
+    def rows(self) -> Index:
+        """The equations that contradict each other."""
+        return np.flatnonzero(self.farkas)
+
+    def __reduce__(self) -> tuple[type[InfeasibleError], tuple[str, Vector, Labels | None]]:
+        return type(self), (str(self), self.farkas, self.row_names)
 
 
 class InvalidProblemError(BregmanError, ValueError):
     """A parameter of a problem, or a vector offered as its answer, is wrong."""
+
+
+class PositionalScalesError(InvalidProblemError, TypeError):
+    """Alphas were given by position, where they could as well be logarithms."""
 
 
 class UndefinedConstantError(InvalidProblemError):
@@ -78,7 +97,7 @@ class StudyError(BregmanError, ValueError):
 
 
 class InputFileError(BregmanError, ValueError):
-    """A file cannot be read as the array it is supposed to hold."""
+    """A file cannot be read as what it is supposed to hold, or cannot be written."""
 
 
 class MissingPackageError(BregmanError, ImportError):

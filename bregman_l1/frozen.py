@@ -9,6 +9,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 import numpy as np
 
 from bregman_l1.caching import cached_property
+from bregman_l1.one_line import OneLine
 
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
@@ -46,7 +47,7 @@ def read_only(value: _T) -> _T:
     return value
 
 
-class FrozenArrays:
+class FrozenArrays(OneLine):
     """Base of classes whose array attributes are read-only, those that properties compute included.
 
     A dataclass freezes what it is given; any other class calls `frozen` where it stores an array. numpy hands
@@ -63,7 +64,7 @@ class FrozenArrays:
         _store(self, _attributes(self))
 
     def __reduce__(self) -> tuple[Callable[..., object], tuple[Any, ...]]:
-        return _restored, (type(self), _attributes(self))
+        return restored, (type(self), _attributes(self))
 
 
 def wrap_properties(kind: type, wrapper: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
@@ -95,7 +96,8 @@ def _store(record: object, attributes: dict[str, Any]) -> None:
         object.__setattr__(record, name, frozen(value))
 
 
-def _restored(kind: type[_T], attributes: dict[str, Any]) -> _T:
+def restored(kind: type[_T], attributes: dict[str, Any]) -> _T:
+    """Return an object with these attributes, its arrays read-only, as it was before it was taken apart."""
     record = object.__new__(kind)
     _store(record, attributes)
     return record

@@ -45,9 +45,10 @@ def require(module: str, features: str) -> ModuleType:
     """
     package = module.partition(".")[0]
     try:
-        return import_module(module)
+        import_module(package)  # a module that is in memory does not ask whether its package is
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != package:
+        if error.name != package:
             raise
         name = _ON_PYPI.get(package, package)
         raise MissingPackageError(f"{features} need {name}: pip install {name}") from error
+    return import_module(module)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,20 +13,28 @@ from bregman_l1._solve import certificate_of, certified, refuse_infeasible, solv
 from bregman_l1._types import Matrix, Vector
 from bregman_l1.caching import cached_property
 from bregman_l1.entry import entry_point, entry_points
-from bregman_l1.errors import InvalidProblemError
+from bregman_l1.errors import InvalidProblemError, NotAdmissibleError
 from bregman_l1.frozen import FrozenArrays
+from bregman_l1.html import DOTS, shortened, table, verdict
 from bregman_l1.newton import NewtonSteps
-from bregman_l1.problems.projection import BregmanProjection
+from bregman_l1.optional import require
+from bregman_l1.problems.positive_part import positive_part
+from bregman_l1.problems.projection import BregmanProjection, projection_at
 from bregman_l1.progress import ProgressBar
+from bregman_l1.scale import alpha_text, natural_log_alphas, scales_by_keyword
 from bregman_l1.system import checked_system
-from bregman_l1.validation import checked_array, checked_cost, checked_tolerance
+from bregman_l1.validation import checked_cost, checked_prior, checked_tolerance
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator
 
+    import pandas as pd
     from matplotlib.axes import Axes
 
+    from bregman_l1._backends.base import Backend
     from bregman_l1.claim import Claim
+    from bregman_l1.problems.positive_part import PositivePart
     from bregman_l1.solution import Solution
     from bregman_l1.system import LinearSystem
     from bregman_l1.theory.limit import Limit
@@ -37,12 +45,16 @@ if TYPE_CHECKING:
 class ProjectionPath(FrozenArrays):
     """The projections x(alpha) at many alpha; its arrays are read-only.
 
+    A sequence of solutions: ``path[k]`` is the solution at the k-th alpha, ``path[1:]`` a path again.
+
     Attributes
     ----------
     system : LinearSystem
         The constraints.
     cost : ndarray of shape (d,)
-        Exponents of the prior alpha**cost.
+        Exponents of alpha in the prior, prior * alpha**cost.
+    prior : ndarray of shape (d,)
+        Its factor.
     log_alphas : ndarray of shape (k,)
         Natural logarithms of alpha, in the order they were asked for.
     solutions : tuple of Solution
@@ -51,38 +63,108 @@ class ProjectionPath(FrozenArrays):
 
     system: LinearSystem
     cost: Vector
+    prior: Vector
     log_alphas: Vector
     solutions: tuple[Solution, ...]
+
+    @property
+    def alphas(self) -> Vector:
+        """The scales alpha, shape (k,); 0 where they are below the range of floating point, see ``log_alphas``."""
+        with np.errstate(over="ignore"):
+            return np.exp(self.log_alphas)
 
     @cached_property
     def log_x(self) -> Matrix:
         """Logarithms of the projections, shape (k, d); -inf for exact zeros."""
-        return np.array([solution.log_x for solution in self.solutions])
+        return np.array([solution.log_x for solution in self.solutions]).reshape(len(self), self.system.shape[1])
 
     @cached_property
     def log_deviation(self) -> Vector:
         """Log ||x(alpha) - x*||_1 at each alpha, shape (k,), computed without cancellation.
 
-        x* is the limit of the projections: the l1 minimiser, or the one of largest entropy where there are
+        x* is the limit of the projections: the minimiser of cost'x, or the one of largest entropy where there are
         several. -inf where x(alpha) does not depend on alpha.
+
+        Raises
+        ------
+        NotAdmissibleError
+            If there are several minimisers and a prior, of which the limit then depends.
         """
         from bregman_l1.theory.deviation import deviation  # the theory is imported when it is asked for
 
-        return np.array([deviation(self._limit, row).log_l1 for row in self.log_x])
+        if not self._limit.unique and (self.prior[self._part.columns] != 1.0).any():
+            raise NotAdmissibleError(
+                "cost'x has several minimisers, and which of them is the limit depends on the prior: "
+                "its distance is known only without one; the rate, log_x and the solutions do not need it"
+            )
+        return np.array([deviation(self._limit, row[self._part.columns]).log_l1 for row in self.log_x])
 
     @property
     def rate(self) -> float:
-        """The exponent r of the limiting law ||x(alpha) - x*||_1 ~ K alpha^r: 1 - rho for unit costs."""
+        """The exponent r of the limiting law ||x(alpha) - x*||_1 ~ K alpha^r: 1 - rho for unit costs.
+
+        It does not depend on the positive entries of the prior, and is that of the columns it has positive.
+        """
         return self._limit.rate
+
+    @cached_property
+    def _part(self) -> PositivePart:
+        return positive_part(self.system, self.prior)
 
     @cached_property
     def _limit(self) -> Limit:
         from bregman_l1.theory.limit import find_limit
 
-        return find_limit(self.system, self.cost)
+        return find_limit(self._part.system, self.cost[self._part.columns])
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row for each alpha: the scale, what is known of the answer, and how it was found.
+
+        Returns
+        -------
+        pandas.DataFrame
+            With the columns ``log_alpha``, ``alpha``, ``log_deviation`` (NaN where there is no limit to measure it
+            from), ``value``, ``status``, ``backend``, ``iterations``, ``solve_time``.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        pandas = require("pandas", "data frames")
+        answers = self.solutions
+        frame: pd.DataFrame = pandas.DataFrame(
+            {
+                "log_alpha": self.log_alphas,
+                "alpha": self.alphas,
+                "log_deviation": self._log_deviation_or_nan(),
+                "value": [answer.value for answer in answers],
+                "status": [answer.status.value for answer in answers],
+                "backend": [answer.backend for answer in answers],
+                "iterations": [answer.iterations for answer in answers],
+                "solve_time": [answer.solve_time for answer in answers],
+            }
+        )
+        return frame
+
+    def _log_deviation_or_nan(self) -> Vector:
+        try:
+            return self.log_deviation
+        except (InvalidProblemError, NotAdmissibleError):
+            return np.full(len(self), np.nan)
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw ||x(alpha) - x*||_1 over alpha on logarithmic axes, beside the slope the theory predicts.
+        """Draw log10 ||x(alpha) - x*||_1 over log10 alpha, beside the slope the theory predicts.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            What to draw on; a new figure if omitted (`bregman_l1.plotting` says what all pictures have in common).
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            What was drawn on.
 
         Raises
         ------
@@ -93,21 +175,55 @@ class ProjectionPath(FrozenArrays):
 
         return plot_path(self, ax)
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the path to a file; see `bregman_l1.save`."""
+        from bregman_l1.saving import save
+
+        save(self, path)
+
     def __len__(self) -> int:
         return len(self.solutions)
+
+    def __iter__(self) -> Iterator[Solution]:
+        return iter(self.solutions)
+
+    @overload
+    def __getitem__(self, index: int) -> Solution: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> ProjectionPath: ...
+
+    def __getitem__(self, index: int | slice) -> Solution | ProjectionPath:
+        if isinstance(index, slice):
+            return replace(self, log_alphas=self.log_alphas[index], solutions=self.solutions[index])
+        return self.solutions[index]
 
     def __repr__(self) -> str:
         certified = sum(solution.status.is_certified for solution in self.solutions)
         return f"ProjectionPath({len(self)} values of alpha, {certified} certified)"
 
+    def _repr_html_(self) -> str:
+        # Only what is known: the limit behind the deviation may take long to find.
+        known = vars(self).get("log_deviation")
+        rows = []
+        for k, (log_alpha, solution) in enumerate(zip(self.log_alphas, self.solutions, strict=True)):
+            status = verdict(solution.status.is_certified, solution.status.value)
+            deviation = () if known is None else (f"{known[k]:.6g}",)
+            rows.append((k, f"{log_alpha:.6g}", alpha_text(log_alpha), *deviation, status))
+        header = ("", "log alpha", "alpha", *(() if known is None else ("log deviation",)), "status")
+        return table(shortened(rows, (DOTS,) * len(header)), header=header, caption=repr(self))
 
+
+@scales_by_keyword
 @entry_point
 def projection_path(
     system: LinearSystem,
-    log_alphas: ArrayLike,
-    backend: str = "auto",
     *,
+    alphas: ArrayLike | None = None,
+    log_alphas: ArrayLike | None = None,
+    backend: str | Backend = "auto",
     cost: ArrayLike | None = None,
+    prior: ArrayLike | None = None,
     tol: float = 1e-9,
 ) -> ProjectionPath:
     """Project at many alpha, each answer certified.
@@ -120,12 +236,14 @@ def projection_path(
     ----------
     system : LinearSystem
         The constraints.
-    log_alphas : array_like of shape (k,)
-        Natural logarithms of alpha, in any order, repeats allowed.
-    backend : str, default "auto"
-        A name from ``backends()``.
+    alphas, log_alphas : array_like of shape (k,)
+        The scales, or their natural logarithms, in any order, repeats allowed. Give exactly one, by keyword.
+    backend : str or Backend, default "auto"
+        A name from ``backends()``, or an instance, as in `solve`.
     cost : array_like of shape (d,), optional
-        Exponents of the prior alpha**cost; ones if omitted.
+        Exponents of alpha in the prior, prior * alpha**cost; ones if omitted.
+    prior : array_like of shape (d,), optional
+        Its factor, finite and nonnegative; ones if omitted. Where it is zero, x is zero.
     tol : float, default 1e-9
         As in `solve`.
 
@@ -137,40 +255,44 @@ def projection_path(
     Raises
     ------
     InvalidProblemError
-        If log_alphas is empty, not a vector, not finite or beyond 1e15.
+        If the scales are empty, not a vector, not finite or beyond exp(1e15), or cost or prior is wrong;
+        `PositionalScalesError`, a TypeError too, if the scales are given by position.
     InvalidOptionError
         If tol is not a positive number below 1.
     InfeasibleError
-        If {x >= 0 : A x = y} is empty.
+        If {x >= 0 : A x = y} is empty, or holds no x that vanishes where the prior does.
 
     Examples
     --------
     >>> from bregman_l1 import LinearSystem, projection_path
-    >>> path = projection_path(LinearSystem([[1.0, 0.5]], [1.0]), [-2302.6, -20.0])
+    >>> path = projection_path(LinearSystem([[1.0, 0.5]], [1.0]), log_alphas=[-2302.6, -20.0])
     >>> path
     ProjectionPath(2 values of alpha, 2 certified)
     >>> path.log_deviation.round(4).tolist()  # rho = 1/2: half of log alpha, plus log(3/2)
     [-1150.8945, -9.5945]
     """
     system, tol = checked_system(system), checked_tolerance(tol)
-    values = _checked_log_alphas(log_alphas)
-    weights = checked_cost(cost, system.shape[1])
-    problems = [BregmanProjection(system, log_alpha=float(value), cost=weights) for value in values]
+    values = natural_log_alphas(alphas, log_alphas)
+    columns = system.shape[1], system.column_names
+    exponents, factor = checked_cost(cost, *columns), checked_prior(prior, *columns)
+    problems = [projection_at(system, float(value), cost, prior) for value in values]
     with ProgressBar(len(problems)) as bar:
         solutions = []
-        for solution in _solutions(system, problems, backend, tol):
+        for solution in _solutions(problems, exponents, backend, tol):
             solutions.append(solution)
             bar.update(len(solutions))
-    return ProjectionPath(system=system, cost=weights, log_alphas=values, solutions=tuple(solutions))
+    return ProjectionPath(system=system, cost=exponents, prior=factor, log_alphas=values, solutions=tuple(solutions))
 
 
-def _solutions(system: LinearSystem, problems: list[BregmanProjection], backend: str, tol: float) -> Iterator[Solution]:
+def _solutions(
+    problems: list[BregmanProjection], cost: Vector, backend: str | Backend, tol: float
+) -> Iterator[Solution]:
     if backend not in ("auto", "newton"):
         return (solve(problem, backend, tol=tol) for problem in problems)
-    claims = claims_along(system, problems, tol)
+    claims = claims_along(problems, cost, tol)
     for problem, claim in zip(problems, claims, strict=True):
         refuse_infeasible(problem, claim, "newton")
-    steps = NewtonSteps(system)
+    steps = NewtonSteps(problems[0].part.system)
     return (_solution(problem, claim, tol, steps) for problem, claim in zip(problems, claims, strict=True))
 
 
@@ -178,12 +300,3 @@ def _solution(problem: BregmanProjection, claim: Claim, tol: float, steps: Newto
     """A point of a path; projected on its own where what followed from the others falls short."""
     certificate = certificate_of(problem, claim, tol, steps=steps)
     return certified(problem, claim, certificate, "newton") if certificate.ok else solve(problem, "newton", tol=tol)
-
-
-def _checked_log_alphas(log_alphas: ArrayLike) -> Vector:
-    values = np.atleast_1d(checked_array("log_alphas", log_alphas))
-    if values.ndim != 1 or values.size == 0:
-        raise InvalidProblemError("log_alphas must be a non-empty vector of real numbers")
-    if not np.isfinite(values).all():
-        raise InvalidProblemError(f"log_alphas[{np.flatnonzero(~np.isfinite(values))[0]}] is not finite")
-    return values.astype(np.float64)

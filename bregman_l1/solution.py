@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
 
 from bregman_l1._types import Vector
 from bregman_l1.certificate import Certificate
 from bregman_l1.documented import DocumentedEnum
+from bregman_l1.foreign import Labels
 from bregman_l1.frozen import FrozenArrays
+from bregman_l1.html import Markup, folded, table, together, verdict
+from bregman_l1.one_line import brief
+from bregman_l1.optional import require
+
+if TYPE_CHECKING:
+    import os
+
+    import pandas as pd
+
+_ENTRIES_SHOWN = 4
 
 
 class Status(DocumentedEnum):
@@ -68,6 +82,8 @@ class Solution(FrozenArrays):
         Iterations it took, polishing included.
     setup_time, solve_time : float
         Seconds spent preparing and solving, certification excluded.
+    names : tuple of hashable, optional
+        What the entries of x are called, if the columns of the system have names.
     """
 
     x: Vector
@@ -81,12 +97,57 @@ class Solution(FrozenArrays):
     iterations: int
     setup_time: float
     solve_time: float
+    names: Labels | None = None
+
+    _shown: ClassVar = ("status", "backend", "value", "iterations", "x")
 
     def __str__(self) -> str:
         return (
             f"{self.status.value.upper()} by {self.backend} ({self.raw_status}), value {self.value:.12g}, "
             f"{self.iterations} iterations, {self.setup_time + self.solve_time:.3g} s\n{self.certificate}"
         )
+
+    def to_series(self) -> pd.Series:
+        """Return x as a pandas Series, indexed by the names of the columns of A where they have names.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from bregman_l1 import L1Minimization, LinearSystem, solve
+        >>> system = LinearSystem(pd.DataFrame({"bread": [1.0], "milk": [2.0]}), [4.0])
+        >>> solve(L1Minimization(system)).to_series()
+        bread    0.0
+        milk     2.0
+        Name: x, dtype: float64
+        """
+        return require("pandas", "data frames").Series(self.x, index=self._index(), name="x", copy=True)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return x and log x as the columns of a pandas DataFrame, its rows named as in `to_series`.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+
+        Examples
+        --------
+        >>> from bregman_l1 import L1Minimization, LinearSystem, solve
+        >>> solve(L1Minimization(LinearSystem([[1.0, 2.0]], [2.0]))).to_frame()
+             x  log_x
+        0  0.0   -inf
+        1  1.0    0.0
+        """
+        entries = {"x": self.x, "log_x": self.log_x}
+        return require("pandas", "data frames").DataFrame(entries, index=self._index(), copy=True)
+
+    def _index(self) -> list[Hashable] | None:
+        return None if self.names is None else list(self.names)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the solution as plain numbers, strings and lists, ready for JSON."""
@@ -100,6 +161,37 @@ class Solution(FrozenArrays):
             "solve_time": self.solve_time,
             "x": self.x.tolist(),
             "log_x": self.log_x.tolist(),
+            "names": None if self.names is None else [str(name) for name in self.names],
             "dual": None if self.dual is None else self.dual.tolist(),
             "certificate": self.certificate.to_dict(),
         }
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the solution to a file; see `bregman_l1.save`."""
+        from bregman_l1.saving import save
+
+        save(self, path)
+
+    def _repr_html_(self) -> str:
+        # Without seconds and iterations: a notebook that is run again says the same.
+        passed = sum(check.passed for check in self.certificate.checks.values())
+        certificate = Markup(self.certificate._repr_html_())
+        is_certified = self.status.is_certified
+        rows = [
+            ("backend", f"{self.backend} ({self.raw_status})"),
+            ("value", f"{self.value:.12g}"),
+            ("x", brief(self.x)),
+            ("largest entries", self._largest_entries()),
+        ]
+        headline = verdict(is_certified, f"{self.status.value.upper()}: {self.certificate.subject}")
+        advice = () if is_certified else ((self.status.__doc__ or "").replace("``", ""),)
+        return together(
+            table(rows, caption=headline, notes=advice),
+            folded(f"{passed} of {len(self.certificate.checks)} checks passed", certificate, is_open=not is_certified),
+        )
+
+    def _largest_entries(self) -> str:
+        order = np.argsort(-np.abs(self.x), kind="stable")[:_ENTRIES_SHOWN]
+        dots = ", ..." if self.x.size > _ENTRIES_SHOWN else ""
+        labels = range(self.x.size) if self.names is None else self.names
+        return ", ".join(f"x[{labels[j]!r}] = {self.x[j]:.6g}" for j in order) + dots

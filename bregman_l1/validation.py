@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bregman_l1._types import Vector
-from bregman_l1.errors import InvalidOptionError, InvalidProblemError
+from bregman_l1.errors import BregmanError, InvalidOptionError, InvalidProblemError
+from bregman_l1.foreign import Labels, as_array, as_number, labels_of
 from bregman_l1.frozen import frozen
+from bregman_l1.names import given_names, matched, place
 from bregman_l1.scale import is_real
+
+_NUMBERS = (Real, Decimal, np.bool_)
 
 
 def checked_tolerance(tol: Any) -> float:
@@ -20,31 +26,85 @@ def checked_tolerance(tol: Any) -> float:
     return float(tol)
 
 
-def checked_array(name: str, values: ArrayLike) -> NDArray[Any]:
-    """Return values as an array of real numbers; ragged lists, text and complex numbers are refused."""
+def checked_array(name: str, values: Any, refusal: type[BregmanError] = InvalidProblemError) -> NDArray[Any]:
+    """Return values as an array of real numbers, or say in a ``refusal`` what is none.
+
+    Fractions, decimals and integers of any size become the nearest floats.
+    """
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        masked = place(np.argwhere(np.ma.getmaskarray(values))[0].tolist())
+        raise refusal(f"{name}{masked} is masked; fill the masked entries or drop their rows first")
     try:
-        array = np.asarray(values)
+        array = as_array(values)
     except ValueError as error:
-        raise InvalidProblemError(f"{name} is not a rectangular array of numbers: {error}") from error
-    if array.dtype.kind not in "buif":
-        raise InvalidProblemError(f"{name} has dtype {array.dtype}; it must hold real numbers")
+        raise refusal(f"{name} is not a rectangular array of numbers: {error}") from error
+    except (TypeError, RuntimeError) as error:
+        raise refusal(f"{name} cannot be read as an array of numbers: {error}") from error
+    if array.ndim == 0 and array.dtype.kind in "OUS":
+        raise refusal(f"{name} must be an array of real numbers, got an object of type {type(values).__name__}")
+    if array.dtype.names is not None:
+        raise refusal(f"{name} has the fields {', '.join(array.dtype.names)}; put them into columns of one type first")
+    if array.dtype.kind == "O":
+        return _of_objects(name, array, values, refusal)
+    refuse_other_than_real(name, array.dtype, refusal)
     return array
 
 
-def checked_vector(name: str, values: ArrayLike, length: int) -> Vector:
-    """Return values as a float64 vector of the given length; entries may be anything but text and complex."""
+def refuse_other_than_real(name: str, dtype: np.dtype[Any], refusal: type[BregmanError]) -> None:
+    """Refuse complex numbers, text, dates and whatever else is no real number by its type."""
+    if dtype.kind == "c":
+        raise refusal(f"{name} is complex; it has dtype {dtype} and must hold real numbers")
+    if dtype.kind not in "buif":
+        raise refusal(f"{name} has dtype {dtype}; it must hold real numbers")
+
+
+def _of_objects(name: str, array: NDArray[Any], values: Any, refusal: type[BregmanError]) -> Vector:
+    def called(index: tuple[int, ...]) -> str:
+        return f"{name}{place(index, *map(given_names, labels_of(values)))}"
+
+    floats = np.empty(array.shape)
+    for index, entry in np.ndenumerate(array):
+        number = as_number(entry)
+        if not isinstance(number, _NUMBERS):
+            raise refusal(f"{name} has dtype object and {called(index)} is {entry!r}; it must hold real numbers")
+        try:
+            floats[index] = float(number)
+        except (OverflowError, ValueError) as error:
+            raise refusal(f"{called(index)} is beyond the range of floating point: {error}") from error
+    return floats
+
+
+def checked_vector(name: str, values: ArrayLike, length: int, names: Labels | None = None) -> Vector:
+    """Return values as a float64 vector of the given length; entries may be anything but text and complex.
+
+    A series is put in the order of the columns by its labels, where these are called ``names``.
+    """
     array = checked_array(name, values)
     if array.shape != (length,):
         raise InvalidProblemError(f"{name} must have shape ({length},), got {array.shape}")
-    return array.astype(np.float64)
+    order = matched(names, labels_of(values)[0], name, "column", InvalidProblemError)
+    return (array if order is None else array[order]).astype(np.float64)
 
 
-def checked_cost(cost: ArrayLike | None, length: int) -> Vector:
+def checked_cost(cost: ArrayLike | None, length: int, names: Labels | None = None) -> Vector:
     """Return the cost vector, ones if omitted, finite and read-only."""
     if cost is None:
         return np.broadcast_to(np.float64(1.0), length)
-    vector = checked_vector("cost", cost, length)
+    vector = checked_vector("cost", cost, length, names)
     bad = np.flatnonzero(~np.isfinite(vector))
     if bad.size:
         raise InvalidProblemError(f"cost[{bad[0]}] is {vector[bad[0]]}; every entry must be finite")
+    return frozen(vector)
+
+
+def checked_prior(prior: ArrayLike | None, length: int, names: Labels | None = None) -> Vector:
+    """Return the prior, ones if omitted: finite, nonnegative, not zero everywhere, and read-only."""
+    if prior is None:
+        return np.broadcast_to(np.float64(1.0), length)
+    vector = checked_vector("prior", prior, length, names)
+    bad = np.flatnonzero(~((vector >= 0) & (vector < np.inf)))
+    if bad.size:
+        raise InvalidProblemError(f"prior[{bad[0]}] is {vector[bad[0]]}; every entry must be finite and nonnegative")
+    if not vector.any():
+        raise InvalidProblemError("prior is zero in every entry; x is zero where the prior is, so that none is left")
     return frozen(vector)

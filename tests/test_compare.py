@@ -25,11 +25,13 @@ from bregman_l1.errors import (
 )
 from bregman_l1.experiments import Comparison, Run, Study, compare, sweep
 from bregman_l1.experiments._compare import _Trial
-from bregman_l1.experiments.comparison import alpha_text
 from bregman_l1.experiments.ensembles import draw
 from bregman_l1.experiments.measures import MEASURES
-from bregman_l1.plotting.studies import PICTURES, plot_comparison, recovery_threshold
+from bregman_l1.plotting import figure_of
+from bregman_l1.plotting.studies import PICTURES
+from bregman_l1.plotting.threshold import recovery_threshold
 from bregman_l1.problems import BregmanProjection
+from bregman_l1.scale import alpha_text
 from bregman_l1.system import LinearSystem
 
 matplotlib = import_module("matplotlib")
@@ -236,7 +238,7 @@ def test_a_backend_that_is_not_installed_is_named_with_its_remedy(monkeypatch):
 
 
 def test_picture_of_a_comparison_has_a_line_for_every_backend(comparison):
-    raw, polished, profile = plot_comparison(comparison).axes
+    raw, polished, profile = comparison.plot()
     backends = {run.backend for run in comparison.runs}
     # One line beyond the backends marks the error 1.
     assert len(raw.lines) == len(polished.lines) == len(backends) + 1
@@ -258,7 +260,7 @@ SCALES = [[-5.0, -10.0, -40.0]]
 def test_every_study_gives_certified_records_and_a_picture(name, grid, tmp_path):
     records = sweep(Study(measure=MEASURES[name], grid=grid, repetitions=2), tmp_path / "store")
     assert all(record.error is None and record.result["certified"] for record in records)
-    PICTURES[name](records).savefig(tmp_path / "picture.png")
+    figure_of(PICTURES[name](records)).savefig(tmp_path / "picture.png")
     assert (tmp_path / "picture.png").stat().st_size > 5000
 
 
@@ -274,7 +276,7 @@ def test_a_picture_says_what_it_cannot_be_drawn_from(tmp_path):
 
 def test_a_picture_of_a_study_without_noise_has_no_panel_for_it(tmp_path):
     study = Study(measure=MEASURES["null-space"], grid={"N": 10, "d": 40, "s": [1, 2]}, repetitions=2)
-    *panels, noise = PICTURES["null-space"](sweep(study, tmp_path)).axes
+    *panels, noise = PICTURES["null-space"](sweep(study, tmp_path))
     assert all(panel.lines for panel in panels)
     assert not noise.axison
 

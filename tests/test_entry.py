@@ -35,7 +35,13 @@ def everything_of_an_analysis() -> list[object]:
     plan = analysis.alpha_for(1e-5)
     enclosures = [analysis.enclosure(log_alpha=DEEP), analysis.deviation_enclosure(log_alpha=DEEP)]
     bounds = [analysis.upper_bound(log_alpha=DEEP), analysis.lower_bound(log_alpha=DEEP)]
-    return [analysis.page([DEEP]), plan.exact, *bounds, *(e.upper for e in enclosures), analysis.log_coefficients]
+    return [
+        analysis.page(log_alphas=[DEEP]),
+        plan.exact,
+        *bounds,
+        *(e.upper for e in enclosures),
+        analysis.log_coefficients,
+    ]
 
 
 def everything_of_a_flow() -> list[object]:
@@ -44,7 +50,7 @@ def everything_of_a_flow() -> list[object]:
 
 
 def everything_of_a_path() -> list[object]:
-    path = projection_path(SYSTEM, [-1.0, DEEP])
+    path = projection_path(SYSTEM, log_alphas=[-1.0, DEEP])
     return [path.log_x, path.log_deviation, path.rate]
 
 
@@ -59,7 +65,7 @@ COMPUTATIONS = {
     "path": everything_of_a_path,
     "flow": everything_of_a_flow,
     "descent": lambda: gradient_descent(SYSTEM, 1e-300, max_iterations=5).log_x,
-    "comparison": lambda: compare_flow(SYSTEM, [1e-2], max_iterations=5).deviations["flow"],
+    "comparison": lambda: compare_flow(SYSTEM, alphas=[1e-2], max_iterations=5).deviations["flow"],
 }
 
 

@@ -190,7 +190,7 @@ def test_limit_among_several_minimisers_has_largest_entropy() -> None:
 
 def test_deviation_from_several_minimisers_has_its_golden_constant() -> None:
     system = LinearSystem([[1.0, 1.0, 1.0, 0.5], [0.0, 1.0, 2.0, 3.0]], [1.0, 0.8])
-    comparison = compare_flow(system, [1e-8])
+    comparison = compare_flow(system, alphas=[1e-8])
     assert comparison.rate == pytest.approx(0.5, abs=1e-9)
     assert comparison.deviations["flow"][0] / 1e-4 == pytest.approx(1.04219052909587, rel=1e-3)
 
@@ -336,7 +336,7 @@ def test_flow_survives_pickling() -> None:
 
 def test_comparison_has_the_slope_of_the_theory() -> None:
     with pytest.warns(NotCertifiedWarning, match="gradient descent"):
-        comparison = compare_flow(SLOW, [1e-4, 1e-6, 1e-8], max_iterations=2000)
+        comparison = compare_flow(SLOW, alphas=[1e-4, 1e-6, 1e-8], max_iterations=2000)
     log_deviation = np.log(comparison.deviations["flow"])
     slopes = np.diff(log_deviation) / np.diff(comparison.log_alphas)
     assert comparison.rate == pytest.approx(0.65)
@@ -347,23 +347,22 @@ def test_comparison_has_the_slope_of_the_theory() -> None:
 
 @pytest.mark.filterwarnings("ignore::bregman_l1.errors.NotCertifiedWarning")
 def test_pictures_draw_the_numbers_of_the_result() -> None:
-    comparison = compare_flow(SLOW, [1e-3, 1e-5], max_iterations=50)
-    figure = comparison.plot()
-    curves = {str(line.get_label()): np.asarray(line.get_ydata()) for line in figure.axes[0].get_lines()}
+    comparison = compare_flow(SLOW, alphas=[1e-3, 1e-5], max_iterations=50)
+    curves = {str(line.get_label()): np.asarray(line.get_ydata()) for line in comparison.plot().get_lines()}
     for name, deviation in comparison.deviations.items():
-        np.testing.assert_allclose(curves[name], np.log10(deviation))
-    slope = curves[r"slope $1 - \rho$ = 0.65"]
-    assert (slope[0] - slope[1]) / 2 == pytest.approx(0.65)
-    left, right = comparison.flows[1].plot().axes
+        np.testing.assert_allclose(curves[name], np.log10(deviation)[::-1])  # alpha grows to the right
+    slope = curves[r"slope $1 - \varrho$ = 0.65"]
+    assert (slope[1] - slope[0]) / 2 == pytest.approx(0.65)
+    left, right = comparison.flows[1].plot()
     assert sum(str(line.get_label()).startswith("$x_") for line in left.get_lines()) == 1
     np.testing.assert_allclose(right.get_lines()[0].get_ydata(), comparison.flows[1].losses[1:])
     descent = comparison.descents[0]
-    np.testing.assert_allclose(descent.plot().axes[0].get_lines()[1].get_ydata(), descent.distances[1:])
+    np.testing.assert_allclose(descent.plot().get_lines()[1].get_ydata(), descent.distances[1:])
     plt.close("all")
 
 
 def test_single_feasible_point_has_no_slope() -> None:
-    comparison = compare_flow(LinearSystem([[1.0, 1.0], [1.0, -1.0]], [1.0, 0.0]), [1e-2, 1e-4])
+    comparison = compare_flow(LinearSystem([[1.0, 1.0], [1.0, -1.0]], [1.0, 0.0]), alphas=[1e-2, 1e-4])
     assert np.isinf(comparison.rate)
     assert comparison.deviations["projection"].max() < 1e-12
     comparison.plot()

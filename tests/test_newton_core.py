@@ -208,7 +208,7 @@ def test_infeasible_systems_are_named_with_a_farkas_vector(A, y):
     assert system.y @ answer.proof.z > 0
     assert system.rmatvec(answer.proof.z).max() <= 1e-9 * (system.y @ answer.proof.z)
     with pytest.raises(InfeasibleError):
-        projection_path(system, [-10.0])
+        projection_path(system, log_alphas=[-10.0])
 
 
 def transport(m):

@@ -7,15 +7,17 @@ from itertools import combinations, product
 
 import numpy as np
 import pytest
+from conftest import gaussian_system
 from scipy.optimize import linprog
 
 from bregman_l1 import certify, solve
+from bregman_l1.budget import Budget
 from bregman_l1.claim import Claim
 from bregman_l1.errors import InvalidProblemError, UndefinedConstantError
 from bregman_l1.polyhedron.kernel_cone import KernelCone
 from bregman_l1.problems import NullSpaceConstant
 from bregman_l1.system import LinearSystem
-from bregman_l1.theory.constants import null_space_constant
+from bregman_l1.theory.constants import bracketed, null_space_constant
 from bregman_l1.theory.left_inverse import left_inverse_bound
 
 KINDS = ("rho", "rho_tilde", "rho_minus")
@@ -144,13 +146,46 @@ def test_certificate_rejects_nan():
     assert not NullSpaceConstant(LAYERED, [0, 1], "rho").certify(Claim(x=np.full(5, np.nan))).ok
 
 
-def test_left_inverse_bound_is_an_upper_bound_better_than_the_pseudo_inverse():
+@pytest.mark.parametrize("kind", KINDS)
+def test_left_inverse_bound_is_an_upper_bound_better_than_the_pseudo_inverse(kind):
     system, support = random_case(1, 9, 22, 5)
-    for kind in ("rho_tilde", "rho_minus"):
-        problem = NullSpaceConstant(system, support, kind)
-        bound = left_inverse_bound(problem)
-        assert solve(problem).value <= bound + 1e-9
-        assert bound < problem.column_bound()
+    problem = NullSpaceConstant(system, support, kind)
+    bound = left_inverse_bound(problem)
+    assert brute_force(system, support, kind) <= bound + 1e-9
+    assert bound < problem.column_bound()
+
+
+def least_over_left_inverses(problem: NullSpaceConstant) -> float:
+    """The minimum over W of max_j ||B_j - W C_j||_1, or of its positive parts, as one linear program for scipy."""
+    B, C = problem.cone.B, problem.cone.C
+    (s, n), m = B.shape, len(C)
+    eye, unit = np.eye(s), np.eye(s * n)
+    rows = [np.hstack([-np.kron(eye, C.T), -unit, np.zeros((s * n, 1))])]
+    right = [-B.ravel()]
+    if problem.kind == "rho_tilde":
+        rows.append(np.hstack([np.kron(eye, C.T), -unit, np.zeros((s * n, 1))]))
+        right.append(B.ravel())
+    rows.append(np.hstack([np.zeros((n, s * m)), np.kron(np.ones((1, s)), np.eye(n)), -np.ones((n, 1))]))
+    right.append(np.zeros(n))
+    cost = np.append(np.zeros(s * m + s * n), 1.0)
+    bounds = [(None, None)] * (s * m) + [(0, None)] * (s * n + 1)
+    return linprog(cost, A_ub=np.vstack(rows), b_ub=np.concatenate(right), bounds=bounds).fun
+
+
+@pytest.mark.parametrize("kind", ["rho_tilde", "rho_minus"])
+@pytest.mark.parametrize("seed", range(3))
+def test_left_inverse_bound_comes_close_to_the_best_of_its_kind(seed, kind):
+    problem = NullSpaceConstant(*random_case(seed, 9, 22, 5), kind)
+    best = least_over_left_inverses(problem)
+    assert best - 1e-9 <= left_inverse_bound(problem) <= 1.01 * best
+
+
+def test_a_kernel_with_no_response_on_the_support_has_constants_zero():
+    """B = 0: no column has a part in the range of A_S."""
+    system = LinearSystem([[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, -1.0, 0.0]], [1.0, 0.0])
+    for kind in KINDS:
+        assert null_space_constant(system, [0], kind).value == 0.0
+        assert left_inverse_bound(NullSpaceConstant(system, [0], kind)) == 0.0
 
 
 def test_time_limit_leaves_a_rigorous_bracket():
@@ -171,6 +206,83 @@ def test_no_time_at_all_still_leaves_a_bracket_with_a_witness(seed, kind):
     truth = brute_force(system, support, kind)
     assert bracket.lower - 1e-9 <= truth <= bracket.upper + 1e-9
     assert np.abs(system.matvec(bracket.witness)).max() < 1e-12
+
+
+FORCED = LinearSystem([[1, 1, 0.5, 0, 1], [0, 0, 1, 1, 0], [1, 0, 0, 0.5, 0.3]], [1, 0, 0.25])
+"""x_3 = x_4 = 0 in every solution: P has no interior."""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_forced_zeros_do_not_cost_the_witness(kind):
+    bracket = null_space_constant(FORCED, [0, 1], kind, time_limit=0.0)
+    truth = brute_force(FORCED, np.array([0, 1]), kind)
+    assert bracket.lower - 1e-9 <= truth <= bracket.upper + 1e-9
+    assert np.abs(FORCED.matvec(bracket.witness)).max() < 1e-12
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_linear_program_is_begun_without_time(kind, monkeypatch):
+    def begun(*_):
+        raise AssertionError("a linear program was begun")
+
+    system, support = random_case(3, 9, 22, 5)
+    problem = NullSpaceConstant(system, support, kind)
+    start = problem.cone.some_point
+    for where in ("polyhedron.kernel_cone.solve_verified_later", "problems.nullspace.solve_linear_program"):
+        monkeypatch.setattr(f"bregman_l1.{where}", begun)
+    bracket = bracketed(problem, start, Budget(seconds=0.0))
+    assert bracket.lower <= brute_force(system, support, kind) <= bracket.upper
+
+
+class Clock:
+    """A clock by which every look at it takes a second."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        self.now += 1.0
+        return self.now
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seconds", [0.0, 10.0, 100.0, 1000.0])
+def test_everything_looks_at_the_clock_and_ends_in_time(kind, seconds, monkeypatch):
+    system, x0 = gaussian_system(100, 400, 15)
+    problem = NullSpaceConstant(system, np.flatnonzero(x0), kind)
+    start = problem.cone.some_point
+    monkeypatch.setattr("bregman_l1.theory.constants._LARGEST_MIXED", 0)
+    monkeypatch.setattr("bregman_l1.budget.perf_counter", clock := Clock())
+    bracket = bracketed(problem, start, Budget(seconds=seconds))
+    assert clock.now <= seconds + 20
+    assert bracket.lower < bracket.upper or bracket.exact
+
+
+def test_linear_programs_that_were_in_time_are_not_solved_again(monkeypatch):
+    cone = NullSpaceConstant(*random_case(3, 9, 22, 5), "rho_tilde").cone
+    solved, maximise = [], KernelCone.maximise
+
+    def counted(self, objective, budget=None):
+        found = maximise(self, objective, budget)
+        solved.append(tuple(objective))
+        return found
+
+    monkeypatch.setattr(KernelCone, "maximise", counted)
+    monkeypatch.setattr("bregman_l1.budget.perf_counter", Clock())
+    assert not cone.has_ranges(Budget(seconds=30.0))
+    done = len(solved)
+    assert 0 < done < 10
+    assert cone.has_ranges(Budget())
+    assert len(solved) == len(set(solved)) == 10
+
+
+def test_an_empty_base_has_no_ranges():
+    whole = KernelCone(LinearSystem([[1.0, 1.0, 1.0], [0.0, 1.0, 2.0]], [1.0, 0.8]), [0, 1, 2])
+    single = KernelCone(LinearSystem([[1.0, 1.0, 1.0], [0.0, 1.0, 0.0]], [1.0, 0.0]), [0])
+    for cone in (whole, KernelCone(LinearSystem([[1.0, 0.0], [0.0, 1.0]], [1.0, 0.0]), [0])):
+        with pytest.raises(UndefinedConstantError):
+            _ = cone.ranges
+    assert single.ranges[1] == pytest.approx([1.0])
 
 
 def test_columns_of_very_different_sizes_do_not_hide_that_the_cone_is_trivial():

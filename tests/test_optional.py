@@ -6,10 +6,11 @@ import re
 import sys
 from pathlib import Path
 
+import matplotlib.pyplot  # noqa: F401 - in memory, as it is where a notebook has drawn before
 import pytest
 
 import bregman_l1
-from bregman_l1 import BregmanError, MissingPackageError
+from bregman_l1 import BregmanError, MissingPackageError, backends
 from bregman_l1.experiments.tables import require_pyarrow
 from bregman_l1.optional import require
 from bregman_l1.plotting._matplotlib import pyplot
@@ -39,6 +40,11 @@ def test_a_package_that_is_installed_and_broken_says_so_itself(tmp_path, monkeyp
     with pytest.raises(ModuleNotFoundError, match="something_it_needs") as caught:
         require("half_installed", "pictures")
     assert not isinstance(caught.value, MissingPackageError)
+
+
+def test_no_backend_is_said_to_come_from_an_index_that_has_it_not():
+    assert {row.install for row in backends() if "bregman" in row.install} == set()
+    assert backends()["newton"].install == ""
 
 
 def test_no_hint_names_an_extra_of_this_package_on_an_index():

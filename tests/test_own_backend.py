@@ -172,7 +172,8 @@ def test_an_instance_that_cannot_solve_the_problem_says_why():
         (Claim(x=np.ones(3)), "x must have shape (18,), got (3,)"),
         (Claim(log_x=np.ones((18, 1))), "log_x must have shape (18,), got (18, 1)"),
         (Claim(x=np.ones(18), dual=np.ones(5)), "dual must have shape (6,), got (5,)"),
-        (Claim(x=np.ones(18, dtype=complex)), "it must hold real numbers"),
+        (Claim(x=np.ones(18, dtype=complex)), "x is complex"),
+        (Claim(x=np.ones(18), outcome="optimal"), "a claim whose outcome is 'optimal', not an Outcome"),
         (Claim(), "returned no point"),
     ],
 )
@@ -209,7 +210,7 @@ def test_native_options_of_an_instance_are_those_it_knows():
 
 def test_a_path_and_a_comparison_take_instances():
     told = Told(told=Claim(x=TRUTH.round(4)))
-    path = projection_path(SYSTEM, [PROBLEM.log_alpha], told)
+    path = projection_path(SYSTEM, log_alphas=[PROBLEM.log_alpha], backend=told)
     assert [solution.backend for solution in path.solutions] == ["told"]
     found = compare([SYSTEM], backends=[told, "newton"], alphas=[1e-3], tolerances=[1e-9], repeats=1)
     raw = {run.backend: run.error for run in found.runs if not run.polished}

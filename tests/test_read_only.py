@@ -37,10 +37,10 @@ RESULTS = {
     "constant": lambda system: NullSpaceConstant(system, [1], "rho"),
     "analysis": analyze,
     "plan": lambda system: analyze(system).alpha_for(1e-3),
-    "path": lambda system: projection_path(system, [-1.0, -10.0]),
+    "path": lambda system: projection_path(system, log_alphas=[-1.0, -10.0]),
     "flow": lambda system: gradient_flow(system, 0.1),
     "descent": lambda system: gradient_descent(system, 0.1, max_iterations=20),
-    "comparison": lambda system: compare_flow(system, [0.1], max_iterations=20),
+    "comparison": lambda system: compare_flow(system, alphas=[0.1], max_iterations=20),
 }
 SYSTEMS = {
     "dense": gaussian_system(6, 15, 2)[0],

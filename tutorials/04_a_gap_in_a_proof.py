@@ -19,6 +19,8 @@
 # off the support from below (II.4). The upper bound passes every test. The lower bound, as printed, does not. This
 # tutorial shows a system where it fails, proves the failure with whole numbers only, finds the step that went wrong,
 # and repairs it.
+#
+# Install from a checkout with `pip install '.[tutorials]'`.
 
 # %%
 from fractions import Fraction
@@ -36,7 +38,7 @@ from bregman_l1 import LinearSystem, analyze
 
 # %%
 analysis = analyze(LinearSystem([[1, 0, 5], [0, 1, -9 / 2]], [1, 1]))
-print(analysis.page(np.log([1e-3, 1e-4, 1e-6, 1e-8])))
+print(analysis.page(log_alphas=np.log([1e-3, 1e-4, 1e-6, 1e-8])))
 
 # %% [markdown]
 # Look at the constants: $\varrho = 1/2$ but $\tilde\varrho = 19/2$. The two entries on the support move a lot, in
@@ -99,14 +101,12 @@ for M in multiples:
     log_alpha = -9.0 / one.rate
     truth = one.log_largest_off_support(log_alpha=log_alpha)
     excess.append(one.log_lower_bound(log_alpha=log_alpha, form="printed") - truth)
-plt.figure(figsize=(7, 3.2))
-plt.plot(multiples, np.array(excess) * 1e4, "o-", markersize=3)
-plt.axhline(0, color="k", linewidth=0.8)
-plt.axvline(1 + np.sqrt(3), color="C3", linestyle=":", label=r"$1 + \sqrt{3}$")
-plt.xlabel(r"$\tilde\varrho = M$")
-plt.ylabel(r"log(printed / true) $\times 10^4$")
-plt.legend()
-plt.tight_layout()
+figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
+axes.plot(multiples, np.array(excess) * 1e4, "o-", markersize=3)
+axes.axhline(0, color="k", linewidth=0.8)
+axes.axvline(1 + np.sqrt(3), color="C1", linestyle=":", label=r"$1 + \sqrt{3}$")
+axes.set(xlabel=r"$\tilde\varrho = M$", ylabel=r"log(printed / true) $\times 10^4$")
+_ = axes.legend()
 
 # %% [markdown]
 # Above the line the printed bound is wrong.
@@ -120,10 +120,10 @@ plt.tight_layout()
 # \alpha^{1-\varrho}\, \|x^*\|_\infty^{\varrho}\, \kappa^{-\varrho^-} (1 - g)^{\tilde\varrho},
 # $$
 # and everything the paper concludes from its lower bound - that the rate $\alpha^{1-\varrho}$ is the true one - stands.
-# On the right: truth, printed and corrected bound, relative to the exact limit.
+# Here are truth, printed and corrected bound, relative to the exact limit:
 
 # %%
-figure = analysis.plot(np.linspace(-22, -3, 40))
+_ = analysis.plot_lower_bounds(log_alphas=np.linspace(-22, -3, 40))
 
 # %% [markdown]
 # ## Sharper than any of them

@@ -1,6 +1,7 @@
 # ---
 # jupyter:
 #   jupytext:
+#     formats: ipynb,py:percent
 #     text_representation:
 #       extension: .py
 #       format_name: percent
@@ -25,7 +26,7 @@
 # In this tutorial you write an ordinary training loop in PyTorch and watch it arrive at a vector that was
 # printed before the first step. Then you change the optimiser, and it does not arrive any more.
 #
-# PyTorch comes with `pip install 'bregman_l1[tutorials]'`. The network here has twelve weights: the CPU
+# PyTorch comes with `pip install '.[tutorials]'` from a checkout. The network here has twelve weights: the CPU
 # build is all it takes, and on Linux it is the smaller download,
 #
 # ```
@@ -40,15 +41,15 @@ import torch
 from bregman_l1 import BregmanProjection, LinearSystem, solve
 from bregman_l1.flow import compare_flow, gradient_descent, gradient_flow
 
-torch.set_default_dtype(torch.float64)
-torch.set_num_threads(1)
-
 # %% [markdown]
 # ## The data
 #
 # Six measurements of twelve unknowns, made from a vector with two nonzero entries.
 
 # %%
+torch.set_default_dtype(torch.float64)
+torch.set_num_threads(1)
+
 rng = np.random.default_rng(16)
 A = rng.standard_normal((6, 12)) / np.sqrt(6)
 x0 = np.zeros(12)
@@ -65,8 +66,9 @@ system = LinearSystem(A, y)
 # %%
 alpha = 1e-2
 predicted = solve(BregmanProjection(system, alpha))
-print(predicted.status)
-print(predicted.x.round(6))
+print(predicted.status.value)
+for j, entry in enumerate(predicted.x):
+    print(f"x[{j}] = {entry:.6f}")
 
 # %% [markdown]
 # Entries 2 and 7 stand out, as they should, and the others are small without being zero: that is what a
@@ -106,13 +108,14 @@ def distances(xs):
 
 # %%
 own = gradient_descent(system, alpha)
-print(own)
+print(f"{own.status.value}: step size {own.step_size:.4f}, stable below {own.largest_stable_step:.4f}")
 
 # %%
 sgd_losses, sgd_xs = train(lambda weights: torch.optim.SGD(weights, lr=own.step_size), steps=8000)
-print("predicted", predicted.x.round(4))
-print("trained  ", sgd_xs[-1].round(4))
-print("l1 distance", distances(sgd_xs)[-1])
+print("entry  predicted  trained")
+for j in range(12):
+    print(f"{j:>5}  {predicted.x[j]:9.4f}  {sgd_xs[-1][j]:7.4f}")
+print(f"l1 distance {distances(sgd_xs)[-1]:.5f}")
 
 # %% [markdown]
 # The network has learned the vector we printed, up to less than one percent. What is left is not bad luck but
@@ -132,7 +135,7 @@ for step_size, xs in ((own.step_size, sgd_xs), (own.step_size / 2, half_xs)):
 
 # %%
 flow = gradient_flow(system, alpha)
-print(flow)
+print(f"{flow.status.value}: ||x - x(alpha)||_1 is {flow.distance:.0e} of {predicted.x.sum():.4f} at the end")
 _ = flow.plot()
 
 # %% [markdown]
@@ -141,7 +144,7 @@ _ = flow.plot()
 # $x$ arrives.** Both times are in the result.
 
 # %%
-print(f"loss below tolerance at time {flow.time_to_fit:.3g}, x at the projection at time {flow.time_to_projection:.3g}")
+print(f"loss below tolerance at time {flow.time_to_fit:.1f}, x at the projection at time {flow.time_to_projection:.1f}")
 
 # %% [markdown]
 # The gap widens quickly as $\alpha$ becomes smaller, since some directions are driven by the small entries
@@ -150,17 +153,18 @@ print(f"loss below tolerance at time {flow.time_to_fit:.3g}, x at the projection
 # %%
 for small in (1e-2, 1e-4, 1e-8):
     run = gradient_flow(system, small)
-    print(f"alpha {small:.0e}: fitted at {run.time_to_fit:9.3g}, arrived at {run.time_to_projection:9.3g}")
+    print(f"alpha {small:.0e}: fitted at {run.time_to_fit:.2e}, arrived at {run.time_to_projection:.2e}")
 
 # %% [markdown]
 # ## Flow, descent and projection over alpha
 #
 # As $\alpha \to 0$ all of them tend to the nonnegative vector of least sum among the solutions, here the
 # `x0` we started from, at the rate $\alpha^{1 - \varrho}$ that the theory computes from $A$ and the support.
-# Where descent needs more iterations than it was given, the library warns and says so in the table.
+# Descent ends beside the projection by its step size, and would need more and more iterations for smaller $\alpha$;
+# where it needs more than it was given, the library warns and says so in the table.
 
 # %%
-comparison = compare_flow(system, [1e-1, 1e-2, 1e-3, 1e-4])
+comparison = compare_flow(system, alphas=[1e-1, 1e-2, 1e-3])
 print(comparison)
 _ = comparison.plot()
 
@@ -185,19 +189,19 @@ runs = {
 }
 
 # %%
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
-for name, (losses, xs) in runs.items():
-    left.loglog(losses, label=name)
-    right.loglog(distances(xs), label=name)
+figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.8), layout="constrained")
+for (name, (losses, xs)), line in zip(runs.items(), ("-", "--", "-.", ":", "-"), strict=True):
+    left.loglog(losses, line, label=name)
+    right.loglog(distances(xs), line, label=name)
 left.set(xlabel="iteration", title="loss")
 right.set(xlabel="iteration", title=r"$\|x - x(\alpha)\|_1$")
-_ = right.legend()
+_ = right.legend(fontsize=8)
 
 # %%
-print(f"{'':30} loss      distance to x(alpha)   sum of x")
+print(f"{'':30} data fitted   distance to x(alpha)   sum of x")
 for name, (losses, xs) in runs.items():
-    print(f"{name:30} {losses[-1]:.0e}   {distances(xs)[-1]:20.4f}   {xs[-1].sum():8.4f}")
-print(f"{'prediction':30} {0:5}   {0:20.4f}   {predicted.x.sum():8.4f}")
+    print(f"{name:30} {losses[-1] < 1e-8!s:>11}   {distances(xs)[-1]:20.4f}   {xs[-1].sum():8.4f}")
+print(f"{'prediction':30} {'True':>11}   {0:20.4f}   {predicted.x.sum():8.4f}")
 
 # %% [markdown]
 # All of them fit the data. Only plain gradient descent fits it with the vector the theory predicts. Momentum
@@ -206,9 +210,3 @@ print(f"{'prediction':30} {0:5}   {0:20.4f}   {predicted.x.sum():8.4f}")
 #
 # So when a prediction fails, check in this order: is the loss really done, or is it the slow phase; is the
 # step small; is the optimiser gradient descent at all?
-
-# %%
-far = {name: distances(xs)[-1] for name, (_, xs) in runs.items()}
-np.testing.assert_array_less(far["SGD"], 0.01 * predicted.x.sum())
-np.testing.assert_array_less(5 * far["SGD, momentum 0.9, step / 50"], far["SGD, momentum 0.9"])
-np.testing.assert_array_less(50 * far["SGD"], far["Adam, lr 0.001"])

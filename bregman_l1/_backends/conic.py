@@ -36,6 +36,9 @@ class NativeNames:
     known: tuple[str, ...] | None = None
 
 
+# CVXPY's memory for a program it keeps grows with its variables times the entries of its parameters.
+_MOST_PARAMETERS = 2000
+
 _ECOS_OPTIONS = ("abstol", "abstol_inacc", "feastol", "feastol_inacc", "max_iters", "reltol", "reltol_inacc", "verbose")
 _SCS_OPTIONS = (
     "acceleration_interval", "acceleration_lookback", "adaptive_scale", "alpha", "eps_abs", "eps_infeas", "eps_rel",
@@ -108,7 +111,9 @@ class ConicBackend(Backend):
         options = self._options()
         started = perf_counter()
         program = problem.dcp()
-        data, chain, inverse = program.get_problem_data(solver=self.solver, solver_opts=dict(options))
+        data, chain, inverse = program.get_problem_data(
+            solver=self.solver, ignore_dpp=_has_many_parameters(program), solver_opts=dict(options)
+        )
         ready = perf_counter()
         raw = self._run(program, data, chain, options)
         solved = perf_counter()
@@ -160,3 +165,7 @@ class ConicBackend(Backend):
         if names.time_limit is not None and self.time_limit is not None:
             options[names.time_limit] = float(self.time_limit)
         return options | dict(self.native)
+
+
+def _has_many_parameters(program: Any) -> bool:
+    return bool(sum(parameter.size for parameter in program.parameters()) > _MOST_PARAMETERS)

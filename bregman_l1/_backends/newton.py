@@ -19,7 +19,7 @@ from bregman_l1.problems.l1 import L1Minimization
 from bregman_l1.problems.projection import BregmanProjection
 
 if TYPE_CHECKING:
-    from bregman_l1.system import LinearSystem
+    from bregman_l1._types import Vector
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +40,15 @@ class NewtonBackend(Backend):
         if isinstance(problem, L1Minimization):
             return replace(self._minimiser(problem), solve_time=perf_counter() - started)
         assert isinstance(problem, BregmanProjection)
+        part = problem.part
         claim = project(
-            problem.system, problem.log_prior, tol=self.tol, max_iter=self.max_iter, time_limit=self.time_limit
+            part.system,
+            problem.log_prior[part.columns],
+            tol=self.tol,
+            max_iter=self.max_iter,
+            time_limit=self.time_limit,
         )
-        return replace(claim, solve_time=perf_counter() - started)
+        return replace(part.embedded(claim), solve_time=perf_counter() - started)
 
     def _minimiser(self, problem: L1Minimization) -> Claim:
         """A vertex from proximal points, whose inner problems Newton's method solves, or from the simplex method."""
@@ -58,10 +63,11 @@ class NewtonBackend(Backend):
         return replace(claim, raw_status=f"HiGHS: {claim.raw_status}", iterations=budget.used + claim.iterations)
 
 
-def claims_along(system: LinearSystem, problems: list[BregmanProjection], tol: float) -> list[Claim]:
+def claims_along(problems: list[BregmanProjection], cost: Vector, tol: float) -> list[Claim]:
     """Claims for projections that differ in alpha only, each from those before; in the order of the problems."""
     started = perf_counter()
-    log_alphas = np.array([problem.log_alpha for problem in problems])
-    claims = project_along(system, problems[0].cost, log_alphas, tol=tol)
+    part, columns = problems[0].part, problems[0].part.columns
+    log_alphas, log_base = np.array([problem.log_alpha for problem in problems]), np.log(problems[0].prior[columns])
+    claims = project_along(part.system, cost[columns], log_alphas, log_base=log_base, tol=tol)
     seconds = (perf_counter() - started) / len(problems)
-    return [replace(claim, solve_time=seconds) for claim in claims]
+    return [replace(part.embedded(claim), solve_time=seconds) for claim in claims]

@@ -27,6 +27,7 @@ from bregman_l1.problems.base import Problem
 from bregman_l1.suggestions import did_you_mean
 
 _PACKAGE = __name__.rpartition(".")[0]
+_OURS = __name__.partition(".")[0]
 _LP, _MILP, _EXP = "linear", "mixed-integer linear", "entropy"
 
 
@@ -67,7 +68,7 @@ class Entry:
             installed=self.installed,
             version=self.version,
             solves=self.solves,
-            install=f"pip install {self.package}",
+            install="" if self.package == _OURS else f"pip install {self.package}",
         )
 
 
@@ -82,7 +83,7 @@ def _conic(solver: str, package: str, solves: tuple[str, ...] = (_LP, _EXP)) -> 
 
 
 _ENTRIES = {
-    "newton": Entry(module=f"{_PACKAGE}.newton", backend="NewtonBackend", package="bregman_l1", solves=(_LP, _EXP)),
+    "newton": Entry(module=f"{_PACKAGE}.newton", backend="NewtonBackend", package=_OURS, solves=(_LP, _EXP)),
     "highs": Entry(module=f"{_PACKAGE}.highs", backend="HighsBackend", package="highspy", solves=(_LP, _MILP)),
     "clarabel": _conic("CLARABEL", "clarabel"),
     "ecos": _conic("ECOS", "ecos"),

@@ -22,7 +22,7 @@ class BackendInfo:
     solves : tuple of str
         The kinds of problem it can solve.
     install : str
-        The command that installs it.
+        The command that installs it; empty for what comes with this package.
     failure : str
         Why it cannot be used although its package is installed; empty otherwise.
     """

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
-import numpy as np
 import typer
 
-from bregman_l1.cli.files import read_array, read_vector
+from bregman_l1.cli.files import read_system, read_vector
+from bregman_l1.cli.outputs import check_outputs
 from bregman_l1.cli.reporting import ExitCode, reports_errors, to_json
 from bregman_l1.errors import NotCertifiedWarning
+from bregman_l1.plotting import figure_of
+from bregman_l1.plotting.analysis import plot_both
+from bregman_l1.problems.nullspace import Kind
+from bregman_l1.progress import ProgressBar
 from bregman_l1.scale import natural_log_alpha
-from bregman_l1.system import LinearSystem
 from bregman_l1.theory.alpha_plan import AlphaPlan
 from bregman_l1.theory.analysis import Analysis
 from bregman_l1.theory.analysis import analyze as analyze_system
@@ -21,7 +25,9 @@ from bregman_l1.theory.analysis import analyze as analyze_system
 
 @reports_errors
 def analyze(
-    matrix: Annotated[Path, typer.Argument(metavar="A", help="The matrix: .npy, .npz, .csv or .mtx.")],
+    matrix: Annotated[
+        Path, typer.Argument(metavar="A", help="The matrix: .npy, .npz, .csv (a header may name columns) or .mtx.")
+    ],
     target: Annotated[Path, typer.Argument(metavar="Y", help="The target vector y, in one of the same formats.")],
     alpha: Annotated[
         list[float] | None, typer.Option(help="Compare the bounds with the deviation here; repeatable.")
@@ -31,32 +37,44 @@ def analyze(
         float | None, typer.Option(help="Say how small alpha must be for this l1 distance to the limit.")
     ] = None,
     cost: Annotated[Path | None, typer.Option(help="Cost vector c: the prior is alpha**c.")] = None,
-    time_limit: Annotated[float, typer.Option(help="Seconds for branch and bound, for each constant.")] = 10.0,
+    time_limit: Annotated[float, typer.Option(help="Seconds for each null-space constant.")] = 10.0,
     plot: Annotated[Path | None, typer.Option(help="Draw deviation and bounds into this file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> ExitCode:
     """Print limit, null-space constants, rates, and the bounds of the theorem beside the true deviation."""
+    check_outputs(picture=plot)
     with warnings.catch_warnings(record=True) as doubts:
         warnings.simplefilter("always", NotCertifiedWarning)
-        system = LinearSystem(read_array(matrix), read_vector(target))
-        analysis = analyze_system(system, None if cost is None else read_vector(cost), time_limit=time_limit)
+        system = read_system(matrix, target)
+        weights = None if cost is None else read_vector(cost, system.column_names)
+        analysis = analyze_system(system, weights, time_limit=time_limit)
         levels = [natural_log_alpha(value) for value in alpha or []]
         levels += [natural_log_alpha(log_alpha=value) for value in log_alpha or []]
+        compute_constants(analysis, time_limit)
         plan = None if error is None else analysis.alpha_for(error)
         typer.echo(_as_json(analysis, levels, plan) if as_json else _as_text(analysis, levels, plan))
         if plot is not None:
-            analysis.plot(np.asarray(levels) if len(levels) > 1 else None).savefig(plot)
+            figure_of(plot_both(analysis, levels if len(levels) > 1 else None)).savefig(plot)
     for message in sorted({str(doubt.message) for doubt in doubts}):
         typer.echo(f"bregman-l1: {message}", err=True)
     return ExitCode.NOT_CERTIFIED if doubts else ExitCode.CERTIFIED
 
 
+def compute_constants(analysis: Analysis, time_limit: float) -> None:
+    """Have computed what the page would leave out, with a sign of life on a terminal."""
+    slow = [kind for kind in get_args(Kind) if not analysis.is_at_hand(kind)]
+    with ProgressBar(len(slow), wanted=bool(slow) and sys.stderr.isatty()) as bar:
+        for done, kind in enumerate(slow):
+            bar.update(done, f"{kind}, at most {time_limit:g} s")
+            getattr(analysis, kind)
+
+
 def _as_json(analysis: Analysis, levels: list[float], plan: AlphaPlan | None) -> str:
-    record = analysis.to_dict(levels)
+    record = analysis.to_dict(log_alphas=levels or None)
     if plan is not None:
         record["plan"] = {"error": plan.error, "log_guaranteed": plan.log_guaranteed, "log_exact": plan.log_exact}
     return to_json(record)
 
 
 def _as_text(analysis: Analysis, levels: list[float], plan: AlphaPlan | None) -> str:
-    return analysis.page(levels) + ("" if plan is None else f"\n\n{plan}")
+    return analysis.page(log_alphas=levels or None) + ("" if plan is None else f"\n\n{plan}")

@@ -39,7 +39,7 @@ def demo() -> ExitCode:
     minimiser = solve(L1Minimization(system))
     support = np.flatnonzero(minimiser.x > 0)
     constants = {kind: solve(NullSpaceConstant(system, support, kind)) for kind in _CONSTANTS}
-    path = projection_path(system, [-decade * math.log(10) for decade in _DECADES])
+    path = projection_path(system, log_alphas=[-decade * math.log(10) for decade in _DECADES])
     screen.print(_minimiser_table(minimiser, support))
     screen.print(_constants_table(constants))
     screen.print(_path_table(path.log_deviation, path.solutions, 1.0 - constants["rho"].value))

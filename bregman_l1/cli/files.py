@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+import csv
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,43 @@ import scipy.io
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from bregman_l1.cli.csv_table import Table, read_csv
 from bregman_l1.errors import InputFileError
+from bregman_l1.foreign import Labels
+from bregman_l1.names import given_names, matched, shared_names
 from bregman_l1.solution import Solution
+from bregman_l1.system import LinearSystem
 
 # A file that promises more bytes, rows or columns than this many times its size is taken for a trap (deflate ends
 # at 1032).
 _LARGEST_RATIO = 500
+
+
+def read_system(matrix: Path, target: Path) -> LinearSystem:
+    """Read A and y, with the names they have in .csv files; where both name the rows, y is put in the order of A.
+
+    Raises
+    ------
+    InputFileError
+        As `read_array` and `read_vector`, and if one file has one line more than the other, like a header.
+    InvalidSystemError
+        If they are no system, or their rows have different names.
+    """
+    A, (y, y_labels) = _read(matrix), _read_vector(target)
+    order = matched(A.row_labels, y_labels)
+    n_rows = A.values.shape[0] if A.values.ndim else 0
+    longer = {1: target, -1: matrix}.get(y.size - n_rows)
+    if longer is not None and longer.suffix.lower() == ".csv":
+        raise InputFileError(
+            f"{longer}: is line 1 a header? {matrix.name} has {n_rows} rows and {target.name} {y.size} numbers; "
+            "df.to_csv(path, header=False, index=False) leaves a header out"
+        )
+    return LinearSystem(
+        A.values,
+        y if order is None else y[order],
+        row_names=shared_names(A.row_labels, y_labels, order),
+        column_names=given_names(A.column_labels),
+    )
 
 
 def read_array(path: str | Path) -> NDArray[Any] | sp.sparray:
@@ -27,38 +58,55 @@ def read_array(path: str | Path) -> NDArray[Any] | sp.sparray:
     ------
     InputFileError
         If the file is missing, unreadable, of another kind, holds pickled objects or several arrays, or
-        promises more data than it has.
+        promises more data than it has; and as `read_csv`.
     """
-    path = Path(path)
-    readers = {".npy": _read_npy, ".npz": _read_npz, ".csv": _read_csv, ".mtx": _read_mtx}
+    return _read(Path(path)).values
+
+
+def read_vector(path: str | Path, names: Labels | None = None) -> NDArray[Any]:
+    """Read a vector; a file holding one row or one column counts as one.
+
+    If it is a .csv file that names its entries, they are put in the order of ``names``, those of the columns of A.
+
+    Raises
+    ------
+    InputFileError
+        As `read_array`, and if the file holds a matrix or a single number without a shape.
+    InvalidSystemError
+        If the names differ.
+    """
+    vector, labels = _read_vector(Path(path))
+    order = matched(names, labels, vector=str(path), axis="column")
+    return vector if order is None else vector[order]
+
+
+def _read_vector(path: Path) -> tuple[NDArray[Any], Labels | None]:
+    table = _read(path)
+    array = table.values
+    if not (array.ndim == 1 or (array.ndim == 2 and 1 in array.shape)):
+        raise InputFileError(f"{path}: holds an array of shape {array.shape}; it must hold a vector")
+    is_row = array.ndim == 2 and array.shape[1] > 1
+    vector = np.asarray(array if isinstance(array, np.ndarray) else array.toarray()).ravel()
+    return vector, table.column_labels if is_row else table.row_labels
+
+
+def _read(path: Path) -> Table:
+    readers = {".npy": _read_npy, ".npz": _read_npz, ".csv": read_csv, ".mtx": _read_mtx}
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise InputFileError(f"{path}: cannot read files of kind {path.suffix!r}; use {', '.join(readers)}")
     try:
-        return reader(path)
+        found = reader(path)
+        return found if isinstance(found, Table) else Table(values=found)
     except InputFileError:
         raise
     except FileNotFoundError as error:
         raise InputFileError(f"{path}: no such file") from error
     except (
         OSError, ValueError, TypeError, KeyError, EOFError, MemoryError, OverflowError, NotImplementedError,
-        zipfile.BadZipFile,
+        csv.Error, zipfile.BadZipFile,
     ) as error:  # fmt: skip
         raise InputFileError(f"{path}: not a readable {path.suffix} file: {error}") from error
-
-
-def read_vector(path: str | Path) -> NDArray[Any]:
-    """Read a vector; a file holding one row or one column counts as one.
-
-    Raises
-    ------
-    InputFileError
-        As `read_array`, and if the file holds a matrix or a single number without a shape.
-    """
-    array = read_array(path)
-    if not (array.ndim == 1 or (array.ndim == 2 and 1 in array.shape)):
-        raise InputFileError(f"{path}: holds an array of shape {array.shape}; it must hold a vector")
-    return np.asarray(array if isinstance(array, np.ndarray) else array.toarray()).ravel()
 
 
 def check_output(path: Path) -> None:
@@ -70,22 +118,19 @@ def check_output(path: Path) -> None:
         If the suffix is not .npy or .npz, or the directory does not exist.
     """
     if path.suffix.lower() not in (".npy", ".npz"):
-        raise InputFileError(f"{path}: cannot be written: use .npy (x alone) or .npz (x, log_x and dual)")
+        raise InputFileError(f"{path}: cannot be written: use .npy (x alone) or .npz (x, log_x, dual and names)")
     if not path.absolute().parent.is_dir():
         raise InputFileError(f"{path}: cannot be written: there is no directory {path.absolute().parent}")
 
 
 def write_solution(path: Path, solution: Solution) -> None:
-    """Write x to a .npy file, or the arrays x, log_x and dual to a .npz file."""
-    arrays: dict[str, Any] = {"x": solution.x, "log_x": solution.log_x}
-    if solution.dual is not None:
-        arrays["dual"] = solution.dual
+    """Write x to a .npy file, or the whole solution to a .npz file that `bregman_l1.load` reads."""
+    if path.suffix.lower() == ".npz":
+        solution.save(path)
+        return
     try:
         with path.open("wb") as stream:
-            if path.suffix.lower() == ".npy":
-                np.save(stream, solution.x)
-            else:
-                np.savez(stream, **arrays)
+            np.save(stream, solution.x)
     except OSError as error:
         raise InputFileError(f"{path}: cannot be written: {error.strerror}") from error
 
@@ -109,15 +154,6 @@ def _read_npz(path: Path) -> NDArray[Any] | sp.csc_array:
         if len(names) != 1:
             raise InputFileError(f"{path}: holds {len(names)} arrays ({', '.join(names)}); it must hold one")
         return np.array(archive_data[names[0]])
-
-
-def _read_csv(path: Path) -> NDArray[Any]:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="loadtxt: input contained no data")
-        array = np.loadtxt(path, delimiter=",", ndmin=2, dtype=np.float64, encoding="utf-8-sig")
-    if array.size == 0:
-        raise InputFileError(f"{path}: holds no numbers")
-    return array
 
 
 def _read_mtx(path: Path) -> NDArray[Any] | sp.csc_array:

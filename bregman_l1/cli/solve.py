@@ -10,11 +10,11 @@ import numpy as np
 import typer
 
 from bregman_l1._solve import solve as solve_problem
-from bregman_l1.cli.files import check_output, read_array, read_vector, write_solution
+from bregman_l1.cli.files import check_output, read_system, read_vector, write_solution
 from bregman_l1.cli.reporting import ExitCode, reports_errors, to_json
 from bregman_l1.errors import InvalidProblemError
 from bregman_l1.problems import BregmanProjection, L1Minimization, Problem
-from bregman_l1.system import LinearSystem
+from bregman_l1.solution import Solution
 
 
 class Kind(StrEnum):
@@ -26,34 +26,41 @@ class Kind(StrEnum):
 
 @reports_errors
 def solve(
-    matrix: Annotated[Path, typer.Argument(metavar="A", help="The matrix: .npy, .npz, .csv or .mtx.")],
+    matrix: Annotated[
+        Path, typer.Argument(metavar="A", help="The matrix: .npy, .npz, .csv (a header may name columns) or .mtx.")
+    ],
     target: Annotated[Path, typer.Argument(metavar="Y", help="The target vector y, in one of the same formats.")],
     alpha: Annotated[float | None, typer.Option(help="Scale of initialisation, positive.")] = None,
     log_alpha: Annotated[float | None, typer.Option(help="Its natural logarithm, for tiny alpha.")] = None,
     kind: Annotated[Kind, typer.Option("--problem", help="What to solve; l1 needs no alpha.")] = Kind.PROJECTION,
     cost: Annotated[Path | None, typer.Option(help="Cost vector c: the prior is alpha**c.")] = None,
+    prior: Annotated[
+        Path | None, typer.Option(help="Prior q, nonnegative: q * alpha**c is projected; q itself without an alpha.")
+    ] = None,
     backend: Annotated[str, typer.Option(help="A name from 'bregman-l1 backends', or auto.")] = "auto",
     polish: Annotated[bool, typer.Option(help="Polish the backend's claim before certifying it.")] = True,
     tol: Annotated[float, typer.Option(help="Accuracy asked for, and tolerance of the certificate.")] = 1e-9,
     max_iter: Annotated[int | None, typer.Option(help="Iteration limit of the backend.")] = None,
     time_limit: Annotated[float | None, typer.Option(help="Time limit of backend and polish, seconds.")] = None,
     output: Annotated[
-        Path | None, typer.Option(help="Write x to this .npy file, or x, log_x and dual to this .npz file.")
+        Path | None, typer.Option(help="Write x to this .npy file, or x, log_x, dual and names to this .npz file.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole solution as JSON.")] = False,
 ) -> ExitCode:
     """Solve and certify. Exit code 0: certified; 1: not certified; 2: bad input."""
     if output is not None:
         check_output(output)
-    system = LinearSystem(read_array(matrix), read_vector(target))
-    weights = None if cost is None else read_vector(cost)
+    system = read_system(matrix, target)
+    weights, factor = (None if path is None else read_vector(path, system.column_names) for path in (cost, prior))
     problem: Problem
     if kind is Kind.PROJECTION:
-        problem = BregmanProjection(system, alpha, log_alpha=log_alpha, cost=weights)
-    elif alpha is None and log_alpha is None:
+        problem = BregmanProjection(system, alpha, log_alpha=log_alpha, cost=weights, prior=factor)
+    elif alpha is None and log_alpha is None and prior is None:
         problem = L1Minimization(system, cost=weights)
     else:
-        raise InvalidProblemError("the l1 minimiser has no alpha: leave out --alpha and --log-alpha")
+        raise InvalidProblemError(
+            "the l1 minimiser has no alpha and no prior: leave out --alpha, --log-alpha and --prior"
+        )
     solution = solve_problem(problem, backend, polish=polish, tol=tol, max_iter=max_iter, time_limit=time_limit)
     if output is not None:
         write_solution(output, solution)
@@ -61,12 +68,18 @@ def solve(
         typer.echo(to_json(solution.to_dict()))
     else:
         typer.echo(solution)
-        typer.echo(_largest_entries(solution.x, solution.log_x))
+        typer.echo(_largest_entries(solution))
     return ExitCode.CERTIFIED if solution.status.is_certified else ExitCode.NOT_CERTIFIED
 
 
-def _largest_entries(x: np.ndarray, log_x: np.ndarray, most: int = 10) -> str:
-    order = np.argsort(-log_x, kind="stable")[:most]
-    rows = [f"  {i:>8}  {x[i]:<22.15g}  {log_x[i]:.12g}" for i in order]
-    rest = x.size - order.size
-    return "\n".join([f"  {'entry':>8}  {'x':<22}  log x", *rows, *([f"  and {rest} smaller entries"] if rest else [])])
+def _largest_entries(solution: Solution, most: int = 10) -> str:
+    order = np.argsort(-solution.log_x, kind="stable")[:most].tolist()
+    called = [str(i if solution.names is None else solution.names[i]) for i in order]
+    width = max(8, *map(len, called))
+    rows = [
+        f"  {name:>{width}}  {solution.x[i]:<22.15g}  {solution.log_x[i]:.12g}"
+        for name, i in zip(called, order, strict=True)
+    ]
+    rest = solution.x.size - len(order)
+    more = [f"  and {rest} smaller entries"] if rest else []
+    return "\n".join([f"  {'entry':>{width}}  {'x':<22}  log x", *rows, *more])

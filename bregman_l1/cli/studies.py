@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from bregman_l1.cli.outputs import check_outputs
 from bregman_l1.cli.reporting import ExitCode, console, reports_errors
 from bregman_l1.errors import StudyError
 from bregman_l1.experiments import Store, Study, load_study
@@ -17,8 +17,8 @@ from bregman_l1.experiments.ensembles import Recipe, from_recipe
 from bregman_l1.experiments.imported import importable_from
 from bregman_l1.experiments.nearest import refuse_unknown
 from bregman_l1.experiments.study import shipped_titles
-from bregman_l1.experiments.tables import require_pyarrow, write_csv, write_parquet
-from bregman_l1.plotting._matplotlib import pyplot
+from bregman_l1.experiments.tables import write_csv, write_parquet
+from bregman_l1.plotting import figure_of
 from bregman_l1.plotting.studies import PICTURES
 
 _QUICK_ALPHAS = (1.0, 1e-4, 1e-8, 1e-12, 1e-16)
@@ -47,7 +47,7 @@ def compare(
     picture: Annotated[Path | None, typer.Option(help="Draw accuracy and performance profile to this file.")] = None,
 ) -> ExitCode:
     """Compare all backends: which one to trust, down to which alpha, at what cost."""
-    _check_outputs(csv, parquet, picture)
+    check_outputs(csv=csv, parquet=parquet, picture=picture)
     with importable_from(Path.cwd()):
         recipe = Recipe(ensemble=ensemble, N=rows, d=columns, s=sparsity, kappa=kappa, noise=noise)
         comparison = compare_backends(
@@ -65,7 +65,7 @@ def compare(
     if parquet is not None:
         comparison.to_parquet(parquet)
     if picture is not None:
-        comparison.plot().savefig(picture)
+        figure_of(comparison.plot()).savefig(picture)
     return ExitCode.CERTIFIED
 
 
@@ -80,7 +80,7 @@ def sweep(
     picture: Annotated[Path | None, typer.Option(help="Draw the study's picture to this file.")] = None,
 ) -> ExitCode:
     """Carry out a Monte-Carlo study, or what is left of it."""
-    _check_outputs(csv, parquet, picture)
+    check_outputs(csv=csv, parquet=parquet, picture=picture)
     with importable_from(Path(study).parent, Path.cwd()):
         plan = _planned(study, picture)
         records = _swept(plan, store, n_jobs, cluster)
@@ -96,7 +96,7 @@ def sweep(
     if picture is not None and summary.failed == summary.rows:
         typer.echo("bregman-l1: no picture: all rows failed", err=True)
     elif picture is not None:
-        PICTURES[plan.picture](records).savefig(picture)
+        figure_of(PICTURES[plan.picture](records)).savefig(picture)
     return ExitCode.FAILED_ROWS if summary.failed else ExitCode.CERTIFIED
 
 
@@ -134,17 +134,3 @@ def _swept(plan: Study, store: Path, n_jobs: int, cluster: str | None) -> Store:
             err=True,
         )
         raise typer.Exit(ExitCode.INTERRUPTED) from interrupt
-
-
-def _check_outputs(csv: Path | None, parquet: Path | None, picture: Path | None) -> None:
-    """Refuse, before any work, what could not be written after it."""
-    for path in (csv, parquet, picture):
-        if path is not None and not path.absolute().parent.is_dir():
-            raise StudyError(f"{path} cannot be written: there is no directory {path.absolute().parent}")
-        if path is not None and (path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK)):
-            raise StudyError(f"{path} cannot be written: it is a directory, or you may not write there")
-    if parquet is not None:
-        require_pyarrow()
-    if picture is not None:
-        known = pyplot().matplotlib.backend_bases.FigureCanvasBase.get_supported_filetypes()
-        refuse_unknown("picture format", picture.suffix.removeprefix(".") or picture.name, known)

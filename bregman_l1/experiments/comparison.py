@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from math import exp, log
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from bregman_l1._types import Vector
 from bregman_l1.experiments.plain import dumps
 from bregman_l1.experiments.tables import text_table, write_csv, write_parquet
+from bregman_l1.html import table, together
+from bregman_l1.one_line import OneLine
+from bregman_l1.scale import alpha_text
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Sequence
 
+    from matplotlib.axes import Axes
+
+    from bregman_l1.plotting import AxesArray
 
 # What the solvers say of an answer they vouch for.
 _CLAIMS_OF_SUCCESS = ("optimal", "converged")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class Run(OneLine):
     """One backend on one projection.
 
     Attributes
@@ -79,9 +84,11 @@ class Run:
     total_time: float = np.nan
     failure: str = ""
 
+    _shown: ClassVar = ("instance", "backend", "log_alpha", "polished", "status", "error")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Profile:
+class Profile(OneLine):
     """The Dolan-More performance profile of one backend: which share of the projections it certified how fast.
 
     Attributes
@@ -110,7 +117,7 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class Comparison(OneLine):
     """All runs of a comparison, with the environment they were made in.
 
     ``print(comparison)`` shows, for each backend, down to which alpha all its answers were certified and what
@@ -125,8 +132,11 @@ class Comparison:
 
     def trust(self) -> str:
         """Return a table: share of runs claimed and certified, the trusted range of alpha, and the cost."""
+        return text_table(*self._trust())
+
+    def _trust(self) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
         header = ("backend", "tol", "polished", "runs", "claimed", "certified", "trusted to", "median s")
-        rows = []
+        rows: list[tuple[object, ...]] = []
         for (backend, tol, polished), runs in self._groups().items():
             times = [run.total_time for run in runs if not run.failure]
             said = sum(run.claimed in _CLAIMS_OF_SUCCESS for run in runs)
@@ -134,17 +144,20 @@ class Comparison:
             shares = f"{said / len(runs):.0%}", f"{certified / len(runs):.0%}"
             cost = f"{median(times):.2g}" if times else "-"
             rows.append((backend, f"{tol:.0e}", "yes" if polished else "no", len(runs), *shares, _trusted(runs), cost))
-        return text_table(header, rows)
+        return header, rows
 
     def errors(self) -> str:
         """Return a table: the median error of each backend at each alpha, '-' where it gave no answer."""
+        return text_table(*self._errors())
+
+    def _errors(self) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
         log_alphas = sorted({run.log_alpha for run in self.runs}, reverse=True)
         header = ("backend", "tol", "polished", *map(alpha_text, log_alphas))
-        rows = []
+        rows: list[tuple[object, ...]] = []
         for (backend, tol, polished), runs in self._groups().items():
             cells = (_median_text(run.error for run in runs if run.log_alpha == value) for value in log_alphas)
             rows.append((backend, f"{tol:.0e}", "yes" if polished else "no", *cells))
-        return text_table(header, rows)
+        return header, rows
 
     def profiles(self) -> tuple[Profile, ...]:
         """Return the performance profile of each backend, raw and polished, over all projections.
@@ -171,11 +184,36 @@ class Comparison:
         """Write the runs to a Parquet file, with the environment in its metadata; needs pyarrow."""
         write_parquet(path, map(asdict, self.runs), self.environment)
 
-    def plot(self) -> Any:
-        """Draw accuracy against alpha and the performance profile; returns the matplotlib figure."""
-        from bregman_l1.plotting.studies import plot_comparison
+    def plot(self, axes: Sequence[Axes] | AxesArray | None = None) -> AxesArray:
+        """Draw the median error over alpha, of raw claims and of polished ones, and the performance profile.
 
-        return plot_comparison(self)
+        Parameters
+        ----------
+        axes : sequence of three matplotlib.axes.Axes, optional
+            What to draw on; a new figure if omitted (`bregman_l1.plotting` says what all pictures have in common).
+
+        Returns
+        -------
+        ndarray of three matplotlib.axes.Axes
+            What was drawn on.
+
+        Raises
+        ------
+        InvalidProblemError
+            If axes does not hold three Axes.
+        ImportError
+            If matplotlib is not installed.
+        """
+        from bregman_l1.plotting.comparison import plot_comparison
+
+        return plot_comparison(self, axes)
+
+    def _repr_html_(self) -> str:
+        (said, trusted), (scales, errors) = self._trust(), self._errors()
+        return together(
+            table(trusted, header=said, caption="What each backend claimed, and what was certified"),
+            table(errors, header=scales, caption="Median relative error of x(alpha) - x* at each alpha"),
+        )
 
     def _groups(self) -> dict[tuple[str, float, bool], list[Run]]:
         groups: dict[tuple[str, float, bool], list[Run]] = {}
@@ -197,18 +235,3 @@ def _trusted(runs: Sequence[Run]) -> str:
 def _median_text(errors: Iterable[float]) -> str:
     known = [error for error in errors if not np.isnan(error)]
     return f"{median(known):.0e}" if known else "-"
-
-
-def alpha_text(log_alpha: float) -> str:
-    """Return alpha in scientific notation, also where it underflows.
-
-    Examples
-    --------
-    >>> alpha_text(-2302.585092994046)
-    '1e-1000'
-    """
-    exponent = log_alpha / log(10)
-    if abs(exponent) < 300:
-        return f"{exp(log_alpha):.3g}"
-    whole = round(exponent) if abs(exponent - round(exponent)) < 1e-9 else int(np.floor(exponent))
-    return f"{10 ** (exponent - whole):.3g}e{whole:+d}".replace("+", "")

@@ -24,6 +24,7 @@ from bregman_l1.errors import StudyError
 from bregman_l1.experiments import designs
 from bregman_l1.experiments.imported import imported
 from bregman_l1.experiments.nearest import refuse_unknown
+from bregman_l1.one_line import OneLine
 from bregman_l1.plugins import plugins
 from bregman_l1.suggestions import did_you_mean
 from bregman_l1.system import LinearSystem
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
     Draw = Callable[["Recipe", np.random.Generator], Design]
     Check = Callable[["Recipe"], None]
+
+__all__ = ["ENSEMBLES", "Ensemble", "Instance", "Recipe", "draw", "from_recipe", "register_ensemble"]
 
 _GROUP = "bregman_l1.ensembles"
 
@@ -79,7 +82,7 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        ensemble = find_ensemble(self.ensemble)
+        ensemble = _found(self.ensemble)
         for name in ("N", "d", "s", "seed"):
             value = getattr(self, name)
             _refuse_unless(_is_integer(value), f"{name} must be an integer, got {value!r}")
@@ -104,7 +107,7 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Instance:
+class Instance(OneLine):
     """A random system with the recipe that repeats it.
 
     Attributes
@@ -211,7 +214,7 @@ def register_ensemble(name: str, *, check: Check | None = None) -> Callable[[Dra
     return registered
 
 
-def find_ensemble(ensemble: str | Ensemble) -> Ensemble:
+def _found(ensemble: str | Ensemble) -> Ensemble:
     """Return the ensemble that a recipe means.
 
     Raises
@@ -335,7 +338,7 @@ def _recipe_of(values: Mapping[str, Any]) -> Recipe:
 
 
 def _matrix(recipe: Recipe, rng: np.random.Generator) -> Design:
-    ensemble = find_ensemble(recipe.ensemble)
+    ensemble = _found(recipe.ensemble)
     A, shape = ensemble.matrix(recipe, rng), (recipe.N, recipe.d)
     if np.shape(A) != shape:
         raise StudyError(f"the ensemble {ensemble.name!r} drew a matrix of shape {np.shape(A)}, not {shape}")
@@ -374,3 +377,7 @@ def _is_finite(value: Any) -> bool:
 def _refuse_unless(condition: bool, message: str) -> None:
     if not condition:
         raise StudyError(message)
+
+
+def __dir__() -> list[str]:
+    return __all__

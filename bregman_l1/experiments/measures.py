@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bregman_l1._solve import solve
-from bregman_l1.errors import NotAdmissibleError, NotCertifiedWarning, StudyError, UndefinedConstantError
+from bregman_l1.errors import NotAdmissibleError, NotCertifiedWarning, StudyError
 from bregman_l1.experiments.ensembles import Recipe, from_recipe
 from bregman_l1.experiments.nearest import refuse_unknown
 from bregman_l1.problems.l1 import L1Minimization
@@ -68,10 +68,7 @@ def null_space(seed: int, **recipe: Any) -> dict[str, Any]:
     instance = from_recipe({**recipe, "seed": seed})
     with _certification() as uncertified:
         analysis = analyze(instance.system)
-        try:
-            rho = analysis.rho.value
-        except UndefinedConstantError:
-            rho = np.nan
+        rho = analysis.rho.value
     return {"rho": rho, "support": analysis.support.size, "unique": analysis.unique, "certified": not uncertified}
 
 

@@ -24,6 +24,7 @@ import json
 import os
 import sys
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from zlib import crc32
@@ -31,6 +32,8 @@ from zlib import crc32
 from bregman_l1.errors import StudyError
 from bregman_l1.experiments.plain import dumps
 from bregman_l1.experiments.summary import Summary, summarise
+from bregman_l1.html import DOTS, shortened, table
+from bregman_l1.one_line import OneLine, brief
 from bregman_l1.optional import require
 
 if TYPE_CHECKING:
@@ -46,7 +49,7 @@ _HEADER, _HEADER_PART, _RECORDS, _LOG = "study.json", "study.json.part", "record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(OneLine):
     """One finished row of a study.
 
     Attributes
@@ -279,6 +282,21 @@ class Store:
                 if line.endswith(b"\n"):
                     yield _with_row(json.loads(line), repetitions)
 
+    def __repr__(self) -> str:
+        return f"Store({brief(str(self.path))})"
+
+    def _repr_html_(self) -> str | None:
+        """The first and last records as a table; nothing where there is no readable store."""
+        try:
+            records = [record.flat() for record in self]
+        except StudyError:
+            return None
+        failed = sum(record["error"] is not None for record in records)
+        names = [name for name in dict.fromkeys(chain.from_iterable(records)) if failed or name != "error"]
+        shown = shortened(records, gap=dict.fromkeys(names, DOTS))
+        rows = [[_cell(record.get(name)) for name in names] for record in shown]
+        return table(rows, header=names, caption=f"{len(records)} records, {failed} failed")
+
     def _begin(self, study: Mapping[str, Any]) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
         entries = {entry.name for entry in self.path.iterdir()}
@@ -359,6 +377,10 @@ class Store:
         if _checksum(values) != checksum:
             raise StudyError(f"{self.path / _RECORDS} is damaged at line {number}: its checksum is wrong")
         return record
+
+
+def _cell(value: Any) -> str:
+    return value if isinstance(value, str) else "" if value is None else brief(value)
 
 
 def _checksum(values: Mapping[str, Any]) -> str:

@@ -34,7 +34,7 @@ from importlib import resources
 from itertools import product
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -43,6 +43,7 @@ from bregman_l1.experiments.imported import imported
 from bregman_l1.experiments.measures import MEASURES, Measure
 from bregman_l1.experiments.nearest import refuse_unknown
 from bregman_l1.experiments.plain import dumps
+from bregman_l1.one_line import OneLine
 
 if TYPE_CHECKING:
     import os
@@ -52,7 +53,7 @@ _KEYS = ("title", "measure", "picture", "seed", "repetitions", "grid")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(OneLine):
     """One evaluation of a study: its number, parameters, repetition and seed."""
 
     index: int
@@ -62,7 +63,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Study:
+class Study(OneLine):
     """A measure over a grid.
 
     Attributes
@@ -105,6 +106,8 @@ class Study:
     title: str = ""
     picture: str = ""
     _blocks: tuple[dict[str, list[Any]], ...] = field(init=False, repr=False)
+
+    _shown: ClassVar = ("title", "repetitions", "seed", "grid")
 
     def __post_init__(self) -> None:
         for name, least in (("repetitions", 1), ("seed", 0)):

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from itertools import accumulate, chain
 from math import isnan, nan
 from statistics import fmean, median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from bregman_l1.experiments.plain import dumps
 from bregman_l1.experiments.tables import text_table
+from bregman_l1.one_line import OneLine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Mapping, Sequence
@@ -31,7 +32,7 @@ _NUMBER = re.compile(r"(?<![\w.])[-+]?(?:0x[0-9a-f]+|(?:\d+\.?\d*|\.\d+)(?:e[-+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class Group(OneLine):
     """The rows of one combination of parameters.
 
     Attributes
@@ -52,7 +53,7 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class Failure(OneLine):
     """The rows that failed for one reason.
 
     Attributes
@@ -71,7 +72,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
+class Summary(OneLine):
     """The records of a study at a glance; ``print`` shows it.
 
     Attributes
@@ -84,6 +85,8 @@ class Summary:
 
     groups: tuple[Group, ...]
     failures: tuple[Failure, ...]
+
+    _shown: ClassVar = ("rows", "failed", "groups", "failures")
 
     @property
     def rows(self) -> int:

@@ -20,3 +20,7 @@ __all__ = [
     "gradient_descent",
     "gradient_flow",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

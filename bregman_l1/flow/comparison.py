@@ -9,17 +9,18 @@ import numpy as np
 
 from bregman_l1._types import Vector
 from bregman_l1.entry import entry_point, entry_points
-from bregman_l1.errors import InvalidProblemError, UndefinedConstantError
+from bregman_l1.errors import UndefinedConstantError
 from bregman_l1.flow.descent import Descent, gradient_descent
 from bregman_l1.flow.flow import Flow, Integrator, gradient_flow
 from bregman_l1.frozen import FrozenArrays
-from bregman_l1.scale import natural_log_alpha
+from bregman_l1.html import DOTS, shortened, table
+from bregman_l1.scale import alpha_text, natural_log_alphas, scales_by_keyword
 from bregman_l1.theory.limit import Limit, find_limit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
 
     from bregman_l1.system import LinearSystem
 
@@ -69,11 +70,27 @@ class FlowComparison(FrozenArrays):
         }
         return {name: np.abs(np.array(x) - self.limit).sum(axis=1) for name, x in ends.items()}
 
-    def plot(self) -> Figure:
-        """Draw the three deviations over alpha, with the slope the theory predicts."""
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the three deviations over alpha, with the slope the theory predicts.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            What to draw on; a new figure if omitted (`bregman_l1.plotting` says what all pictures have in common).
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            What was drawn on.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
         from bregman_l1.plotting.flow import plot_comparison
 
-        return plot_comparison(self)
+        return plot_comparison(self, ax)
 
     def __str__(self) -> str:
         lines = ["log alpha   flow - x(alpha)   descent - x(alpha)   x(alpha) - limit   flow, descent"]
@@ -85,12 +102,23 @@ class FlowComparison(FrozenArrays):
         ]
         return "\n".join(lines)
 
+    def _repr_html_(self) -> str:
+        runs = zip(self.log_alphas, self.flows, self.descents, self.deviations["projection"], strict=True)
+        rows = []
+        for log_alpha, flow, descent, deviation in runs:
+            distances = (f"{size:.2e}" for size in (flow.distance, descent.distance, deviation))
+            rows.append((alpha_text(log_alpha), *distances, flow.status.value, descent.status.value))
+        header = ("alpha", "flow - x(alpha)", "descent - x(alpha)", "x(alpha) - limit", "flow", "descent")
+        caption = f"Distances in l1; the last falls like alpha^{self.rate:.6g}"
+        return table(shortened(rows, (DOTS,) * len(header)), header=header, caption=caption)
 
+
+@scales_by_keyword
 @entry_point
 def compare_flow(
     system: LinearSystem,
-    alphas: float | Sequence[float] | None = None,
     *,
+    alphas: float | Sequence[float] | None = None,
     log_alphas: float | Sequence[float] | None = None,
     step_size: float | None = None,
     max_iterations: int = 100_000,
@@ -103,7 +131,7 @@ def compare_flow(
     system : LinearSystem
         A and y, with at least one x >= 0 such that A x = y.
     alphas, log_alphas : float or sequence of float, optional
-        The scales, or their logarithms. Give exactly one.
+        The scales, or their logarithms. Give exactly one, by keyword.
     step_size, max_iterations
         As for `gradient_descent`.
     method
@@ -125,24 +153,19 @@ def compare_flow(
     --------
     >>> from bregman_l1 import LinearSystem
     >>> from bregman_l1.flow import compare_flow
-    >>> comparison = compare_flow(LinearSystem([[1.0, 0.5]], [1.0]), [1e-1, 1e-2])
+    >>> comparison = compare_flow(LinearSystem([[1.0, 0.5]], [1.0]), alphas=[1e-1, 1e-2])
     >>> comparison.rate
     0.5
     >>> (comparison.flow_distances < comparison.descent_distances).all()
     np.True_
     """
-    if (alphas is None) == (log_alphas is None):
-        raise InvalidProblemError("give exactly one of alphas and log_alphas")
-    scales = [natural_log_alpha(alpha) for alpha in ([] if alphas is None else np.ravel(alphas))]
-    scales += [natural_log_alpha(log_alpha=value) for value in ([] if log_alphas is None else np.ravel(log_alphas))]
-    if not scales:
-        raise InvalidProblemError("give at least one scale")
+    scales = natural_log_alphas(alphas, log_alphas)
     limit = find_limit(system)
     return FlowComparison(
-        log_alphas=np.array(scales),
-        flows=tuple(gradient_flow(system, log_alpha=scale, method=method) for scale in scales),
+        log_alphas=scales,
+        flows=tuple(gradient_flow(system, log_alpha=float(scale), method=method) for scale in scales),
         descents=tuple(
-            gradient_descent(system, log_alpha=scale, step_size=step_size, max_iterations=max_iterations)
+            gradient_descent(system, log_alpha=float(scale), step_size=step_size, max_iterations=max_iterations)
             for scale in scales
         ),
         limit=limit.x,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +16,13 @@ from bregman_l1.errors import InvalidProblemError, NotCertifiedWarning
 from bregman_l1.flow.start import count, initial_log_alpha, loss_beside, positive, still_vanishing
 from bregman_l1.flow.status import FlowStatus
 from bregman_l1.frozen import FrozenArrays
+from bregman_l1.html import Markup, table, verdict
 from bregman_l1.problems.projection import BregmanProjection
 from bregman_l1.progress import ProgressBar
+from bregman_l1.scale import alpha_text
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
 
     from bregman_l1.solution import Solution
     from bregman_l1.system import LinearSystem
@@ -91,6 +93,8 @@ class Descent(FrozenArrays):
     distances: Vector
     state: DescentState
 
+    _shown: ClassVar = ("status", "log_alpha", "step_size", "loss", "distance", "times")
+
     @property
     def x(self) -> Vector:
         """The vector x = u * u at the end, shape (d,)."""
@@ -112,17 +116,44 @@ class Descent(FrozenArrays):
         """||x - x(alpha)||_1 at the end: how far the steps led away from the flow's limit."""
         return float(self.distances[-1])
 
-    def plot(self) -> Figure:
-        """Draw the loss and the distance to the projection over the iterations."""
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the loss and the distance to the projection over the iterations.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            What to draw on; a new figure if omitted (`bregman_l1.plotting` says what all pictures have in common).
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            What was drawn on.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
         from bregman_l1.plotting.flow import plot_descent
 
-        return plot_descent(self)
+        return plot_descent(self, ax)
 
     def __str__(self) -> str:
         return (
             f"{self.status.value.upper()}: {self.message}\n"
             f"  step size {self.step_size:.4g}, stable below {self.largest_stable_step:.4g}"
         )
+
+    def _repr_html_(self) -> str:
+        rows = [
+            ("alpha", f"{alpha_text(self.log_alpha)} (log alpha = {self.log_alpha:.6g})"),
+            ("step size", f"{self.step_size:.4g}, stable below {self.largest_stable_step:.4g}"),
+            ("iterations", self.state.iteration),
+            ("loss at the end", f"{self.loss:.2e}"),
+            ("||x - x(alpha)||_1 at the end", f"{self.distance:.2e}"),
+        ]
+        status = verdict(self.status is not FlowStatus.OUT_OF_TIME, self.status.value.upper())
+        return table(rows, caption=Markup(f"{status} gradient descent"))
 
 
 @entry_point

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,13 +17,16 @@ from bregman_l1.flow.equation import FlowEquation, flow_equation
 from bregman_l1.flow.start import initial_log_alpha, loss_beside, positive, still_vanishing
 from bregman_l1.flow.status import FlowStatus
 from bregman_l1.frozen import FrozenArrays
+from bregman_l1.html import Markup, table, verdict
 from bregman_l1.problems.projection import BregmanProjection
+from bregman_l1.scale import alpha_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
 
+    from bregman_l1.plotting import AxesArray
     from bregman_l1.solution import Solution
     from bregman_l1.system import LinearSystem
 
@@ -95,6 +98,8 @@ class Flow(FrozenArrays):
     equation: FlowEquation
     dense: OdeSolution
 
+    _shown: ClassVar = ("status", "log_alpha", "loss", "distance", "times", "duals")
+
     @property
     def x(self) -> Vector:
         """The vector x at the end, shape (d,)."""
@@ -143,11 +148,31 @@ class Flow(FrozenArrays):
             activation[late] = _earliest(self.times[step[late] - 1], self.times[step[late]], reached)
         return activation
 
-    def plot(self) -> Figure:
-        """Draw the entries of x, the loss and the distance to the projection over time."""
+    def plot(self, axes: Sequence[Axes] | AxesArray | None = None) -> AxesArray:
+        """Draw the entries of x over time, and beside them the loss and the distance to the projection.
+
+        Lines mark ``time_to_fit``, when the loss vanished, and ``time_to_projection``, when x arrived.
+
+        Parameters
+        ----------
+        axes : sequence of two matplotlib.axes.Axes, optional
+            What to draw on; a new figure if omitted (`bregman_l1.plotting` says what all pictures have in common).
+
+        Returns
+        -------
+        ndarray of two matplotlib.axes.Axes
+            What was drawn on.
+
+        Raises
+        ------
+        InvalidProblemError
+            If axes does not hold two Axes.
+        ImportError
+            If matplotlib is not installed.
+        """
         from bregman_l1.plotting.flow import plot_flow
 
-        return plot_flow(self)
+        return plot_flow(self, axes)
 
     def __str__(self) -> str:
         return (
@@ -155,6 +180,17 @@ class Flow(FrozenArrays):
             f"  the loss vanished at time {self.time_to_fit:.4g}, x arrived at time {self.time_to_projection:.4g}\n"
             f"  {self.rhs_evaluations} right-hand sides, {self.factorizations} factorizations"
         )
+
+    def _repr_html_(self) -> str:
+        rows = [
+            ("alpha", f"{alpha_text(self.log_alpha)} (log alpha = {self.log_alpha:.6g})"),
+            ("the loss vanished at time", f"{self.time_to_fit:.4g}"),
+            ("x arrived at time", f"{self.time_to_projection:.4g}"),
+            ("loss at the end", f"{self.loss:.2e}"),
+            ("||x - x(alpha)||_1 at the end", f"{self.distance:.2e}"),
+        ]
+        status = verdict(self.status is FlowStatus.CONVERGED, self.status.value.upper())
+        return table(rows, caption=Markup(f"{status} gradient flow"))
 
     def _state(self, times: ArrayLike) -> Matrix:
         wanted = np.asarray(times, dtype=np.float64)

@@ -1,14 +1,15 @@
-"""The projections of alpha**cost for many alpha, followed from the largest to the smallest."""
+"""The projections of base * alpha**cost for many alpha, followed from the largest to the smallest."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bregman_l1 import settings
-from bregman_l1._types import Vector
+from bregman_l1._types import Index, Vector
 from bregman_l1.basis.choice import SingularBasisError
 from bregman_l1.basis.equations import Equations
 from bregman_l1.basis.rows import independent_rows
@@ -20,14 +21,19 @@ from bregman_l1.frozen import read_only
 from bregman_l1.newton.dual_newton import dual_point
 from bregman_l1.newton.projection import project
 from bregman_l1.outcome import Outcome
+from bregman_l1.system import largest
 from bregman_l1.threads import threads_for
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
 
+_LOG = logging.getLogger(__name__)
 
-def project_along(system: LinearSystem, cost: Vector, log_alphas: Vector, *, tol: float = 1e-9) -> list[Claim]:
-    """Project alpha**cost for every alpha.
+
+def project_along(
+    system: LinearSystem, cost: Vector, log_alphas: Vector, *, log_base: Vector | None = None, tol: float = 1e-9
+) -> list[Claim]:
+    """Project base * alpha**cost for every alpha.
 
     Parameters
     ----------
@@ -35,6 +41,8 @@ def project_along(system: LinearSystem, cost: Vector, log_alphas: Vector, *, tol
     cost : ndarray of shape (d,)
     log_alphas : ndarray of shape (k,)
         Natural logarithms of alpha, in any order.
+    log_base : ndarray of shape (d,), optional
+        Logarithms of the prior at alpha = 1; zeros if omitted.
     tol : float, default 1e-9
         As in `project`.
 
@@ -52,23 +60,42 @@ def project_along(system: LinearSystem, cost: Vector, log_alphas: Vector, *, tol
     [-50.0, -1151.3]
     """
     claims: dict[int, Claim] = {}
-    longest, curve = float(np.abs(cost).max()), None
+    line = _Line(base=np.zeros(cost.size) if log_base is None else log_base, cost=cost)
+    curve: _Curve | None = None
     before: Claim | None = None
     with threads_for(system), np.errstate(all="ignore"):
         for k in np.argsort(-log_alphas, kind="stable"):
             tau = float(log_alphas[k])
-            claim = None if curve is None or abs(tau) * longest <= settings.NEAR else curve.to(tau)
+            log_prior = line.at(tau)
+            is_near = largest(log_prior) <= settings.NEAR
+            claim = None if curve is None or is_near else curve.to(tau)
             if claim is None:
-                start_dual = before.dual if before and abs(tau) * longest <= settings.NEAR else None
-                claim = before = project(system, tau * cost, tol=tol, start_dual=start_dual)
-                curve = _Curve(system, cost, tau, claim) if claim.outcome is Outcome.OPTIMAL else None
+                start_dual = before.dual if before and is_near else None
+                claim = before = project(system, log_prior, tol=tol, start_dual=start_dual)
+                curve = _Curve(system, line, tau, claim) if claim.outcome is Outcome.OPTIMAL else None
             claims[int(k)] = claim
+            how = "on its own" if claim is before else "followed"
+            _LOG.debug("log(alpha) = %.6g: %s, %d factorisations", tau, how, claim.iterations)
     return [claims[k] for k in range(log_alphas.size)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Line:
+    """The logarithms of the priors, base + tau cost at tau = log alpha."""
+
+    base: Vector
+    cost: Vector
+
+    def at(self, tau: float) -> Vector:
+        return np.asarray(self.base + tau * self.cost)
+
+    def on(self, columns: Index) -> _Line:
+        return _Line(base=self.base[columns], cost=self.cost[columns])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Point:
-    """A multiplier lam at tau = log alpha, d lam / d tau, and log x = tau cost + A'lam."""
+    """A multiplier lam at tau = log alpha, d lam / d tau, and log x = log prior + A'lam."""
 
     tau: float
     lam: Vector
@@ -82,17 +109,17 @@ class _Curve:
     The next point is predicted by the cubic through the last two and their slopes, and corrected by Newton's method.
     """
 
-    def __init__(self, system: LinearSystem, cost: Vector, tau: float, claim: Claim) -> None:
+    def __init__(self, system: LinearSystem, line: _Line, tau: float, claim: Claim) -> None:
         self._shape, self._columns = system.shape, np.flatnonzero(claim.log_point > -np.inf)
-        part = system if self._columns.size == cost.size else system.restrict(self._columns)
+        part = system if self._columns.size == system.shape[1] else system.restrict(self._columns)
         self._rows = independent_rows(part)
         self._system = part if self._rows.size == system.shape[0] else part.of_rows(self._rows)
-        self._cost, self._proof, self._budget = cost[self._columns], claim.proof, Budget()
+        self._line, self._proof, self._budget = line.on(self._columns), claim.proof, Budget()
         self._tableaus = ServingTableaus(self._system, settings.EXACT_ON_THE_WAY)
         assert claim.dual is not None
         self._start = tau, claim.dual[self._rows]
         self._points: list[_Point] = []
-        self._reduced: tuple[Tableau | None, Vector] = None, self._cost
+        self._reduced: tuple[Tableau | None, Vector] = None, self._line.cost
 
     def to(self, tau: float) -> Claim | None:
         """The projection at the next alpha, None if this does not get there."""
@@ -128,7 +155,7 @@ class _Curve:
 
     def _corrected(self, tau: float, lam: Vector) -> _Point | None:
         """Newton's method at fixed tau; None if it does not come to rest."""
-        prior, size = tau * self._cost, settings.PREDICTED
+        prior, size = self._line.at(tau), settings.PREDICTED
         for _ in range(settings.MOST_FOLLOWED):
             self._budget.count()
             log_x, _ = dual_point(self._system, prior, lam)
@@ -144,8 +171,8 @@ class _Curve:
             lam = lam + tableau.inverse.T @ step
             if size <= settings.FOLLOWED:
                 if tableau is not self._reduced[0]:
-                    self._reduced = tableau, tableau.reduced(self._cost)
+                    self._reduced = tableau, tableau.reduced(self._line.cost)
                 tangent = equations.tangent(self._reduced[1])
-                slope = tableau.inverse.T @ (tangent - self._cost[tableau.J])
+                slope = tableau.inverse.T @ (tangent - self._line.cost[tableau.J])
                 return _Point(tau=tau, lam=lam, slope=slope, log_x=prior + self._system.rmatvec(lam))
         return None

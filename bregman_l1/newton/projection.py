@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ from bregman_l1.threads import threads_for
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
+
+_LOG = logging.getLogger(__name__)
 
 
 def project(
@@ -66,6 +69,7 @@ def project(
     with threads_for(system), np.errstate(all="ignore"):
         rows = split_rows(system, budget)
         part = rows.part(system)
+        _LOG.debug("%r: %d rows depend on others", system, rows.dropped.size)
         size = np.log((np.abs(part.y) / part.row_peaks).max())  # of x if one entry had to do it all
         even = np.broadcast_to(size, log_prior.shape)
         way = Way(even=even, log_prior=log_prior, tol=tol, tau=0.0, log_x=even, dual=np.zeros(part.shape[0]))
@@ -74,8 +78,10 @@ def project(
             end = walked(part, replace(way, tau=1.0, log_x=log_prior + part.rmatvec(dual)), budget)
         if end.outcome is not Outcome.OPTIMAL:
             end = _in_double_precision(part, way, dual, budget)
+            _LOG.debug("convex loop: %s %.3g of the way, %d factorisations", end.outcome.value, end.tau, budget.used)
         if end.outcome is Outcome.INACCURATE:
             end = scale_free(part, end, budget)
+            _LOG.debug("scale-free form: %s, %d factorisations in all", end.outcome.value, budget.used)
         return _claim(system, rows, end, budget)
 
 

@@ -6,6 +6,7 @@ depend on the others then.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from bregman_l1.budget import Budget
     from bregman_l1.system import LinearSystem
 
+_LOG = logging.getLogger(__name__)
+
 
 def scale_free(system: LinearSystem, way: Way, budget: Budget) -> Way:
     """Go to the end of the way.
@@ -44,12 +47,15 @@ def scale_free(system: LinearSystem, way: Way, budget: Budget) -> Way:
     # Small systems walk as fast as they jump; large sparse ones have too many scales for a jump.
     jumps = way.tau > 0.0 and np.prod(system.shape) >= settings.JUMP_FROM and not is_large_and_sparse(system)
     end = jump(system, way, budget) if jumps else None
+    if jumps:
+        _LOG.debug("jump from %.3g of the way: %s", way.tau, "failed" if end is None else "arrived")
     if end is None:
         end = way if system.is_sparse and way.tau == 0.0 else walked(system, way, budget)
     if end.outcome is Outcome.INACCURATE and end.face is None:
         if not way.is_minimal:
             face = by_linear_program(system, budget)
             face_or_none = None if face.is_whole else face
+            _LOG.debug("linear program: %d of %d entries can be positive", np.count_nonzero(face.free), face.free.size)
             end = way = replace(way, tau=0.0, log_x=way.even, face=face_or_none, is_minimal=True)
         if end.face is None:
             end = _from_centre(system, way, budget)
@@ -59,6 +65,7 @@ def scale_free(system: LinearSystem, way: Way, budget: Budget) -> Way:
 def _on_face(system: LinearSystem, way: Way, face: Face, budget: Budget) -> Way:
     """Go on where the face was found, without the coordinates that vanish on it."""
     columns = np.flatnonzero(face.free)
+    _LOG.debug("face: %d of %d entries can be positive", columns.size, face.free.size)
     if face.farkas is not None or not columns.size:
         return replace(way, outcome=Outcome.INFEASIBLE)
     try:

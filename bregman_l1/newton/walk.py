@@ -7,6 +7,7 @@ and cut.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -26,6 +27,8 @@ from bregman_l1.outcome import Outcome
 if TYPE_CHECKING:
     from bregman_l1.budget import Budget
     from bregman_l1.system import LinearSystem
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,9 +76,16 @@ def walk(system: LinearSystem, way: Way, budget: Budget) -> Way:
     if budget.spent_out or np.prod(system.shape) > settings.LARGEST_TABLEAU:
         return replace(way, outcome=budget.spent_out or Outcome.INACCURATE)
     try:
-        return _Walk(system, way, budget).ended()
+        walking = _Walk(system, way, budget)
+        end = walking.ended()
     except SingularBasisError:
+        _LOG.debug("walk: the columns that lead are dependent within rounding")
         return way
+    _LOG.debug(
+        "walk from %.3g to %.3g of the way: %d bases, %d factorisations so far, %s",
+        way.tau, end.tau, walking.bases, budget.used, end.outcome.value,
+    )  # fmt: skip
+    return end
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -103,6 +113,7 @@ class _Walk:
     def __init__(self, system: LinearSystem, way: Way, budget: Budget) -> None:
         self._system, self._way, self._budget = system, way, budget
         self._face: Face | None = None
+        self.bases = 0
 
     def ended(self) -> Way:
         """Predict along the tangent and correct until tau = 1, and converge there."""
@@ -233,6 +244,7 @@ class _Walk:
     def _on(self, tableau: Tableau, log_x: Vector, tau: float) -> _Point:
         """The point with log x_J as given, in this tableau, which may show that coordinates vanish."""
         self._face = self._face or shown_by(tableau, self._system)
+        self.bases += 1
         even, prior = self._way.even, self._way.log_prior
         offset, slope = tableau.reduced(even), tableau.reduced(prior - even)
         return _Point(tableau=tableau, offset=offset, slope=slope, tau=tau, om=log_x[tableau.J])

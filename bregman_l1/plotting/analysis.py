@@ -9,95 +9,102 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bregman_l1._types import Vector
-from bregman_l1.errors import InvalidProblemError, NotAdmissibleError
-from bregman_l1.plotting._matplotlib import pyplot
+from bregman_l1.errors import NotAdmissibleError
+from bregman_l1.plotting._axes import LOG10_ALPHA, AxesArray, one_axes, several_axes
+from bregman_l1.plotting._style import (
+    ENCLOSURE,
+    EXPECTED,
+    LOWER_BOUND,
+    PRINTED_BOUND,
+    TRUTH,
+    UPPER_BOUND,
+    Look,
+    reference,
+)
+from bregman_l1.scale import natural_log_alphas
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from bregman_l1.theory.analysis import Analysis
     from bregman_l1.theory.bounds import LowerForm
 
 
 _LOG_TEN = float(np.log(10.0))
-_POINTS = 40
-_FARTHEST = -70.0
+_PICTURED = np.linspace(-70.0, 0.0, 40)
 # Points; an enclosure is mostly narrower than any line.
-_THINNEST = 6.0
+_THINNEST = 8.0
 # Far from the limit the ratio to it can be anything.
 _TALLEST = 2.5
+_FORMS: tuple[tuple[LowerForm, Look], ...] = (("corrected", LOWER_BOUND), ("printed", PRINTED_BOUND))
 
 
-def plot_analysis(analysis: Analysis, log_alphas: ArrayLike | None = None) -> Figure:
-    """Draw two pictures over log10(alpha): the l1 deviation, and the largest entry off S over its exact limit.
-
-    Parameters
-    ----------
-    analysis : Analysis
-    log_alphas : array_like, optional
-        Natural logarithms of alpha; 40 points down to exp(-70) if omitted.
-
-    Raises
-    ------
-    NotAdmissibleError
-        If x(alpha) is the same for every alpha.
-    InvalidProblemError
-        If log_alphas is empty or not finite.
-    """
-    if not analysis.moves:
-        raise NotAdmissibleError("x(alpha) is the same for every alpha: there is no deviation to draw")
-    levels = np.linspace(_FARTHEST, 0.0, _POINTS) if log_alphas is None else np.sort(np.ravel(log_alphas))
-    if not levels.size:
-        raise InvalidProblemError("log_alphas is empty: there is nothing to draw")
-    figure: Figure
-    figure, (left, right) = pyplot().subplots(1, 2, figsize=(11, 4.2), layout="constrained")
-    _draw_deviation(left, analysis, levels)
-    _draw_largest(right, analysis, levels)
-    for axes in (left, right):
-        axes.set_xlabel(r"$\log_{10}\alpha$")
-        axes.invert_xaxis()
-        axes.legend(frameon=False, fontsize="small")
-    return figure
-
-
-def _draw_deviation(axes: Axes, analysis: Analysis, levels: Vector) -> None:
-    enclosures = [analysis.deviation_enclosure(log_alpha=float(t)) for t in levels]
-    low = np.array([enclosure.log_lower for enclosure in enclosures])
-    high = np.array([enclosure.log_upper for enclosure in enclosures])
-    truth = _logs(analysis.log_deviation, levels)
-    lowest = np.where(np.isfinite(low), low, np.nanmin(truth))
+def plot_deviation(analysis: Analysis, alphas: ArrayLike | None, log_alphas: ArrayLike | None, ax: Axes | None) -> Axes:
+    """Draw the l1 deviation over alpha with its enclosure, the bound (II.3) and the exact limit."""
+    levels = _levels(analysis, alphas, log_alphas)
+    ax = one_axes(ax)
     ten = levels / _LOG_TEN
-    axes.fill_between(
-        ten,
-        lowest / _LOG_TEN,
-        high / _LOG_TEN,
-        facecolor="#aec7e8",
-        edgecolor="#aec7e8",
-        linewidth=_THINNEST,
-        label="enclosure (widened to be seen)",
-    )
-    axes.plot(ten, truth / _LOG_TEN, "k.", markersize=4, label=r"$\|x(\alpha)-x^*\|_1$")
-    axes.plot(ten, _logs(analysis.log_upper_bound, levels) / _LOG_TEN, "C3--", label="(II.3)")
-    asymptote = analysis.log_leading_constants.total + analysis.rate * levels
-    axes.plot(ten, asymptote / _LOG_TEN, "C2:", label=rf"$K\alpha^{{{analysis.rate:.3g}}}$, the exact limit")
-    axes.set_ylabel(r"$\log_{10}$ of the $\ell^1$ deviation")
+    truth, bound = _logs(analysis.log_deviation, levels), _logs(analysis.log_upper_bound, levels)
+    _draw_enclosure(ax, analysis, levels, float(np.nanmin(truth)))
+    ax.plot(ten, bound / _LOG_TEN, **UPPER_BOUND.keywords(), label=_claim("bound (II.3)", bound))
+    limit = (analysis.log_leading_constants.total + analysis.rate * levels) / _LOG_TEN
+    ax.plot(ten, limit, **EXPECTED.keywords(), label=rf"exact limit, $K\alpha^{{{analysis.rate:.3g}}}$")
+    ax.plot(ten, truth / _LOG_TEN, **TRUTH.keywords(), label=r"$\|x(\alpha)-x^*\|_1$")
+    ax.set(xlabel=LOG10_ALPHA, ylabel=r"$\log_{10}\,\|x(\alpha)-x^*\|_1$", title="distance to the limit")
+    ax.legend(fontsize="small")
+    return ax
 
 
-def _draw_largest(axes: Axes, analysis: Analysis, levels: Vector) -> None:
-    forms: tuple[tuple[LowerForm, str], ...] = (("corrected", "C0-"), ("printed", "C3--"))
+def plot_lower_bounds(
+    analysis: Analysis, alphas: ArrayLike | None, log_alphas: ArrayLike | None, ax: Axes | None
+) -> Axes:
+    """Draw the largest entry off S over alpha, and both forms of the bound (II.4), relative to the exact limit."""
+    levels = _levels(analysis, alphas, log_alphas)
+    ax = one_axes(ax)
     ten = levels / _LOG_TEN
     limit = analysis.log_leading_constants.maximum_off_support + analysis.rate * levels
-    truth = _logs(analysis.log_largest_off_support, levels)
-    axes.plot(ten, np.exp(truth - limit), "k.", markersize=4, label=r"$\|x(\alpha)_{S^c}\|_\infty$")
-    for form, style in forms:
+    ratio = _logs(analysis.log_largest_off_support, levels) - limit
+    for form, look in _FORMS:
         bound = _logs(partial(analysis.log_lower_bound, form=form), levels)
-        claimed = "" if np.isfinite(bound).any() else ": not claimed here"
-        axes.plot(ten, np.exp(bound - limit), style, label=f"(II.4) {form}{claimed}")
-    axes.set_ylabel(r"largest entry off $S$ / its exact limit")
-    axes.set_ylim(0.0, np.clip(1.1 * np.exp(np.minimum(truth - limit, 1.0)).max(), 1.2, _TALLEST))
+        ax.plot(ten, np.exp(bound - limit), **look.keywords(), label=_claim(f"bound (II.4) {form}", bound))
+    ax.plot(ten, np.exp(ratio), **TRUTH.keywords(), label=r"$\|x(\alpha)_{S^c}\|_\infty$")
+    ax.axhline(1.0, **reference())
+    ax.set(xlabel=LOG10_ALPHA, ylabel="relative to the exact limit", title="largest entry off $S$")
+    ax.set_ylim(0.0, np.clip(1.1 * np.exp(np.minimum(ratio, 1.0)).max(), 1.2, _TALLEST))
+    ax.legend(fontsize="small")
+    return ax
+
+
+def plot_both(analysis: Analysis, log_alphas: ArrayLike | None) -> AxesArray:
+    """Draw the deviation and the lower bounds side by side, as the command line does."""
+    left, right = panels = several_axes(None, 2)
+    plot_deviation(analysis, None, log_alphas, left)
+    plot_lower_bounds(analysis, None, log_alphas, right)
+    return panels
+
+
+def _levels(analysis: Analysis, alphas: ArrayLike | None, log_alphas: ArrayLike | None) -> Vector:
+    """Return the logarithms of alpha to draw, rising."""
+    if not analysis.moves:
+        raise NotAdmissibleError("x(alpha) is the same for every alpha: there is no deviation to draw")
+    return np.sort(natural_log_alphas(alphas, log_alphas, default=_PICTURED))
+
+
+def _draw_enclosure(ax: Axes, analysis: Analysis, levels: Vector, lowest: float) -> None:
+    enclosures = [analysis.deviation_enclosure(log_alpha=float(t)) for t in levels]
+    low = np.array([enclosure.log_lower for enclosure in enclosures])
+    high = np.array([enclosure.log_upper for enclosure in enclosures]) / _LOG_TEN
+    low = np.where(np.isfinite(low), low, lowest) / _LOG_TEN
+    ten = levels / _LOG_TEN
+    ax.fill_between(ten, low, high, color=ENCLOSURE.color, linewidth=0)
+    for edge, label in ((low, "_lower"), (high, "enclosure (widened to be seen)")):
+        ax.plot(ten, edge, color=ENCLOSURE.color, linewidth=_THINNEST, solid_capstyle="round", label=label)
+
+
+def _claim(name: str, bound: Vector) -> str:
+    return name if np.isfinite(bound).any() else f"{name}: not claimed here"
 
 
 def _logs(value: Callable[..., float], levels: Vector) -> Vector:

@@ -6,75 +6,94 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bregman_l1.plotting._matplotlib import pyplot
+from bregman_l1.plotting._axes import LOG10_ALPHA, one_axes, several_axes
+from bregman_l1.plotting._style import DESCENT, DISTANCE, EXPECTED, FLOW, LOSS, PROJECTION, SERIES, reference
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
+    from bregman_l1._types import Index, Matrix, Vector
     from bregman_l1.flow import Descent, Flow, FlowComparison
+    from bregman_l1.plotting._axes import AxesArray
 
+_LOG_TEN = float(np.log(10.0))
 _POINTS = 400
+# Of the time to fit: what comes before is drawn from here on only.
+_LONG_BEFORE = 1e-6
 _NAMED_SHARE = 1e-2
-_NAMED_AT_MOST = 10
+_LOSS_LABEL, _DISTANCE_LABEL = r"loss $\|Ax - y\|^2$", r"distance $\|x - x(\alpha)\|_1$"
 
 
-def plot_flow(flow: Flow) -> Figure:
+def plot_flow(flow: Flow, axes: Sequence[Axes] | AxesArray | None = None) -> AxesArray:
     """Draw the entries of x over time, each with its end at the projection, beside loss and distance."""
-    figure: Figure
-    figure, (left, right) = pyplot().subplots(1, 2, figsize=(11, 4), layout="constrained")
-    times = np.geomspace(max(flow.times[1], 1e-12 * flow.times[-1]), flow.times[-1], _POINTS)
-    x, end = np.exp(flow.log_x_at(times)), flow.projection.x
-    largest = np.argsort(-end)[:_NAMED_AT_MOST]
-    named = set(largest[end[largest] > _NAMED_SHARE * end.max()].tolist())
-    for j in range(end.size):
-        if j in named:
-            (line,) = left.loglog(times, x[:, j], label=f"$x_{{{j}}}$")
-            left.axhline(end[j], color=line.get_color(), linestyle=":", linewidth=0.8)
-        else:
-            left.loglog(times, x[:, j], color="0.8", linewidth=0.8, zorder=0)
-    left.set(xlabel="time", ylabel="x", title="entries of x; dotted: the projection")
-    left.legend()
-    moved = flow.times > 0
-    right.loglog(flow.times[moved], flow.losses[moved], label=r"$\|Ax - y\|^2$")
-    right.loglog(flow.times[moved], flow.distances[moved], label=r"$\|x - x(\alpha)\|_1$")
-    right.set(xlabel="time", title=f"loss and distance ({flow.status.value})")
-    right.legend()
-    return figure
+    panels = several_axes(axes, 2)
+    _draw_entries(panels[0], flow)
+    _draw_progress(panels[1], flow.times, flow.losses, flow.distances)
+    _mark_times(panels, flow)
+    panels[0].legend(ncols=2)
+    panels[1].legend()
+    panels[1].set(xlabel="time", title=f"loss and distance ({flow.status.value})")
+    return panels
 
 
-def plot_descent(descent: Descent) -> Figure:
+def _draw_entries(ax: Axes, flow: Flow) -> None:
+    first = max(float(flow.times[1]), _LONG_BEFORE * min(flow.time_to_fit, float(flow.times[-1])))
+    times = np.geomspace(first, flow.times[-1], _POINTS)
+    log10_x, end = flow.log_x_at(times) / _LOG_TEN, flow.projection.log_x / _LOG_TEN
+    named = _largest(flow.projection.x)
+    others: Matrix = np.delete(log10_x, named, axis=1)
+    ax.semilogx(times, others, **reference(alpha=0.25, zorder=0), label="_others")
+    for j, look in zip(named, SERIES, strict=False):
+        ax.semilogx(times, log10_x[:, j], color=look.color, linestyle=look.line, label=f"$x_{{{j}}}$")
+        ax.axhline(end[j], **reference(color=look.color, linestyle=":", alpha=1.0))
+    ax.set(xlabel="time", ylabel=r"$\log_{10}\,x$", title="entries of $x$; dotted: the projection")
+
+
+def _largest(x: Vector) -> Index:
+    """Indices of the entries that get a name, in rising order: the largest, as many as there are looks for."""
+    largest = np.argsort(-x)[: len(SERIES)]
+    return np.sort(largest[x[largest] > _NAMED_SHARE * x.max()])
+
+
+def _draw_progress(ax: Axes, at: Vector, losses: Vector, distances: Vector) -> None:
+    moved = at > 0
+    ax.loglog(at[moved], losses[moved], **LOSS.keywords(), label=_LOSS_LABEL)
+    ax.loglog(at[moved], distances[moved], **DISTANCE.keywords(), label=_DISTANCE_LABEL)
+
+
+def _mark_times(panels: AxesArray, flow: Flow) -> None:
+    """Draw a line where the loss vanished and one where x arrived, in both panels, named in the second."""
+    marks = (("loss vanished", flow.time_to_fit, LOSS), ("x arrived", flow.time_to_projection, DISTANCE))
+    for name, time, look in marks:
+        if 0 < time < np.inf:
+            style = reference(color=look.color, linestyle=look.line, alpha=0.8)
+            panels[0].axvline(time, **style)
+            panels[1].axvline(time, **style, label=f"{name} at {time:.3g}")
+
+
+def plot_descent(descent: Descent, ax: Axes | None = None) -> Axes:
     """Draw the loss and the distance to the projection over the iterations."""
-    figure: Figure
-    figure, axes = pyplot().subplots(figsize=(6, 4), layout="constrained")
-    moved = descent.iterations > 0
-    axes.loglog(descent.iterations[moved], descent.losses[moved], label=r"$\|Ax - y\|^2$")
-    axes.loglog(descent.iterations[moved], descent.distances[moved], label=r"$\|x - x(\alpha)\|_1$")
-    axes.set(xlabel="iteration", title=f"gradient descent, step {descent.step_size:.3g} ({descent.status.value})")
-    axes.legend()
-    return figure
+    ax = one_axes(ax)
+    _draw_progress(ax, descent.iterations.astype(np.float64), descent.losses, descent.distances)
+    ax.set(xlabel="iteration", title=f"gradient descent, step {descent.step_size:.3g}: {descent.status.value}")
+    ax.legend()
+    return ax
 
 
-def plot_comparison(comparison: FlowComparison) -> Figure:
+def plot_comparison(comparison: FlowComparison, ax: Axes | None = None) -> Axes:
     """Draw ||x - limit||_1 over alpha for flow, descent and projection, with the predicted slope."""
-    figure: Figure
-    figure, axes = pyplot().subplots(figsize=(6, 4), layout="constrained")
-    log10_alpha = comparison.log_alphas / np.log(10)
-    styles = {"projection": "o", "flow": "-", "descent": "s--"}
-    for name, style in styles.items():
-        hollow = {"markerfacecolor": "none"} if name == "projection" else {"markersize": 3.0}
-        with np.errstate(divide="ignore"):
-            axes.plot(log10_alpha, np.log10(comparison.deviations[name]), style, label=name, **hollow)
+    ax = one_axes(ax)
+    order = np.argsort(comparison.log_alphas)
+    log10_alpha = comparison.log_alphas[order] / _LOG_TEN
+    with np.errstate(divide="ignore"):
+        heights = {name: np.log10(values[order]) for name, values in comparison.deviations.items()}
+    for name, look in (("flow", FLOW), ("descent", DESCENT), ("projection", PROJECTION)):
+        ax.plot(log10_alpha, heights[name], **look.keywords(), label=name)
     if np.isfinite(comparison.rate):
-        _draw_slope(axes, comparison, log10_alpha)
-    axes.set(xlabel=r"$\log_{10}\,\alpha$", ylabel=r"$\log_{10}\,\|x - x^*\|_1$", title="ends of training over alpha")
-    axes.legend()
-    return figure
-
-
-def _draw_slope(axes: Axes, comparison: FlowComparison, log10_alpha: np.ndarray) -> None:
-    """Draw the line of slope 1 - rho through the projection at the smallest alpha."""
-    smallest = int(np.argmin(log10_alpha))
-    anchor = np.log10(comparison.deviations["projection"][smallest])
-    line = anchor + comparison.rate * (log10_alpha - log10_alpha[smallest])
-    axes.plot(log10_alpha, line, color="0.6", linewidth=0.8, label=rf"slope $1 - \rho$ = {comparison.rate:.3g}")
+        line = heights["projection"][0] + comparison.rate * (log10_alpha - log10_alpha[0])
+        ax.plot(log10_alpha, line, **EXPECTED.keywords(), label=rf"slope $1 - \varrho$ = {comparison.rate:.3g}")
+    ax.set(xlabel=LOG10_ALPHA, ylabel=r"$\log_{10}\,\|x - x^*\|_1$", title="ends of training")
+    ax.legend()
+    return ax

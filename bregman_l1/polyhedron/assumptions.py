@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -64,6 +64,10 @@ class AssumptionReport:
     def ok(self) -> bool:
         """Whether all three parts hold."""
         return bool(self.nonzero and self.several_solutions and self.unique_minimiser)
+
+    def __repr__(self) -> str:
+        parts = ", ".join(f"{field.name}={bool(getattr(self, field.name))}" for field in fields(self))
+        return f"AssumptionReport({parts})"
 
     def __str__(self) -> str:
         parts = {"(a)": self.nonzero, "(b)": self.several_solutions, "(c)": self.unique_minimiser}

@@ -8,15 +8,17 @@ that tolerances mean the same for every scaling of the system.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from time import perf_counter
 
 import numpy as np
 import scipy.sparse as sp
 
-from bregman_l1._types import ROUNDINGS, Mask, Matrix, Vector
+from bregman_l1._types import ROUNDINGS, Index, Mask, Matrix, Vector
 from bregman_l1.budget import Budget
 from bregman_l1.errors import WHAT_TO_TRY, BackendError, InfeasibleError
 from bregman_l1.exact import orthogonal
 from bregman_l1.frozen import FrozenArrays
+from bregman_l1.names import chosen, rows_called
 from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron.linear_program import LinearProgram, solve_verified_later
 from bregman_l1.system import LinearSystem
@@ -32,6 +34,8 @@ _EXACT_ENTRIES = 10_000
 _STRICT = 1e-7
 _NOISE = 1e-14
 _RANK_TOLERANCE = 1e-10
+# What looking for few contradicting rows may take beyond the time that finding a contradiction took.
+_SPARE_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -89,11 +93,13 @@ def farkas_vector(system: LinearSystem, budget: Budget | None = None) -> Vector 
     answer = solve_verified_later(program, budget)
     if answer.x is None or answer.outcome is Outcome.TIME_LIMIT:
         raise BackendError("the linear program for a Farkas vector was not solved", answer.raw_status)
-    active = scaled.T @ answer.x > -_STRICT
-    for z in (answer.x / rows, _orthogonal(scaled, active, answer.x) / rows):
-        if separates(system, z):
-            return z
-    return None
+    candidates = (answer.x / rows, _on_tight_columns(scaled, answer.x) / rows)
+    return next((z for z in candidates if separates(system, z)), None)
+
+
+def _on_tight_columns(scaled: Matrix | sp.csc_array, z: Vector) -> Vector:
+    """The z nearby with a_j'z = 0 to rounding where that holds up to the tolerance of a linear program."""
+    return _orthogonal(scaled, scaled.T @ z > -_STRICT, z)
 
 
 def separates(system: LinearSystem, z: Vector) -> bool:
@@ -143,20 +149,76 @@ def _orthogonal(scaled: Matrix | sp.csc_array, columns: Mask, z: Vector) -> Vect
     return np.where(np.abs(z) > _NOISE * np.abs(z).max(initial=0.0), z, 0.0)
 
 
+def proof_of_infeasibility(system: LinearSystem, budget: Budget | None = None) -> Vector | None:
+    """The `farkas_vector` of the system, found once."""
+    return system.remember("farkas", lambda: farkas_vector(system, budget))
+
+
 def require_feasible(system: LinearSystem, budget: Budget | None = None) -> None:
     """Raise `InfeasibleError` with its Farkas vector if no x >= 0 solves A x = y."""
-    z = system.remember("farkas", lambda: farkas_vector(system, budget))
+    started = perf_counter()
+    z = proof_of_infeasibility(system, budget)
     if z is not None:
-        raise infeasible(z)
+        raise infeasible(system, z, perf_counter() - started)
 
 
-def infeasible(farkas: Vector) -> InfeasibleError:
-    """The error that says so, with a copy of the vector that proves it."""
+def infeasible(system: LinearSystem, farkas: Vector, seconds: float = 0.0) -> InfeasibleError:
+    """The error that says which rows contradict each other, as few as are found in the seconds that it took so far."""
+    z = system.remember("contradiction", lambda: _in_few_rows(system, farkas, Budget(seconds=seconds + _SPARE_SECONDS)))
+    at_fault = np.flatnonzero(z)
+    called = rows_called(at_fault, system.row_names)
+    how = "contradict each other" if at_fault.size > 1 else "has no solution by itself"
     return InfeasibleError(
-        "no x >= 0 solves A x = y: the vector z in .farkas has A'z <= 0 and y'z > 0. "
-        "Check the signs of A and y, or replace y by its projection onto the cone of A",
-        farkas.copy(),
+        f"no x >= 0 solves A x = y: {called} {how} (see .rows, and the vector that proves it in .farkas); "
+        "nearest_feasible(system) has the closest y with a solution",
+        z.copy(),
+        chosen(system.row_names, at_fault, z.size),
     )
+
+
+def _in_few_rows(system: LinearSystem, farkas: Vector, budget: Budget) -> Vector:
+    """A Farkas vector of which, if the budget lasts, no row can be spared.
+
+    Rows are left out in blocks of half of them, of a quarter and so on, wherever a contradiction remains.
+    """
+    z, size = farkas, np.count_nonzero(farkas) // 2
+    while size > 0 and budget.spent_out is None:
+        order = np.flatnonzero(z)[np.argsort(np.abs(z * system.row_peaks)[z != 0], kind="stable")]
+        for start in range(0, order.size, size):
+            left = np.setdiff1d(np.flatnonzero(z), order[start : start + size])
+            if 0 < left.size < np.count_nonzero(z) and budget.spent_out is None:
+                fewer = _farkas_on(system, left, budget)
+                z = z if fewer is None else fewer
+        size //= 2
+    return z
+
+
+def _farkas_on(system: LinearSystem, rows: Index, budget: Budget) -> Vector | None:
+    """A Farkas vector that is zero off some rows, and on few of them; None where none is found.
+
+    The largest tau for which some x >= 0 has |A x - tau y| <= 1 in these rows has such a vector for multipliers.
+    """
+    scaled, y, units, _ = equilibrated(system)
+    part = scaled[rows]
+    answer = solve_verified_later(
+        LinearProgram(
+            cost=np.append(np.zeros(part.shape[1]), -1.0),
+            rows=(sp.hstack if sp.issparse(part) else np.hstack)([part, -y[rows, None]]),
+            row_lower=-1.0,
+            row_upper=1.0,
+            lower=0.0,
+        ),
+        budget,
+    )
+    if answer.outcome is not Outcome.OPTIMAL or answer.dual is None or not answer.dual.any():
+        return None
+    largest = answer.dual / np.abs(answer.dual).max()
+    for found in (largest, _on_tight_columns(part, largest)):
+        z = np.zeros(units.size)
+        z[rows] = np.where(np.abs(found) > _NOISE, found, 0.0) / units[rows]
+        if separates(system, z):
+            return z
+    return None
 
 
 def maximal_support(system: LinearSystem, budget: Budget | None = None) -> MaximalSupport:

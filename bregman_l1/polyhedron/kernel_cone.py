@@ -12,6 +12,7 @@ Everything the theory says is a statement about functions on P.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import scipy.linalg as sla
@@ -20,7 +21,7 @@ from numpy.typing import ArrayLike
 from bregman_l1 import exact
 from bregman_l1._types import EPS, Index, Mask, Matrix, Vector
 from bregman_l1.budget import Budget
-from bregman_l1.caching import cached_property, computed_once
+from bregman_l1.caching import cached_property
 from bregman_l1.errors import BackendError, InvalidProblemError, UndefinedConstantError
 from bregman_l1.frozen import FrozenArrays, frozen, read_only
 from bregman_l1.outcome import Outcome
@@ -116,6 +117,8 @@ class KernelCone(FrozenArrays):
     ([[5.0], [-4.5]], True)
     """
 
+    _shown = ("system", "support", "rank")
+
     def __init__(self, system: LinearSystem, support: ArrayLike, outside: Index | None = None) -> None:
         self.system = system
         self.support = read_only(checked_support(support, system.shape[1]))
@@ -130,6 +133,7 @@ class KernelCone(FrozenArrays):
         self._U, spectrum, self._Vt = np.linalg.svd(self.A_S / self._sizes, full_matrices=True)
         self.rank = numerical_rank(self.A_S / self._sizes, spectrum, EPS * max(self.A_S.shape))
         self._spectrum = spectrum[: self.rank]
+        self._extremes: dict[tuple[int, float], float] = {}
 
     @property
     def is_injective(self) -> bool:
@@ -278,6 +282,8 @@ class KernelCone(FrozenArrays):
             b = found.dual[:-1]
             bound = float((objective + self.C.T @ b).max())
             return BasePoint(p=found.x, b=b, value=float(objective @ found.x), bound=bound)
+        if budget is not None and budget.spent_out is not None:
+            raise BackendError("a linear program over the base of the kernel cone was not solved in time")
         answer = solve_verified_later(self.program(objective), budget)
         if answer.outcome is Outcome.INFEASIBLE:
             raise UndefinedConstantError(EMPTY_BASE)
@@ -288,6 +294,15 @@ class KernelCone(FrozenArrays):
         if (np.abs(self.C @ best.p) > _FEASIBLE * (np.abs(self.C) @ best.p).max()).any():
             raise BackendError("a linear program over the base of the kernel cone was not solved", answer.raw_status)
         return best
+
+    def maximise_within(self, objective: Vector, budget: Budget) -> BasePoint | None:
+        """Maximise a linear function over P; None where the seconds of the budget are spent first."""
+        try:
+            return self.maximise(objective, budget)
+        except BackendError:
+            if budget.spent_out is None:
+                raise
+            return None
 
     @cached_property
     def _bordered(self) -> LinearSystem:
@@ -387,39 +402,61 @@ class KernelCone(FrozenArrays):
 
     @cached_property
     def ranges(self) -> tuple[Vector, Vector]:
-        """(low, high) of each (B p)_i over P, from 2|S| linear programs, rounded outward by duality."""
-        if self.is_orthant and self.outside.size:
-            return self.B.min(axis=1), self.B.max(axis=1)
-        return self.find_ranges()
-
-    def find_ranges(self, budget: Budget | None = None) -> tuple[Vector, Vector]:
-        """Find `ranges` within a budget of seconds, and keep them.
+        """(low, high) of each (B p)_i over P, from 2|S| linear programs, rounded outward by duality.
 
         Raises
         ------
-        BackendError
-            If these are spent.
+        UndefinedConstantError
+            If P is empty.
         """
+        if not self.outside.size:
+            raise UndefinedConstantError(EMPTY_BASE)
+        if self.is_orthant:
+            return self.B.min(axis=1), self.B.max(axis=1)
+        self.has_ranges(Budget())
+        low, high = (np.array([sign * self._extremes[i, sign] for i in range(len(self.B))]) for sign in (-1.0, 1.0))
+        return low, high
 
-        def find() -> tuple[Vector, Vector]:
-            high = np.array([self.maximise(row, budget).bound for row in self.B])
-            return read_only((np.array([-self.maximise(-row, budget).bound for row in self.B]), high))
-
-        return computed_once(vars(self), "ranges", find)
+    def has_ranges(self, budget: Budget) -> bool:
+        """Whether the linear programs of `ranges` are solved within a budget; those that were are kept."""
+        for i, sign in () if self.is_orthant else product(range(len(self.B)), (1.0, -1.0)):
+            if (i, sign) not in self._extremes:
+                found = self.maximise_within(sign * self.B[i], budget)
+                if found is None:
+                    return False
+                self._extremes[i, sign] = found.bound
+        return True
 
     @cached_property
     def reachable(self) -> Mask:
         """The columns of R that some p in P uses, shape (|R|,); the others are zero in every solution."""
         everything = np.ones(self.outside.size, dtype=np.bool_)
-        if self.is_orthant or self._has_interior():
+        if self.is_orthant or self._interior is not None:
             return everything
         return self.exposed(everything)[0]
 
-    def _has_interior(self) -> bool:
-        """Whether a few Newton steps find a p in P that is positive everywhere, far beyond its rounding."""
+    @cached_property
+    def _interior(self) -> Vector | None:
+        """A p in P that is positive everywhere, far beyond its rounding; None where a few Newton steps find none."""
         q = maximise_entropy(np.zeros(self.outside.size), self.C, iterations=_STEPS_TO_INTERIOR).q
         needed = np.linalg.lstsq(self.C, self.C @ q, rcond=_UNRESOLVED)[0]
-        return bool((np.abs(needed) < _SAFELY * q).all())
+        if not (np.abs(needed) < _SAFELY * q).all():
+            return None
+        inside = q - needed
+        return np.asarray(inside / inside.sum())
+
+    @cached_property
+    def some_point(self) -> Vector:
+        """Some p in P, shape (|R|,): from its interior if it has one, else a vertex, by a linear program.
+
+        Raises
+        ------
+        UndefinedConstantError
+            If P is empty.
+        """
+        if not self.is_orthant and self._interior is not None:
+            return self._interior
+        return self.maximise(self.total(np.ones(self.support.size))).p
 
     def exposed(self, face: Mask) -> tuple[Mask, Vector]:
         """Find the columns used by points of P that live on ``face``.

@@ -6,6 +6,7 @@ statuses and sign conventions are known in one place.
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -22,6 +23,8 @@ from bregman_l1._types import Index, Mask, Matrix, Vector
 from bregman_l1.budget import Budget
 from bregman_l1.errors import InvalidOptionError
 from bregman_l1.outcome import Outcome
+
+_LOG = logging.getLogger(__name__)
 
 # HiGHS refuses feasibility tolerances outside this range.
 _SMALLEST_TOLERANCE, _LARGEST_TOLERANCE = 1e-10, 1e-2
@@ -165,6 +168,10 @@ def solve_linear_program(program: LinearProgram, settings: LinearProgramSettings
     solution = highs.getSolution()
     is_integer = program.integer is not None and bool(program.integer.any())
     has_point = info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusNone and solution.value_valid
+    _LOG.debug(
+        "HiGHS: %d x %d%s, %s, %.3g s",
+        *program.rows.shape, " with integers" if is_integer else "", status, solved - started,
+    )  # fmt: skip
     value = float(info.objective_function_value) if has_point else np.nan
     steps = [info.simplex_iteration_count, info.ipm_iteration_count]
     return LinearProgramAnswer(

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
     from bregman_l1.certificate import Certificate
     from bregman_l1.claim import Claim
-    from bregman_l1.outcome import Outcome
     from bregman_l1.polyhedron.linear_program import LinearProgram, LinearProgramAnswer
     from bregman_l1.system import LinearSystem
 
@@ -63,7 +62,7 @@ class Problem(FrozenArrays, ABC):
         """Read a claim off the answer to `linear_program`."""
         raise NotImplementedError(f"{self.title} is not a linear program")
 
-    def refuse(self, outcome: Outcome) -> None:
+    def refuse(self, claim: Claim) -> None:
         """Raise what a claim of infeasibility or unboundedness stands for, if that can be proved."""
 
     def polish(self, claim: Claim, tol: float = 1e-9) -> Claim:  # noqa: ARG002 - for overrides

@@ -65,7 +65,7 @@ class L1Minimization(Problem):
 
     def __init__(self, system: LinearSystem, *, cost: ArrayLike | None = None) -> None:
         self._system = checked_system(system)
-        self._cost = checked_cost(cost, system.shape[1])
+        self._cost = checked_cost(cost, system.shape[1], system.column_names)
 
     @property
     def system(self) -> LinearSystem:
@@ -105,8 +105,8 @@ class L1Minimization(Problem):
             dual=None if answer.dual is None else unscaled_dual(self._system, answer.dual, self._cost),
         )
 
-    def refuse(self, outcome: Outcome) -> None:
-        if outcome is Outcome.UNBOUNDED:
+    def refuse(self, claim: Claim) -> None:
+        if claim.outcome is Outcome.UNBOUNDED:
             optimum(self._system, self._cost)
 
     def polish(self, claim: Claim, tol: float = 1e-9) -> Claim:

@@ -10,11 +10,11 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
 
-from bregman_l1._types import ROUNDINGS, Index, Matrix, Vector
+from bregman_l1._types import EPS, ROUNDINGS, Index, Matrix, Vector
 from bregman_l1.budget import Budget
 from bregman_l1.certificate import Certificate, Check
 from bregman_l1.claim import Claim
-from bregman_l1.errors import BackendError, InvalidProblemError, UndefinedConstantError
+from bregman_l1.errors import InvalidProblemError, UndefinedConstantError
 from bregman_l1.polyhedron.kernel_cone import EMPTY_BASE, BasePoint, KernelCone, kernel_cone
 from bregman_l1.polyhedron.linear_program import (
     LinearProgram,
@@ -47,6 +47,19 @@ _ENUMERATED_ROWS = 6
 _ASCENT_STEPS = 20
 _PROOF_SECONDS = 60.0
 _NOT_FINITE = Check(value=np.inf, tolerance=0.0, meaning="entries that are NaN or infinite")
+
+
+def checked_kind(kind: Kind) -> Kind:
+    """Return the kind of a null-space constant.
+
+    Raises
+    ------
+    InvalidProblemError
+        If there is none of this name.
+    """
+    if kind not in get_args(Kind):
+        raise InvalidProblemError(f"kind must be one of {', '.join(get_args(Kind))}; got {kind!r}")
+    return kind
 
 
 class NullSpaceConstant(Problem):
@@ -94,13 +107,30 @@ class NullSpaceConstant(Problem):
     """
 
     __slots__ = ("_cone", "_kind")
+    _cone: KernelCone
+    _kind: Kind
 
     def __init__(self, system: LinearSystem, support: ArrayLike, kind: Kind) -> None:
-        if kind not in get_args(Kind):
-            raise InvalidProblemError(f"kind must be one of {', '.join(get_args(Kind))}; got {kind!r}")
-        self._cone = kernel_cone(checked_system(system), support)
-        self._kind: Kind = kind
-        self._refuse_undefined()
+        checked_kind(kind)
+        cone = kernel_cone(checked_system(system), support)
+        if not cone.outside.size or cone.is_trivial:
+            raise UndefinedConstantError(EMPTY_BASE)
+        self._over(cone, kind)
+
+    @classmethod
+    def over(cls, cone: KernelCone, kind: Kind) -> NullSpaceConstant:
+        """State the problem for a kernel cone that is known to be more than {0}: a linear program less."""
+        problem = cls.__new__(cls)
+        problem._over(cone, kind)
+        return problem
+
+    def _over(self, cone: KernelCone, kind: Kind) -> None:
+        self._cone, self._kind = cone, kind
+        if not cone.is_injective and (kind != "rho" or not cone.spanned(np.ones(cone.support.size))):
+            raise UndefinedConstantError(
+                f"{kind} does not exist: A_S has rank {cone.rank} for {cone.support.size} columns, and n_S is not "
+                "bounded by n off S (the l1 minimiser is not unique)"
+            )
 
     @property
     def system(self) -> LinearSystem:
@@ -168,7 +198,7 @@ class NullSpaceConstant(Problem):
 
     def objective(self, claim: Claim) -> float:
         off_support = np.abs(claim.point[self._cone.outside]).sum()
-        return float(self._function(-claim.point[self._cone.support]) / (off_support or np.nan))
+        return self._function(-claim.point[self._cone.support]) / float(off_support or np.nan)
 
     def certify(self, claim: Claim, tol: float = 1e-9) -> Certificate:
         n = claim.point
@@ -206,22 +236,13 @@ class NullSpaceConstant(Problem):
         terms = self.system.abs_matvec(np.abs(n))
         return float((np.abs(self.system.matvec(n)) / np.where(terms > 0, terms, 1.0)).max())
 
-    def _refuse_undefined(self) -> None:
-        cone = self._cone
-        if not cone.outside.size or cone.is_trivial:
-            raise UndefinedConstantError(EMPTY_BASE)
-        if cone.is_injective:
-            return
-        if self._kind != "rho" or not cone.spanned(np.ones(cone.support.size)):
-            raise UndefinedConstantError(
-                f"{self._kind} is unbounded: A_S has rank {cone.rank} for {cone.support.size} columns, so that the "
-                "kernel of A holds vectors supported on S (the l1 minimiser is not unique)"
-            )
-
     def _function(self, Bp: Vector) -> float:
-        if self._kind == "rho":
-            return float(Bp.sum())
-        return float(np.abs(Bp).sum() if self._kind == "rho_tilde" else np.maximum(Bp, 0.0).sum())
+        return float(self._values(Bp[:, None])[0])
+
+    def _values(self, columns: Matrix) -> Vector:
+        """The function at every column."""
+        terms = {"rho": columns, "rho_tilde": np.abs(columns), "rho_minus": np.maximum(columns, 0.0)}[self._kind]
+        return np.asarray(terms.sum(axis=0))
 
     def _weights(self, pattern: Vector) -> Vector:
         """Return the gradient of the function at a point whose (B p)_i have the signs of the pattern."""
@@ -259,9 +280,7 @@ class NullSpaceConstant(Problem):
         if pattern is not None:
             return self._cone.total(pattern)
         if self._cone.is_orthant:
-            B = self._cone.B
-            largest: Vector = (np.abs(B) if self._kind == "rho_tilde" else np.maximum(B, 0.0)).sum(axis=0)
-            return largest
+            return self._values(self._cone.B)
         return None
 
     def _claim(self, p: Vector, b: Vector | None) -> Claim:
@@ -282,13 +301,11 @@ class NullSpaceConstant(Problem):
         """Maximise the function's linearisation at p, and again from there: it is convex, so it only grows."""
         value = self._function(self._cone.B @ p)
         for _ in range(_ASCENT_STEPS):
-            if budget.spent_out is not None:
+            following = self._cone.maximise_within(self._cone.total(self._weights(self._cone.B @ p)), budget)
+            improved = -np.inf if following is None else self._function(self._cone.B @ following.p)
+            if following is None or improved <= value:
                 break
-            following = self._cone.maximise(self._cone.total(self._weights(self._cone.B @ p))).p
-            improved = self._function(self._cone.B @ following)
-            if improved <= value:
-                break
-            p, value = following, improved
+            p, value = following.p, improved
         n = self._cone.kernel_vector(p)
         return Claim(x=n, value=self.objective(Claim(x=n)))
 
@@ -302,14 +319,11 @@ class NullSpaceConstant(Problem):
             return float(linear.max()), "the maximum over a simplex sits at a unit vector"
         mixed = self._mixed()
         if mixed.size <= _ENUMERATED_ROWS:
-            return self.maximum(Budget(seconds=claim.time_left))[
-                1
-            ], f"all {2**mixed.size} sign patterns enumerated by duality"
+            _, bound = self.maximum(Budget(seconds=claim.time_left))
+            return bound, f"all {2**mixed.size} sign patterns enumerated by duality"
         bound = claim.bound if self._cone.is_well_scaled else np.nan
         if not bound - value <= tol * abs(value):
-            settings = LinearProgramSettings(time_limit=min(_PROOF_SECONDS, claim.time_left))
-            answer = solve_linear_program(self._mixed_integer_program(), settings)
-            bound = float(np.fmin(bound, -answer.bound * self._program_unit))
+            bound = float(np.fmin(bound, self.branched(min(_PROOF_SECONDS, claim.time_left)).bound))
         ranges = self.range_bound()
         if ranges <= bound:
             return ranges, "the sum of the ranges of the n_i"
@@ -336,31 +350,34 @@ class NullSpaceConstant(Problem):
         """Whether the sign patterns of n_S are too many for a linear program each."""
         return self._linear() is None and self._mixed().size > _ENUMERATED_ROWS
 
-    def maximum(self, budget: Budget | None = None) -> tuple[Claim, float]:
+    def branched(self, seconds: float) -> Claim:
+        """What branch and bound claims: a kernel vector, if it found one, and a bound."""
+        # The presolve takes a second where it was given less, and gains nothing.
+        settings = LinearProgramSettings(time_limit=seconds, native={"presolve": "off"})
+        return self.interpret(solve_linear_program(self.linear_program(), settings))
+
+    def maximum(self, budget: Budget) -> tuple[Claim | None, float]:
         """The attaining kernel vector and a proven upper bound, by a linear program for every sign pattern of n_S.
 
-        In rationals where the two ends do not meet and the system is small.
+        In rationals where the two ends do not meet and the system is small. When the seconds of the budget are spent
+        the kernel vector is the best so far, if there is one, and the bound infinite.
         """
-        budget = budget or Budget()
         if self._cone.is_orthant:
             linear = self._linear()
             assert linear is not None
             best = self._cone.maximise(linear)
             return self._claim(best.p, best.b), self._cone.upper_bound(linear, best.b)
         found: list[tuple[Vector, BasePoint]] = []
-        try:
-            for weights in self._patterns():
-                limit = budget if found else None
-                found.append((weights, self._cone.maximise(self._cone.total(weights), limit)))
-        except BackendError:
-            if budget.spent_out is None:
-                raise
-            return self._best(found), self.range_bound()
+        for weights in self._patterns():
+            point = self._cone.maximise_within(self._cone.total(weights), budget)
+            if point is None:
+                return (self._best(found) if found else None), np.inf
+            found.append((weights, point))
         claims = [self._best(found)]
         bounds = [self._cone.upper_bound(self._cone.total(weights), point.b) for weights, point in found]
         if not self.agree(claims[0], max(bounds)):
             for i, (weights, point) in enumerate(found):
-                better = self._exactly(weights, point) if budget.spent_out is None else None
+                better = self._exactly(weights, point, budget)
                 if better is not None:
                     claims.append(better[0])
                     bounds[i] = better[1]
@@ -371,10 +388,10 @@ class NullSpaceConstant(Problem):
         best = max((point for _, point in found), key=lambda point: self._function(self._cone.B @ point.p))
         return self._claim(best.p, best.b)
 
-    def _exactly(self, weights: Vector, point: BasePoint) -> tuple[Claim, float] | None:
-        """The kernel vector that maximises weights'(B p), and the maximum."""
+    def _exactly(self, weights: Vector, point: BasePoint, budget: Budget) -> tuple[Claim, float] | None:
+        """The kernel vector that maximises weights'(B p), and the maximum, in rationals; None where out of reach."""
         mu = self._cone.dual_vector(weights, point.b)
-        best = self._cone.exactly(weights, np.zeros(point.p.size), point.p, mu, -point.value)
+        best = self._cone.exactly(weights, np.zeros(point.p.size), point.p, mu, -point.value, budget)
         if best is None:
             return None
         n = np.zeros(self.system.shape[1])
@@ -404,9 +421,10 @@ class NullSpaceConstant(Problem):
             yield self._weights(pattern)
 
     def column_bound(self, W: Matrix | None = None) -> float:
-        """Bound the constant crudely by the largest value at a column of B - W C, which acts on P as B does."""
-        columns = self._cone.B if W is None else self._cone.B - W @ self._cone.C
-        return max(self._function(column) for column in columns.T)
+        """Bound the constant by the largest value at a column of B - W C, which acts on P as B does; rounded up."""
+        B, C = self._cone.B, self._cone.C
+        columns, sizes = (B, np.abs(B)) if W is None else (B - W @ C, np.abs(B) + np.abs(W) @ np.abs(C))
+        return float((self._values(columns) + (len(C) + 2) * EPS * sizes.sum(axis=0)).max())
 
     def upper_bound(self, claim: Claim) -> float:
         """Return the least upper bound that the claim and the ranges of the n_i prove."""

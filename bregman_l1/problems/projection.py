@@ -10,16 +10,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bregman_l1._types import Vector
-from bregman_l1.claim import Claim
-from bregman_l1.errors import InvalidProblemError
+from bregman_l1.claim import Claim, Farkas
+from bregman_l1.errors import InfeasibleError, InvalidProblemError
 from bregman_l1.frozen import read_only
 from bregman_l1.newton import NewtonSteps, project
 from bregman_l1.outcome import Outcome
+from bregman_l1.polyhedron.feasible_set import require_feasible, separates
 from bregman_l1.problems.base import Problem
+from bregman_l1.problems.positive_part import PositivePart, infeasible_outside_zeros, positive_part
 from bregman_l1.problems.projection_residuals import ProjectionResiduals
 from bregman_l1.scale import LARGEST_LOG, natural_log_alpha
 from bregman_l1.system import LinearSystem, checked_system, largest
-from bregman_l1.validation import checked_cost
+from bregman_l1.validation import checked_cost, checked_prior
 
 if TYPE_CHECKING:
     import cvxpy as cp
@@ -31,10 +33,10 @@ _LARGEST_EXPONENT = 709.0
 
 
 class BregmanProjection(Problem):
-    """The entropy Bregman projection x(alpha) of alpha*1, or of a prior alpha**cost, onto {x >= 0 : A x = y}.
+    """The entropy Bregman projection of a prior p onto {x >= 0 : A x = y}: of alpha*1, beta*alpha**cost, or any beta.
 
-    Minimises sum_i x_i log(x_i / p_i) - x_i + p_i over x >= 0 with A x = y, where p_i = alpha**cost_i
-    (Matt & Stoeger 2025, Section I; cost = 1 there). The answer is where the gradient flow of
+    Minimises sum_i x_i log(x_i / p_i) - x_i + p_i over x >= 0 with A x = y, where p_i = beta_i alpha**cost_i
+    (Matt & Stoeger 2025, Section I; beta = cost = 1 there). The answer x(alpha) is where the gradient flow of
     ||A(u*u) - y||^2 from u_0 = sqrt(p) ends. Its dual is lam with x = p * exp(A'lam).
 
     Parameters
@@ -44,14 +46,19 @@ class BregmanProjection(Problem):
     alpha : float, optional
         The scale of initialisation, positive.
     log_alpha : float, optional
-        Its natural logarithm, for alpha below the range of floating point. Give exactly one of the two.
+        Its natural logarithm, for alpha below the range of floating point. Give exactly one of the two, or neither
+        with a prior: that is alpha = 1.
     cost : array_like of shape (d,), optional
-        Exponents of the prior; ones if omitted.
+        Exponents of alpha; ones if omitted.
+    prior : array_like of shape (d,), optional
+        The factor beta of the prior, finite and nonnegative; ones if omitted. Where it is zero, x is zero.
+        ``prior=q`` alone projects q itself, in relative entropy.
 
     Raises
     ------
     InvalidProblemError
-        If alpha, log_alpha or cost is wrong.
+        If alpha, log_alpha, cost or prior is wrong, or if the cost would go unused: because there is no alpha, or
+        because alpha = 1, of which every power is 1, unless the cost is the same for all.
 
     Notes
     -----
@@ -64,9 +71,12 @@ class BregmanProjection(Problem):
     >>> problem = BregmanProjection(LinearSystem([[1.0, 0.5]], [1.0]), alpha=0.01)
     >>> solve(problem).x.round(6).tolist()
     [0.951234, 0.097531]
+    >>> total = LinearSystem([[1.0, 1.0, 1.0]], [12.0])
+    >>> solve(BregmanProjection(total, prior=[1.0, 2.0, 0.0])).x.round(6).tolist()  # q in proportion
+    [4.0, 8.0, 0.0]
     """
 
-    __slots__ = ("_cost", "_log_alpha", "_log_prior", "_system")
+    __slots__ = ("_cost", "_log_alpha", "_log_prior", "_prior", "_system", "_title")
 
     def __init__(
         self,
@@ -75,15 +85,22 @@ class BregmanProjection(Problem):
         *,
         log_alpha: float | None = None,
         cost: ArrayLike | None = None,
+        prior: ArrayLike | None = None,
     ) -> None:
         self._system = checked_system(system)
-        self._log_alpha = natural_log_alpha(alpha, log_alpha)
-        self._cost = checked_cost(cost, system.shape[1])
-        with np.errstate(over="ignore"):
-            one = self._cost[:1] * self._log_alpha
-            prior = np.broadcast_to(one, self._cost.shape) if cost is None else self._cost * self._log_alpha
-        self._log_prior = read_only(prior)
-        self._refuse_extreme_prior()
+        self._prior = checked_prior(prior, system.shape[1], system.column_names)
+        has_alpha = alpha is not None or log_alpha is not None
+        self._log_alpha = 0.0 if prior is not None and not has_alpha else natural_log_alpha(alpha, log_alpha)
+        self._cost = checked_cost(cost, system.shape[1], system.column_names)
+        if self._log_alpha == 0.0 and cost is not None:
+            self._refuse_unused_cost(has_alpha)
+        # One number stands for all entries of an even prior: columns may be many.
+        some = slice(1) if cost is None and prior is None else slice(None)
+        log_prior = _log_prior(self._prior[some], self._cost[some], self._log_alpha)
+        self._log_prior = read_only(np.broadcast_to(log_prior, self._cost.shape))
+        of_what = "" if prior is None else " of a prior"
+        scale = f" at log(alpha) = {self._log_alpha:.6g}" if has_alpha else ""
+        self._title = f"Bregman projection{of_what}{scale}"
 
     @property
     def system(self) -> LinearSystem:
@@ -91,7 +108,7 @@ class BregmanProjection(Problem):
 
     @property
     def log_alpha(self) -> float:
-        """The natural logarithm of alpha."""
+        """The natural logarithm of alpha; 0 where none was given."""
         return self._log_alpha
 
     @property
@@ -101,46 +118,82 @@ class BregmanProjection(Problem):
 
     @property
     def cost(self) -> Vector:
-        """Exponents of the prior, shape (d,)."""
+        """Exponents of alpha in the prior, shape (d,)."""
         return self._cost
 
     @property
+    def prior(self) -> Vector:
+        """The factor beta of the prior beta * alpha**cost, shape (d,); ones where none was given."""
+        return self._prior
+
+    @property
     def log_prior(self) -> Vector:
-        """Logarithm of the vector that is projected, cost * log_alpha, shape (d,)."""
+        """Logarithm of the vector that is projected, log(prior) + cost * log_alpha, shape (d,); -inf for zeros."""
         return self._log_prior
 
     @property
+    def part(self) -> PositivePart:
+        """The columns where the prior is positive: what is left to compute.
+
+        Raises
+        ------
+        InfeasibleError
+            If a row is zero there while y is not.
+        """
+        return positive_part(self._system, self._prior)
+
+    @property
     def title(self) -> str:
-        return f"Bregman projection at log(alpha) = {self._log_alpha:.6g}"
+        return self._title
 
     @property
     def cones(self) -> frozenset[str]:
         return frozenset({"linear", "exponential"})
 
     def dcp(self) -> cp.Problem:
-        program = self._system.remember_in_thread(
-            ("projection program", self._cost.tobytes()), lambda: _program(self._system, self._cost)
-        )
-        weight, offset, slope = _normalisation(self._system, self._log_alpha)
-        values = {"weight": weight, "offset": offset, "slope": slope}
+        """Return the projection for CVXPY, its parameters set to this prior.
+
+        The program has one variable ``x'`` = x / s of d' entries, s = max |y|, and minimises
+        w sum_i x'_i log(x'_i) - tilt'x' subject to A x' = y / s, over the d' columns where the prior is positive.
+        It holds two parameters, in which it is DPP: the ``weight`` w = 1 / (1 + max |log(p / s)|), which keeps the
+        coefficients of the objective at most 1, and the ``tilt`` w (1 + log(p / s)), a vector of d' entries, or one
+        number where they are all the same. Its multiplier, in CVXPY's sign, is -w lam. `recover` undoes the scaling.
+
+        One program serves all priors with the same zeros on a system, and another those that are even, so that CVXPY
+        canonicalises each once: ask for it before each solve. Where columns are many thousands and the prior is not
+        even, that takes much time and memory: solve it with ``ignore_dpp=True`` then, as the backends here do.
+
+        Raises
+        ------
+        InfeasibleError
+            If a row is zero on those columns while y is not.
+        """
+        system, (weight, log_ratio) = self.part.system, self._scaled()
+        tilt = weight * (1.0 + (log_ratio if np.ptp(log_ratio) > 0 else log_ratio[0]))
+        shape = np.shape(tilt)
+        program = system.remember_in_thread(("projection program", shape), lambda: _program(system, shape))
+        values = {"weight": weight, "tilt": tilt}
         for parameter in program.parameters():
             parameter.value = values[parameter.name()]
         return program
 
     def recover(self, program: cp.Problem) -> Claim:
         x, dual = program.variables()[0].value, program.constraints[0].dual_value
-        weight, _, _ = _normalisation(self._system, self._log_alpha)
-        size = np.abs(self._system.y).max()
-        return Claim(
-            x=None if x is None else np.asarray(x) * size,
-            dual=None if dual is None else -np.asarray(dual) / weight,
+        claim = Claim(
+            x=None if x is None else np.asarray(x) * np.abs(self._system.y).max(),
+            dual=None if dual is None else -np.asarray(dual) / self._scaled()[0],
         )
+        return self.part.embedded(claim)
 
     def polish(self, claim: Claim, tol: float = 1e-9) -> Claim:
         if claim.log_x is not None:
             return claim
-        limit = claim.time_left if np.isfinite(claim.time_left) else None
-        answer = project(self._system, self.log_prior, start_dual=_finite(claim.dual), tol=tol, time_limit=limit)
+        part, limit = self.part, claim.time_left if np.isfinite(claim.time_left) else None
+        answer = part.embedded(
+            project(
+                part.system, self.log_prior[part.columns], start_dual=_finite(claim.dual), tol=tol, time_limit=limit
+            )
+        )
         polished = claim.improved(log_x=answer.log_x, dual=answer.dual, iterations=answer.iterations)
         return replace(polished, outcome=Outcome.TIME_LIMIT) if answer.outcome is Outcome.TIME_LIMIT else polished
 
@@ -156,34 +209,63 @@ class BregmanProjection(Problem):
                 value += float(x @ terms - x.sum() + np.exp(log_prior).sum())
         return value
 
+    def refuse(self, claim: Claim) -> None:
+        """Raise `InfeasibleError` where the zeros of the prior leave no solution."""
+        system = self.part.system
+        if isinstance(claim.proof, Farkas) and separates(system, claim.proof.z):
+            raise infeasible_outside_zeros(system, claim.proof.z)
+        try:
+            require_feasible(system)
+        except InfeasibleError as error:
+            raise infeasible_outside_zeros(system, error.farkas) from error
+
     def certify(self, claim: Claim, tol: float = 1e-9, steps: NewtonSteps | None = None) -> Certificate:
-        """As `Problem.certify`; ``steps`` may be shared by projections on one system."""
+        """As `Problem.certify`; ``steps`` may be shared by projections on one system, priors of the same zeros."""
         return ProjectionResiduals(self, claim, steps).certificate(tol)
 
-    def _refuse_extreme_prior(self) -> None:
-        if largest(self._log_prior) > LARGEST_LOG:
-            i = int(np.argmax(np.abs(self._log_prior) > LARGEST_LOG))
-            size = self._log_prior[i]
-            raise InvalidProblemError(f"cost[{i}] * log_alpha is {size:g}; it must be between -1e15 and 1e15")
+    def _scaled(self) -> tuple[float, Vector]:
+        """The weight of the objective, and log(p / s) where the prior is positive; see `dcp`."""
+        log_ratio = self._log_prior[self.part.columns] - float(np.log(np.abs(self._system.y).max()))
+        return 1.0 / (1.0 + largest(log_ratio)), log_ratio
+
+    def _refuse_unused_cost(self, has_alpha: bool) -> None:
+        if not has_alpha:
+            raise InvalidProblemError("a cost is the exponent of alpha: give alpha or log_alpha with it")
+        if np.ptp(self._cost) > 0:
+            raise InvalidProblemError(
+                "alpha = 1 has the same power 1 for every cost, so that the cost would go unused: "
+                "for a prior of its own in each entry give prior="
+            )
 
 
-def _normalisation(system: LinearSystem, log_alpha: float) -> tuple[float, float, float]:
-    """Weight w = 1/(1 + |log alpha'|) of the objective and the scalars w (1 - log size), w log alpha.
+def projection_at(
+    system: LinearSystem, log_alpha: float, cost: ArrayLike | None = None, prior: ArrayLike | None = None
+) -> BregmanProjection:
+    """The projection at one of many alphas for one cost; alpha = 1, where the cost goes unused, may be among them.
 
-    The program is stated for x / size with size = max |y|, whose prior is p / size.
+    Examples
+    --------
+    >>> projection_at(LinearSystem([[1.0, 0.5]], [1.0]), 0.0, [1.0, 2.0]).log_prior.tolist()
+    [0.0, 0.0]
     """
-    log_size = float(np.log(np.abs(system.y).max()))
-    weight = 1.0 / (1.0 + abs(log_alpha - log_size))
-    return weight, weight * (1.0 - log_size), weight * log_alpha
+    return BregmanProjection(system, log_alpha=log_alpha, cost=cost if log_alpha else None, prior=prior)
 
 
-def _program(system: LinearSystem, cost: Vector) -> cp.Problem:
+def _log_prior(prior: Vector, cost: Vector, log_alpha: float) -> Vector:
+    with np.errstate(over="ignore", divide="ignore"):
+        log_power, log_factor = cost * log_alpha, np.log(prior)
+    if largest(log_power) > LARGEST_LOG:
+        i = int(np.argmax(np.abs(log_power) > LARGEST_LOG))
+        raise InvalidProblemError(f"cost[{i}] * log_alpha is {log_power[i]:g}; it must be between -1e15 and 1e15")
+    return np.asarray(log_power + log_factor)
+
+
+def _program(system: LinearSystem, shape: tuple[int, ...]) -> cp.Problem:
     import cvxpy as cp
 
     x = cp.Variable(system.shape[1], name="x")
-    weight = cp.Parameter(nonneg=True, name="weight")
-    offset, slope = cp.Parameter(name="offset"), cp.Parameter(name="slope")
-    objective = -weight * cp.sum(cp.entr(x)) - offset * cp.sum(x) - slope * (cost @ x)
+    weight, tilt = cp.Parameter(nonneg=True, name="weight"), cp.Parameter(shape, name="tilt")
+    objective = -weight * cp.sum(cp.entr(x)) - cp.sum(cp.multiply(tilt, x))
     return cp.Problem(cp.Minimize(objective), [system.matrix @ x == system.y / np.abs(system.y).max()])
 
 

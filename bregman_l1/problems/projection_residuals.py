@@ -68,17 +68,20 @@ class _Totals:
 class ProjectionResiduals:
     """The residuals of one candidate for a `BregmanProjection`.
 
-    The candidate is held as log x, so that entries beyond the range of floating point count in full. ``steps``
-    measure its Newton step; those of one system may be shared by many candidates.
+    The candidate is held as log x, so that entries beyond the range of floating point count in full. Where the prior
+    is zero the candidate must be, which is counted; all else is measured on the other columns. ``steps`` measure its
+    Newton step; those of one system, and of priors with the same zeros, may be shared by many candidates.
     """
 
     def __init__(self, problem: BregmanProjection, claim: Claim, steps: NewtonSteps | None = None) -> None:
-        self._steps = steps or NewtonSteps(problem.system)
+        part = problem.part
+        self._steps = steps or NewtonSteps(part.system)
         self._problem = problem
-        self._system = problem.system
-        self._claim = claim
-        self._log_x = claim.log_point
-        self._log_prior = problem.log_prior
+        self._system = part.system
+        self._claim = part.restricted(claim)
+        self._outside = part.count_outside(claim)
+        self._log_x = self._claim.log_point
+        self._log_prior = problem.log_prior[part.columns]
 
     def certificate(self, tol: float) -> Certificate:
         """Return every residual against its tolerance.
@@ -95,7 +98,7 @@ class ProjectionResiduals:
             "KKT identity": Check(
                 value=self.kkt_identity,
                 tolerance=accuracy * float(np.sqrt(self._log_x.size)),
-                meaning="|Z' log(x/alpha)|, Z spanning the kernel of A",
+                meaning="|Z' log(x/p)|, Z spanning the kernel of A",
             ),
             "duality gap": Check(
                 value=self.duality_gap, tolerance=accuracy, meaning="primal minus dual value, relative"
@@ -213,6 +216,8 @@ class ProjectionResiduals:
     def maximal_support(self) -> Mask | None:
         """The coordinates that some feasible point has positive (Lemma III.2), None where nothing proves them.
 
+        Feasible are here those points that vanish where the prior does.
+
         A Newton step below one in log x ends at a feasible point that is positive wherever the candidate
         is; only otherwise, or where the candidate has zeros, a linear program must tell.
         """
@@ -235,7 +240,7 @@ class ProjectionResiduals:
         """How many coordinates are positive off the maximal support, or not positive on it."""
         if self.maximal_support is None:
             return np.inf
-        return float(np.count_nonzero(self.positive != self.maximal_support))
+        return float(self._outside + np.count_nonzero(self.positive != self.maximal_support))
 
     @cached_property
     def kkt_identity(self) -> float:
@@ -312,6 +317,8 @@ class ProjectionResiduals:
         if self._is_cut_short:
             return ("the time limit was reached: the Newton step was not measured",)
         remarks = list(self._step.remarks) if self.is_candidate else []
+        if self._outside:
+            remarks.append(f"{self._outside} entries are not zero where the prior is")
         nonpositive = int(np.count_nonzero(~(self._log_x > -np.inf)))
         if nonpositive and self.misplaced > 0:
             remarks.append(f"{nonpositive} of {self._log_x.size} entries are not positive")

@@ -6,3 +6,7 @@ from bregman_l1.theory.constants import Constant, null_space_constant
 from bregman_l1.theory.enclosure import Enclosure
 
 __all__ = ["AlphaPlan", "Analysis", "Constant", "Enclosure", "analyze", "null_space_constant"]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -10,13 +10,15 @@ from numpy.typing import ArrayLike
 
 from bregman_l1._solve import solve
 from bregman_l1._types import Index, Vector
+from bregman_l1.budget import Budget
 from bregman_l1.caching import cached_property
 from bregman_l1.entry import entry_point, entry_points
 from bregman_l1.errors import BackendError, InvalidProblemError, NotAdmissibleError, UndefinedConstantError
 from bregman_l1.frozen import FrozenArrays
 from bregman_l1.polyhedron.kernel_cone import EMPTY_BASE
-from bregman_l1.problems.projection import BregmanProjection
-from bregman_l1.scale import natural_log_alpha
+from bregman_l1.problems.nullspace import Kind, NullSpaceConstant, checked_kind
+from bregman_l1.problems.projection import projection_at
+from bregman_l1.scale import natural_log_alpha, natural_log_alphas, scales_by_keyword
 from bregman_l1.theory.alpha_plan import AlphaPlan, crossing
 from bregman_l1.theory.asymptotics import (
     Layer,
@@ -26,32 +28,36 @@ from bregman_l1.theory.asymptotics import (
     leading_layer,
     power_laws,
 )
-from bregman_l1.theory.bounds import LowerForm, TheoremBounds
-from bregman_l1.theory.constants import Constant, checked_time_limit, null_space_constant, rho_at_vertex
+from bregman_l1.theory.bounds import LowerForm, TheoremBounds, checked_form
+from bregman_l1.theory.constants import Constant, bracketed, checked_time_limit, is_quick, rho_at_vertex
 from bregman_l1.theory.deviation import deviation
 from bregman_l1.theory.enclosure import POINT, Encloser, Enclosure
 from bregman_l1.theory.limit import Limit, find_limit
 from bregman_l1.theory.logarithms import exponential
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    import os
 
-    from bregman_l1.problems.nullspace import Kind
+    from matplotlib.axes import Axes
+
     from bregman_l1.system import LinearSystem
 
 
 # Allowance for the constants in the growth of x(alpha) as alpha becomes large.
 _E_FOLDS = 60.0
+_NO_SCALES: Vector = np.zeros(0)
+_NO_KERNEL_VECTOR = "does not exist: no kernel vector is nonnegative and nonzero off S"
 
 
 @entry_points
 class Analysis(FrozenArrays):
     """What the theory says about the projections x(alpha) of one system; made by `analyze`.
 
-    Each number is computed when it is first asked for, and kept. ``print(analysis)`` shows one page.
+    Each number is computed when it is first asked for, and kept. ``print(analysis)`` shows one page: of the
+    null-space constants those that were computed before or are quick (see `is_at_hand`).
     """
 
-    def __init__(self, system: LinearSystem, cost: ArrayLike | None = None, *, time_limit: float = 10.0) -> None:
+    def __init__(self, system: LinearSystem, cost: ArrayLike | None = None, *, time_limit: float | None = 10.0) -> None:
         self._limit = find_limit(system, cost)
         self._time_limit = checked_time_limit(time_limit)
         self._layer = self._leading_layer()
@@ -111,13 +117,7 @@ class Analysis(FrozenArrays):
 
     @cached_property
     def rho(self) -> Constant:
-        """The null-space constant (II.1). Exact.
-
-        Raises
-        ------
-        UndefinedConstantError
-            If no kernel vector is nonnegative and nonzero off S.
-        """
+        """The null-space constant (II.1), exact or a rigorous bracket; NaN with the reason where it does not exist."""
         if self.unique and self.moves and self._has_unit_cost:
             found = rho_at_vertex(self._limit.cone, self._limit.steepest)
             return found if found.exact else self._constant("rho")
@@ -125,25 +125,42 @@ class Analysis(FrozenArrays):
 
     @cached_property
     def rho_tilde(self) -> Constant:
-        """The first constant of (II.2), exact or a rigorous bracket.
+        """The first constant of (II.2), exact or a rigorous bracket; NaN with the reason where it does not exist.
 
-        Raises
-        ------
-        UndefinedConstantError
-            If it does not exist; it does not where the minimiser is not unique.
+        It does not where the minimiser is not unique, or x(alpha) the same for every alpha.
         """
         return self._constant("rho_tilde")
 
     @cached_property
     def rho_minus(self) -> Constant:
-        """The second constant of (II.2), exact or a rigorous bracket.
+        """The second constant of (II.2), exact or a rigorous bracket; NaN with the reason where it does not exist.
 
-        Raises
-        ------
-        UndefinedConstantError
-            If it does not exist; it does not where the minimiser is not unique.
+        It does not where the minimiser is not unique, or x(alpha) the same for every alpha.
         """
         return self._constant("rho_minus")
+
+    def is_at_hand(self, kind: Kind) -> bool:
+        """Whether a null-space constant was computed before, or is quick.
+
+        Quick are rho, constants that do not exist, those of an orthant (rank A_S = rank A), and those of at most six
+        entries on S where the product of |S|, the number of columns off S, and rank A - |S| is at most 20,000.
+        """
+        cone, is_linear = self._limit.cone, checked_kind(kind) == "rho"
+        return kind in vars(self) or is_linear or not (self.moves and cone.is_injective) or is_quick(cone)
+
+    def known(self, kind: Kind) -> Constant:
+        """Return a null-space constant if it is at hand (see `is_at_hand`), else NaN and how to have it computed.
+
+        Examples
+        --------
+        >>> from bregman_l1 import LinearSystem, analyze
+        >>> analyze(LinearSystem([[1.0, 0.0, 5.0], [0.0, 1.0, -4.5]], [1.0, 1.0])).known("rho_tilde").value
+        9.5
+        """
+        if not self.is_at_hand(kind):
+            return Constant.missing(f"not computed (call .{kind})")
+        constant: Constant = getattr(self, kind)
+        return constant
 
     @cached_property
     def power_laws(self) -> PowerLaws:
@@ -173,7 +190,7 @@ class Analysis(FrozenArrays):
         return leading_constants(self._limit, self._layer)
 
     def upper_bound(self, alpha: float | None = None, *, log_alpha: float | None = None) -> float:
-        """Bound ||x(alpha) - x*||_1 from above by (II.3); 0 where the bound underflows.
+        """Bound ||x(alpha) - x*||_1 from above by (II.3); 0 where the bound underflows, or x(alpha) does not move.
 
         Raises
         ------
@@ -185,12 +202,12 @@ class Analysis(FrozenArrays):
     def log_upper_bound(self, alpha: float | None = None, *, log_alpha: float | None = None) -> float:
         """Logarithm of `upper_bound`."""
         t = natural_log_alpha(alpha, log_alpha)
-        return self._theorem("(II.3)").log_upper(t)
+        return self._theorem("(II.3)").log_upper(t) if self.moves else -np.inf
 
     def lower_bound(
         self, alpha: float | None = None, form: LowerForm = "corrected", *, log_alpha: float | None = None
     ) -> float:
-        """Bound ||x(alpha) off S||_inf from below by (II.4); 0 where the bound underflows.
+        """Bound ||x(alpha) off S||_inf from below by (II.4); 0 where the bound underflows, or x(alpha) does not move.
 
         Parameters
         ----------
@@ -212,7 +229,8 @@ class Analysis(FrozenArrays):
     ) -> float:
         """Logarithm of `lower_bound`."""
         t = natural_log_alpha(alpha, log_alpha)
-        return self._theorem("(II.4)").log_lower(t, form)
+        checked_form(form)
+        return self._theorem("(II.4)").log_lower(t, form) if self.moves else -np.inf
 
     def enclosure(self, alpha: float | None = None, *, log_alpha: float | None = None) -> Enclosure:
         """Enclose ||x(alpha) off S||_1; both ends meet as alpha -> 0. Rigorous, for every alpha."""
@@ -244,6 +262,8 @@ class Analysis(FrozenArrays):
     def alpha_for(self, error: float) -> AlphaPlan:
         """How small alpha must be for ||x(alpha) - x*||_1 to fall below ``error``.
 
+        The guarantee needs an upper bound of rho_tilde where the minimiser is unique, within its time limit.
+
         Raises
         ------
         InvalidProblemError
@@ -261,35 +281,80 @@ class Analysis(FrozenArrays):
         exact = crossing(lambda t: self.log_deviation(log_alpha=t) - log_error, guaranteed, farthest)
         return AlphaPlan(error=error, log_guaranteed=guaranteed, log_exact=exact)
 
-    def plot(self, log_alphas: ArrayLike | None = None) -> Figure:
-        """Draw the deviation, the bounds of the theorem and the enclosure over alpha (needs matplotlib).
+    @scales_by_keyword
+    def plot(
+        self, *, alphas: ArrayLike | None = None, log_alphas: ArrayLike | None = None, ax: Axes | None = None
+    ) -> Axes:
+        """Draw log10 ||x(alpha) - x*||_1 over log10 alpha: the truth, its enclosure, the bound (II.3), the exact limit.
+
+        Parameters
+        ----------
+        alphas, log_alphas : array_like, optional
+            Where, by alpha or by its natural logarithm; at 40 points from 1 down to exp(-70) if both are omitted.
+        ax : matplotlib.axes.Axes, optional
+            What to draw on; a new figure if omitted (`bregman_l1.plotting` says what all pictures have in common).
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            What was drawn on.
 
         Raises
         ------
         NotAdmissibleError
             If x(alpha) is the same for every alpha.
         InvalidProblemError
-            If log_alphas is empty or not finite.
+            If both are given, or what is given is empty, not positive or not finite.
+        ImportError
+            If matplotlib is not installed.
         """
-        from bregman_l1.plotting.analysis import plot_analysis
+        from bregman_l1.plotting.analysis import plot_deviation
 
-        figure: Figure = plot_analysis(self, log_alphas)
-        return figure
+        return plot_deviation(self, alphas, log_alphas, ax)
 
-    def to_dict(self, log_alphas: ArrayLike = ()) -> dict[str, Any]:
-        """Return the page as plain numbers, strings and lists, ready for JSON."""
+    @scales_by_keyword
+    def plot_lower_bounds(
+        self, *, alphas: ArrayLike | None = None, log_alphas: ArrayLike | None = None, ax: Axes | None = None
+    ) -> Axes:
+        """Draw ||x(alpha) off S||_inf and both forms of (II.4) over log10 alpha, relative to the exact limit.
+
+        Parameters, what is returned and raised are those of `plot`. Where the printed form is above the truth it
+        is false.
+        """
+        from bregman_l1.plotting.analysis import plot_lower_bounds
+
+        return plot_lower_bounds(self, alphas, log_alphas, ax)
+
+    @scales_by_keyword
+    def to_dict(self, *, alphas: ArrayLike | None = None, log_alphas: ArrayLike | None = None) -> dict[str, Any]:
+        """Return the page as plain numbers, strings and lists, ready for JSON; None for what does not exist."""
         from bregman_l1.theory.page import as_dict
 
-        return as_dict(self, log_alphas)
+        return as_dict(self, natural_log_alphas(alphas, log_alphas, default=_NO_SCALES))
 
-    def page(self, log_alphas: ArrayLike = ()) -> str:
-        """Return one readable page, with the bounds beside the true deviation at the given log(alpha)."""
+    @scales_by_keyword
+    def page(self, *, alphas: ArrayLike | None = None, log_alphas: ArrayLike | None = None) -> str:
+        """Return one readable page, with the bounds beside the true deviation at the given alphas.
+
+        Null-space constants that would take long, and bounds that need them, are left out until they were asked for.
+        """
         from bregman_l1.theory.page import as_text
 
-        return as_text(self, log_alphas)
+        return as_text(self, natural_log_alphas(alphas, log_alphas, default=_NO_SCALES))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the analysis to a file; see `bregman_l1.save`."""
+        from bregman_l1.saving import save
+
+        save(self, path)
 
     def __str__(self) -> str:
         return self.page()
+
+    def _repr_html_(self) -> str:
+        from bregman_l1.theory.page import as_html
+
+        return as_html(self)
 
     def __repr__(self) -> str:
         return f"Analysis({self.system!r}, |S|={self.support.size}, rate={self.rate:.6g})"
@@ -318,10 +383,17 @@ class Analysis(FrozenArrays):
         return bool((self._limit.cost == 1).all())
 
     def _constant(self, kind: Kind) -> Constant:
-        return null_space_constant(self.system, self.support, kind, time_limit=self._time_limit)
+        if not self.moves:
+            return Constant.missing(_NO_KERNEL_VECTOR)
+        budget = Budget(seconds=self._time_limit)
+        try:
+            problem = NullSpaceConstant.over(self._limit.cone, kind)
+        except UndefinedConstantError as error:
+            return Constant.missing(str(error))
+        return bracketed(problem, self._limit.steepest.p, budget)
 
     def _log_x(self, log_alpha: float) -> Vector:
-        return solve(BregmanProjection(self.system, log_alpha=log_alpha, cost=self._limit.cost)).log_x
+        return solve(projection_at(self.system, log_alpha, self._limit.cost)).log_x
 
     def _theorem(self, name: str) -> TheoremBounds:
         if not self.unique:
@@ -346,7 +418,7 @@ class Analysis(FrozenArrays):
 
 
 @entry_point
-def analyze(system: LinearSystem, cost: ArrayLike | None = None, *, time_limit: float = 10.0) -> Analysis:
+def analyze(system: LinearSystem, cost: ArrayLike | None = None, *, time_limit: float | None = 10.0) -> Analysis:
     """Turn the theorem into numbers: how the projections x(alpha) of a system approach their limit.
 
     Parameters
@@ -355,7 +427,8 @@ def analyze(system: LinearSystem, cost: ArrayLike | None = None, *, time_limit: 
     cost : array_like of shape (d,), optional
         Exponents of the prior alpha**cost; ones, the case of the paper, if omitted.
     time_limit : float, default 10
-        Seconds that branch and bound may take for each of rho_tilde and rho_minus.
+        Seconds for each of rho, rho_tilde and rho_minus, in which it is bracketed as closely as possible; None for no
+        limit. The limit of x(alpha) and its rate are computed whatever it takes.
 
     Returns
     -------

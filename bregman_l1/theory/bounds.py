@@ -23,6 +23,19 @@ if TYPE_CHECKING:
 LowerForm = Literal["corrected", "printed"]
 
 
+def checked_form(form: LowerForm) -> LowerForm:
+    """Return the form.
+
+    Raises
+    ------
+    InvalidProblemError
+        If it is unknown.
+    """
+    if form not in get_args(LowerForm):
+        raise InvalidProblemError(f"form must be one of {', '.join(get_args(LowerForm))}; got {form!r}")
+    return form
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TheoremBounds:
     """The data that Theorem II.2 needs of a system.
@@ -78,11 +91,7 @@ class TheoremBounds:
         ------
         NotAdmissibleError
             Where the form asked for is not claimed to hold.
-        InvalidProblemError
-            If the form is unknown.
         """
-        if form not in get_args(LowerForm):
-            raise InvalidProblemError(f"form must be one of {', '.join(get_args(LowerForm))}; got {form!r}")
         common = log_alpha + self.rho.lower * (np.log(self.largest) - log_alpha) - self.rho_minus.upper * self.log_kappa
         return float(common + (self._corrected(log_alpha) if form == "corrected" else self._printed(log_alpha)))
 

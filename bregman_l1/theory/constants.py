@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import inf, nan
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,9 @@ from numpy.typing import ArrayLike
 from bregman_l1._types import Vector
 from bregman_l1.budget import Budget
 from bregman_l1.claim import Claim
-from bregman_l1.errors import BackendError, InvalidProblemError
+from bregman_l1.errors import InvalidProblemError
 from bregman_l1.frozen import FrozenArrays
-from bregman_l1.polyhedron.kernel_cone import BasePoint, KernelCone, kernel_cone
-from bregman_l1.polyhedron.linear_program import LinearProgramSettings, solve_linear_program
+from bregman_l1.polyhedron.kernel_cone import BasePoint, KernelCone
 from bregman_l1.problems.nullspace import Kind, NullSpaceConstant
 from bregman_l1.theory.left_inverse import left_inverse_bound
 
@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
 
 
-# Size |S| (rank C) |R| beyond which branch and bound does not get beyond its root, nor stop in time there.
+# Size |S| (rank C) |R| beyond which branch and bound does not get beyond its root.
 _LARGEST_MIXED = 2_000_000
+# A constant of at most so many entries on S, and |S| (rank C) |R| of at most that, takes 76 linear programs of
+# milliseconds at most.
+_QUICK_ENTRIES, _QUICK_SIZE = 6, 20_000
 # What the points of linear programs may miss their constraints by.
 _FEASIBLE = 1e-8
 
@@ -36,15 +39,17 @@ class Constant(FrozenArrays):
     Attributes
     ----------
     value : float
-        Its value at the witness: the constant itself where exact, else its lower end.
+        Its value at the witness: the constant itself where exact, else its lower end; NaN where there is none.
     lower, upper : float
-        A rigorous bracket: the witness attains the lower end, a dual bound proves the upper.
+        A rigorous bracket: the witness attains the lower end, a dual bound proves the upper. NaN where there is none.
     exact : bool
         Whether the two ends agree up to rounding.
-    witness : ndarray of shape (d,)
+    witness : ndarray of shape (d,), optional
         A vector n in ker A, n >= 0 off S, ||n off S||_1 = 1, at which ``lower`` is attained.
     dual : ndarray of shape (N,), optional
         mu with A_S'mu = w and max_j a_j'mu = ``upper`` off S (see `NullSpaceConstant`), where there is one.
+    reason : str
+        Why the numbers are NaN: the constant does not exist, or was not computed. Empty where they are numbers.
 
     Examples
     --------
@@ -58,33 +63,43 @@ class Constant(FrozenArrays):
     lower: float
     upper: float
     exact: bool
-    witness: Vector
+    witness: Vector | None
     dual: Vector | None = None
+    reason: str = ""
+
+    @classmethod
+    def missing(cls, reason: str) -> Constant:
+        """No number, and why."""
+        return cls(value=nan, lower=nan, upper=nan, exact=False, witness=None, reason=reason)
 
     def __float__(self) -> float:
         return self.value
 
     def __str__(self) -> str:
+        if self.reason:
+            return "nan"
         return f"{self.value:.12g}" if self.exact else f"[{self.lower:.6g}, {self.upper:.6g}]"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the constant as plain numbers and lists, ready for JSON."""
+        """Return the constant as plain numbers and lists, ready for JSON; None where there is none."""
+        numbers = {"value": self.value, "lower": self.lower, "upper": self.upper}
         return {
-            "value": self.value,
-            "lower": self.lower,
-            "upper": self.upper,
+            **(dict.fromkeys(numbers) if self.reason else numbers),
             "exact": self.exact,
-            "witness": self.witness.tolist(),
+            "witness": None if self.witness is None else self.witness.tolist(),
             "dual": None if self.dual is None else self.dual.tolist(),
+            "reason": self.reason or None,
         }
 
 
-def null_space_constant(system: LinearSystem, support: ArrayLike, kind: Kind, *, time_limit: float = 60.0) -> Constant:
+def null_space_constant(
+    system: LinearSystem, support: ArrayLike, kind: Kind, *, time_limit: float | None = 60.0
+) -> Constant:
     """Compute a null-space constant of a support (Matt & Stoeger 2025, eqs. II.1 and II.2).
 
     rho is a linear program. rho_tilde and rho_minus are read off the columns of B where the kernel cone is an
-    orthant; otherwise they are mixed-integer, and what branch and bound leaves open after ``time_limit`` is
-    closed as far as possible by a bound over all left inverses of A_S (see `left_inverse_bound`).
+    orthant; otherwise they are mixed-integer, and what branch and bound leaves open is closed as far as possible by
+    a bound over left inverses of A_S (see `left_inverse_bound`).
 
     Parameters
     ----------
@@ -93,11 +108,13 @@ def null_space_constant(system: LinearSystem, support: ArrayLike, kind: Kind, *,
         Indices or boolean mask.
     kind : {"rho", "rho_tilde", "rho_minus"}
     time_limit : float, default 60
-        Seconds that branch and bound and the left-inverse bound may take, half of them each.
+        Seconds for everything beyond one vector of the kernel cone, which is found whatever it takes; None for no
+        limit. What runs when they are spent, such as a factorisation, is finished.
 
     Returns
     -------
     Constant
+        A bracket where the time did not suffice.
 
     Raises
     ------
@@ -113,91 +130,94 @@ def null_space_constant(system: LinearSystem, support: ArrayLike, kind: Kind, *,
     >>> null_space_constant(system, [0, 1], "rho_tilde").value
     9.5
     """
+    budget = Budget(seconds=checked_time_limit(time_limit))
     problem = NullSpaceConstant(system, support, kind)
-    time_limit = checked_time_limit(time_limit)
-    budget = Budget(seconds=time_limit)
-    if not (kind == "rho" or problem.cone.is_orthant or _has_ranges(problem, budget)):
-        return _crude_bracket(problem, budget)
-    if not problem.is_large:
-        claim, upper = problem.maximum(budget)
-        return _constant(problem, claim, upper)
-    if problem.cone.support.size * problem.cone.C.size > _LARGEST_MIXED:
-        crude = _crude_bracket(problem, budget)
-        return replace(crude, upper=min(crude.upper, problem.range_bound()))
-    settings = LinearProgramSettings(time_limit=budget.seconds_left / 2)
-    answer = solve_linear_program(problem.linear_program(), settings)
-    start = problem.interpret(answer)
-    if not _in_kernel_cone(problem, start):
-        start = Claim(x=_some_vector(problem), bound=-answer.bound)
-    claim = problem.polish(replace(start, time_left=budget.seconds_left))
-    upper = problem.upper_bound(claim)
+    return bracketed(problem, problem.cone.some_point, budget)
+
+
+def bracketed(problem: NullSpaceConstant, start: Vector, budget: Budget) -> Constant:
+    """Bracket a constant as closely as the seconds of a budget allow.
+
+    Parameters
+    ----------
+    problem : NullSpaceConstant
+    start : ndarray of shape (|R|,)
+        A point of the base of its kernel cone: the bracket has a witness when there is no time at all.
+    budget : Budget
+    """
+    claim, upper = _searched(problem, start, budget)
     if not problem.agree(claim, upper):
-        upper = min(upper, left_inverse_bound(problem, time_limit=budget.seconds_left))
+        upper = min(upper, left_inverse_bound(problem, budget))
     return _constant(problem, claim, upper)
+
+
+def _searched(problem: NullSpaceConstant, start: Vector, budget: Budget) -> tuple[Claim, float]:
+    """A kernel vector, and what linear programs prove: all of them, branch and bound over them, or those of the ascent.
+
+    Every part is given half of what is left, so that the bound that follows is not left without.
+    """
+    cone, is_linear = problem.cone, problem.kind == "rho" or problem.cone.is_orthant
+    has_ranges = is_linear or cone.has_ranges(_half(budget))
+    if has_ranges and not problem.is_large:
+        claim, upper = problem.maximum(_half(budget))
+        return claim or problem.ascended(start, _half(budget)), upper
+    if not has_ranges or budget.spent_out is not None:
+        return problem.ascended(start, _half(budget)), inf
+    if cone.support.size * cone.C.size > _LARGEST_MIXED:
+        return problem.ascended(start, _half(budget)), problem.range_bound()
+    branched = problem.branched(_half(budget).seconds_left)
+    upper = problem.upper_bound(branched)
+    n = cone.kernel_vector(start) if branched.x is None else branched.x
+    n = n if _in_kernel_cone(cone, n) else cone.kernel_vector(start)
+    return problem.polish(replace(branched, x=n, time_left=_half(budget).seconds_left)), upper
+
+
+def _half(budget: Budget) -> Budget:
+    return Budget(seconds=budget.seconds_left / 2)
+
+
+def is_quick(cone: KernelCone) -> bool:
+    """Whether rho_tilde and rho_minus take no time worth mentioning: read off columns, or of few entries on S."""
+    size = cone.support.size * cone.C.size
+    return cone.is_orthant or (cone.support.size <= _QUICK_ENTRIES and size <= _QUICK_SIZE)
 
 
 def rho_at_vertex(cone: KernelCone, vertex: BasePoint) -> Constant:
     """Return rho from the vertex of the base, with its multiplier, where sum_i (B p)_i is known to be largest."""
-    ones = np.ones(cone.support.size)
-    problem = NullSpaceConstant(cone.system, cone.support, "rho")
+    ones, problem = np.ones(cone.support.size), NullSpaceConstant.over(cone, "rho")
     claim = Claim(x=cone.kernel_vector(vertex.p), dual=cone.dual_vector(ones, vertex.b))
     return _constant(problem, claim, cone.upper_bound(cone.total(ones), vertex.b))
 
 
-def checked_time_limit(time_limit: float) -> float:
-    """Return the time limit in seconds.
+def checked_time_limit(time_limit: float | None) -> float:
+    """Return the time limit in seconds, infinite if there is none.
 
     Raises
     ------
     InvalidProblemError
-        If it is not a nonnegative number.
+        If it is neither None nor a nonnegative number.
     """
+    if time_limit is None:
+        return inf
     if not (isinstance(time_limit, Real) and time_limit >= 0):
         raise InvalidProblemError(f"time_limit must be a nonnegative number of seconds, got {time_limit!r}")
     return float(time_limit)
 
 
-def _has_ranges(problem: NullSpaceConstant, budget: Budget) -> bool:
-    """Whether the ranges of the n_i, two linear programs for each, are found within the budget."""
-    try:
-        problem.cone.find_ranges(budget)
-    except BackendError:
-        if budget.spent_out is None:
-            raise
-        return False
-    return True
-
-
-def _crude_bracket(problem: NullSpaceConstant, budget: Budget) -> Constant:
-    """Bracket by a witness from ascent and the column maximum of the pseudo-inverse from above."""
-    claim = problem.ascended(_some_vector(problem)[problem.cone.outside], budget)
-    return _constant(problem, claim, problem.column_bound())
-
-
-def _in_kernel_cone(problem: NullSpaceConstant, claim: Claim) -> bool:
-    """Whether the claim is a witness: a program stopped early may leave a point that satisfies nothing."""
-    if claim.x is None or not np.isfinite(claim.x).all():
-        return False
-    cone = problem.cone
-    p = claim.x[cone.outside]
+def _in_kernel_cone(cone: KernelCone, n: Vector) -> bool:
+    """Whether n is a witness: a program stopped early may leave a point that satisfies nothing."""
+    p = n[cone.outside]
     gap = np.abs(cone.C @ p).max(initial=0.0) / (np.abs(cone.C).max(initial=0.0) or 1.0)
-    return bool(max(gap, -p.min(), abs(p.sum() - 1.0)) <= _FEASIBLE)
-
-
-def _some_vector(problem: NullSpaceConstant) -> Vector:
-    cone = kernel_cone(problem.system, problem.cone.support)
-    return cone.kernel_vector(cone.maximise(cone.total(np.ones(cone.support.size))).p)
+    return bool(np.isfinite(n).all() and max(gap, -p.min(), abs(p.sum() - 1.0)) <= _FEASIBLE)
 
 
 def _constant(problem: NullSpaceConstant, claim: Claim, upper: float) -> Constant:
-    if claim.x is None:
-        raise BackendError("no kernel vector was found")
     lower = problem.objective(claim)
     return Constant(
         value=lower,
         lower=lower,
         upper=max(upper, lower),
         exact=problem.agree(claim, upper),
-        witness=claim.x,
+        witness=claim.point,
         dual=claim.dual,
     )

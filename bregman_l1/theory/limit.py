@@ -186,7 +186,7 @@ def find_limit(system: LinearSystem, cost: ArrayLike | None = None) -> Limit:
     InvalidProblemError
         If the cost is wrong or cost'x is unbounded below.
     """
-    weights = checked_cost(cost, checked_system(system).shape[1])
+    weights = checked_cost(cost, checked_system(system).shape[1], system.column_names)
     return system.remember(("limit", weights.tobytes()), lambda: _find_limit(system, weights))
 
 

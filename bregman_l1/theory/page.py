@@ -2,36 +2,47 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from bregman_l1.errors import NotAdmissibleError, UndefinedConstantError
+from bregman_l1.errors import NotAdmissibleError
+from bregman_l1.html import table, together
+from bregman_l1.problems.nullspace import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-    from numpy.typing import ArrayLike
-
+    from bregman_l1._types import Vector
     from bregman_l1.theory.analysis import Analysis
     from bregman_l1.theory.constants import Constant
 
+Row = tuple[str, str, str]
+"""A line of the page: name, value, remark."""
+
+_CONSTANTS: tuple[Kind, ...] = get_args(Kind)
 _SHOWN = 8
+_NAME, _VALUE, _REMARK = 18, 22, 76
 _LOG_TEN = float(np.log(10.0))
 
 
-def as_text(analysis: Analysis, log_alphas: ArrayLike = ()) -> str:
+def as_text(analysis: Analysis, levels: Vector) -> str:
     """Return the page: limit, constants, rate, and bounds beside the deviation at each log(alpha)."""
-    sections = [_limit(analysis), _constants(analysis), _asymptotics(analysis)]
-    levels = np.atleast_1d(np.asarray(log_alphas, dtype=np.float64))
+    sections = ["\n".join([title, *map(_line, found)]) for title, found in _sections(analysis).items()]
     if levels.size and analysis.moves:
         sections.append(_table(analysis, levels))
     return "\n\n".join(sections)
 
 
-def as_dict(analysis: Analysis, log_alphas: ArrayLike = ()) -> dict[str, Any]:
-    """Return the page as plain numbers, strings and lists; numbers that do not exist are None."""
-    constants = {name: _constant(analysis, name) for name in _CONSTANTS}
+def as_html(analysis: Analysis) -> str:
+    """Return the page for a notebook."""
+    return together(*(table(found, caption=title) for title, found in _sections(analysis).items()))
+
+
+def as_dict(analysis: Analysis, levels: Vector) -> dict[str, Any]:
+    """Return the page as plain numbers, strings and lists; None for those that do not exist or are not computed."""
     leading = analysis.log_leading_constants
     return {
         "shape": list(analysis.system.shape),
@@ -41,7 +52,7 @@ def as_dict(analysis: Analysis, log_alphas: ArrayLike = ()) -> dict[str, Any]:
         "assumed_ties": analysis.assumed_ties,
         "kappa": analysis.kappa,
         "rate": analysis.rate,
-        **{name: None if constant is None else constant.to_dict() for name, constant in constants.items()},
+        **{name: analysis.known(name).to_dict() for name in _CONSTANTS},
         "exponents": analysis.exponents.tolist(),
         "log_coefficients": analysis.log_coefficients.tolist(),
         "log_leading_constants": {
@@ -49,66 +60,71 @@ def as_dict(analysis: Analysis, log_alphas: ArrayLike = ()) -> dict[str, Any]:
             "total": leading.total,
             "maximum_off_support": leading.maximum_off_support,
         },
-        "levels": [_level(analysis, float(t)) for t in np.atleast_1d(np.asarray(log_alphas, dtype=np.float64))],
+        "levels": [_level(analysis, float(t)) for t in levels],
     }
 
 
-_CONSTANTS = ("rho", "rho_tilde", "rho_minus")
-
-
-def _limit(analysis: Analysis) -> str:
+def _sections(analysis: Analysis) -> dict[str, list[Row]]:
     n_rows, n_columns = analysis.system.shape
+    return {
+        f"The limit of x(alpha) as alpha -> 0 (A is {n_rows} x {n_columns})": [*_limit(analysis)],
+        "Null-space constants of S": [_constant(name, analysis.known(name)) for name in _CONSTANTS],
+        "Asymptotics (exact limits as alpha -> 0)": [*_asymptotics(analysis)],
+    }
+
+
+def _line(row: Row) -> str:
+    name, value, remark = row
+    first, *rest = wrap(remark, _REMARK) or [""]
+    indent = " " * (_NAME + _VALUE + 4)
+    return "\n".join([f"  {name:<{_NAME}} {value:<{_VALUE}} {first}".rstrip(), *(indent + line for line in rest)])
+
+
+def _limit(analysis: Analysis) -> Iterator[Row]:
     size, shown = analysis.support.size, ", ".join(map(str, analysis.support[:_SHOWN]))
-    ellipsis = ", ..." if size > _SHOWN else ""
-    lines = [
-        f"The limit of x(alpha) as alpha -> 0 (A is {n_rows} x {n_columns})",
-        f"  support            |S| = {size}: {shown}{ellipsis}",
-        f"  l1 norm            {analysis.x_star.sum():.12g}",
-        f"  max / min on S     kappa = {analysis.kappa:.6g}",
-    ]
+    yield "support", f"|S| = {size}: {shown}{', ...' if size > _SHOWN else ''}", ""
+    yield "l1 norm", f"{analysis.x_star.sum():.12g}", ""
+    yield "max / min on S", f"kappa = {analysis.kappa:.6g}", ""
     if not analysis.unique:
-        lines.append("  NOT UNIQUE         several minimisers (Assumption II.1(c) fails); this is the one of largest")
-        lines.append("                     entropy, S the union of their supports. Theorem II.2 does not apply; the")
-        lines.append("                     rate, the exponents, the constant and the enclosure do.")
+        yield (
+            "minimiser",
+            "NOT UNIQUE",
+            "There are several (Assumption II.1(c) fails); this is the one of largest entropy, S the union of their "
+            "supports. Theorem II.2 does not apply; the rate, the exponents, the constant and the enclosure do.",
+        )
     elif analysis.moves:
-        lines.append(f"  unique             A_S is injective, and the uniqueness margin is {analysis.rate:.6g} > 0")
+        yield "minimiser", "unique", f"A_S is injective, and the uniqueness margin is {analysis.rate:.6g} > 0"
     else:
-        lines.append("  ONE POINT          x(alpha) is the same for every alpha (Assumption II.1(b) fails)")
+        yield "minimiser", "ONE POINT", "x(alpha) is the same for every alpha (Assumption II.1(b) fails)"
     if analysis.assumed_ties:
-        lines.append(f"  ASSUMED TIES       {analysis.assumed_ties} reduced costs that are equal within rounding count")
-        lines.append("                     as equal: the system is too large to decide it in rationals")
-    return "\n".join(lines)
+        yield (
+            "ASSUMED TIES",
+            str(analysis.assumed_ties),
+            "Reduced costs that are equal within rounding count as equal: the system is too large to decide it in "
+            "rationals.",
+        )
 
 
-def _constants(analysis: Analysis) -> str:
-    lines = ["Null-space constants of S"]
-    for name in _CONSTANTS:
-        constant = _constant(analysis, name)
-        if constant is None:
-            lines.append(f"  {name:<18} does not exist")
-        else:
-            kind = "exact, attained by a kernel vector" if constant.exact else "rigorous bracket"
-            lines.append(f"  {name:<18} {constant!s:<22} {kind}")
-    return "\n".join(lines)
+def _constant(name: str, constant: Constant) -> Row:
+    if constant.reason:
+        return name, "-", constant.reason
+    return name, str(constant), "exact, attained by a kernel vector" if constant.exact else "rigorous bracket"
 
 
-def _asymptotics(analysis: Analysis) -> str:
+def _asymptotics(analysis: Analysis) -> Iterator[Row]:
     if not analysis.moves:
-        return "Asymptotics\n  x(alpha) = x* for every alpha"
+        yield "rate", "inf", "x(alpha) = x* for every alpha"
+        return
     leading = analysis.log_leading_constants
     decaying = analysis.exponents[np.isfinite(analysis.exponents) & (analysis.exponents > 0)]
     forced = int(np.isinf(analysis.exponents).sum())
-    lines = [
-        "Asymptotics (exact limits as alpha -> 0)",
-        f"  rate               ||x(alpha) - x*|| ~ alpha^{analysis.rate:.12g}",
-        f"  l1 off S           / alpha^rate -> exp({leading.off_support:.9g})",
-        f"  l1                 / alpha^rate -> exp({leading.total:.9g})",
-        f"  largest off S      / alpha^rate -> exp({leading.maximum_off_support:.9g})",
-        f"  exponents off S    from {decaying.min():.6g} to {decaying.max():.6g}",
-    ]
+    yield "rate", f"alpha^{analysis.rate:.12g}", "||x(alpha) - x*|| ~ alpha^rate"
+    yield "l1 off S", f"exp({leading.off_support:.9g})", "the limit of ||x(alpha) off S||_1 / alpha^rate"
+    yield "l1", f"exp({leading.total:.9g})", "the limit of ||x(alpha) - x*||_1 / alpha^rate"
+    yield "largest off S", f"exp({leading.maximum_off_support:.9g})", "the limit of max_j x(alpha)_j / alpha^rate"
+    yield "exponents off S", f"{decaying.min():.6g} to {decaying.max():.6g}", "s in x(alpha)_j ~ c_j alpha^s_j"
     if forced:
-        lines.append(f"  forced zeros       {forced} coordinates vanish in every solution")
-    return "\n".join(lines)
+        yield "forced zeros", str(forced), "coordinates that vanish in every solution"
 
 
 def _table(analysis: Analysis, levels: Any) -> str:
@@ -117,8 +133,9 @@ def _table(analysis: Analysis, levels: Any) -> str:
         f"{'printed':>10}"
     )
     rows = [_table_row(_level(analysis, float(t))) for t in levels]
+    dash = "not claimed there" if _has_bounds(analysis) else "the null-space constants are not computed"
     notes = ["  (II.3) bounds ||x(alpha) - x*||_1 from above, (II.4) bounds the largest entry off S from below;"]
-    notes.append("  a dash: not claimed there. The printed form of (II.4) is false in general.")
+    notes.append(f"  a dash: {dash}. The printed form of (II.4) is false in general.")
     return "\n".join(["The deviation and its bounds", head, *rows, *notes])
 
 
@@ -133,27 +150,30 @@ def _table_row(level: dict[str, Any]) -> str:
 
 def _level(analysis: Analysis, log_alpha: float) -> dict[str, Any]:
     enclosure = analysis.deviation_enclosure(log_alpha=log_alpha)
+    bounds: dict[str, Callable[..., float]] = {
+        "log_upper_bound": analysis.log_upper_bound,
+        "log_lower_bound": analysis.log_lower_bound,
+        "log_printed_lower_bound": partial(analysis.log_lower_bound, form="printed"),
+    }
+    has_bounds = _has_bounds(analysis)
     return {
         "log_alpha": log_alpha,
         "log_lower": enclosure.log_lower,
         "log_upper": enclosure.log_upper,
         "log_deviation": analysis.log_deviation(log_alpha=log_alpha),
-        "log_upper_bound": _or_none(lambda: analysis.log_upper_bound(log_alpha=log_alpha)),
-        "log_lower_bound": _or_none(lambda: analysis.log_lower_bound(log_alpha=log_alpha)),
-        "log_printed_lower_bound": _or_none(lambda: analysis.log_lower_bound(log_alpha=log_alpha, form="printed")),
+        **{name: _where_claimed(bound, log_alpha) if has_bounds else None for name, bound in bounds.items()},
     }
 
 
-def _constant(analysis: Analysis, name: str) -> Constant | None:
-    constant: Constant | None = _or_none(lambda: getattr(analysis, name))
-    return constant
+def _has_bounds(analysis: Analysis) -> bool:
+    """Whether the bounds of the theorem can be had, where it claims them, without computing what takes long."""
+    return all(map(analysis.is_at_hand, _CONSTANTS))
 
 
-def _or_none(make: Callable[[], Any]) -> Any:
-    """Return what ``make`` does, None where the theory gives no number."""
+def _where_claimed(bound: Callable[..., float], log_alpha: float) -> float | None:
     try:
-        return make()
-    except (NotAdmissibleError, UndefinedConstantError):
+        return bound(log_alpha=log_alpha)
+    except NotAdmissibleError:
         return None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from threading import local
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -14,7 +14,10 @@ from bregman_l1._types import Index, Matrix, Single, Vector
 from bregman_l1.caching import computed_once
 from bregman_l1.entry import entry_point
 from bregman_l1.errors import InfeasibleError, InvalidProblemError, InvalidSystemError
+from bregman_l1.foreign import Labels, labels_of
 from bregman_l1.frozen import read_only
+from bregman_l1.names import chosen, given_names, place, rows_called
+from bregman_l1.system.reading import checked_names, in_order, read_matrix, read_target, refuse_non_finite
 
 if TYPE_CHECKING:
     from bregman_l1.polyhedron.assumptions import AssumptionReport
@@ -57,20 +60,25 @@ class LinearSystem:
     """The system A x = y of N equations in d nonnegative unknowns.
 
     A and y are copied to float64, checked once, and read-only from then on. Everyone else asks the
-    system for products with A, so that a new kind of storage concerns this file alone.
+    system for products with A, so that a new kind of storage concerns this package alone.
 
     Parameters
     ----------
-    A : array_like or scipy sparse matrix of shape (N, d)
-        The design matrix; its columns are the features.
-    y : array_like of shape (N,)
-        The target vector, not identically zero (Assumption II.1(a) of Matt & Stoeger 2025).
+    A : array_like, DataFrame or scipy sparse matrix of shape (N, d)
+        The design matrix; its columns are the features. Tensors that live on the CPU are arrays too.
+    y : array_like or Series of shape (N,)
+        The target vector, not identically zero (Assumption II.1(a) of Matt & Stoeger 2025). Where A and y both have
+        an index, y is put in the order of the rows of A by it; an index that only counts from zero is none, unless
+        the other is its permutation.
+    row_names, column_names : sequence of hashable, optional
+        What the equations and the unknowns are called; by default the index and the columns of a data frame.
 
     Raises
     ------
     InvalidSystemError
         If A or y is not numeric, complex, not finite, empty, of the wrong dimension or length, or if
         y = 0; also if a row, or the size of x, lies beyond 1e-250 ... 1e250. The message names the entry at fault.
+        If the labels of A and y differ.
     InfeasibleError
         If a row of A is zero where y is not.
 
@@ -82,12 +90,32 @@ class LinearSystem:
     LinearSystem(N=1, d=2, dense)
     >>> system.matvec([1.0, 2.0])
     array([2.])
+
+    The names of a data frame are kept, and the labels of a series put its entries in order:
+
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"bread": [1, 3], "milk": [2, 0]}, index=["energy", "fibre"])
+    >>> system = LinearSystem(table, pd.Series({"fibre": 6.0, "energy": 4.0}))
+    >>> system.y, system.row_names, system.column_names
+    (array([4., 6.]), ('energy', 'fibre'), ('bread', 'milk'))
     """
 
     @entry_point
-    def __init__(self, A: ArrayLike | sp.sparray | sp.spmatrix, y: ArrayLike) -> None:
-        self._A = _checked_matrix(A)
-        self._y = _checked_vector(y, self._A.shape[0])
+    def __init__(
+        self,
+        A: ArrayLike | sp.sparray | sp.spmatrix,
+        y: ArrayLike,
+        *,
+        row_names: Iterable[Hashable] | None = None,
+        column_names: Iterable[Hashable] | None = None,
+    ) -> None:
+        self._A, (row_labels, column_labels) = read_matrix(A), labels_of(A)
+        y, of_rows = in_order(y, row_labels)
+        self._y = read_target(y, self._A.shape[0])
+        self.row_names = checked_names("row_names", row_names, self._A.shape[0]) or of_rows
+        self.column_names = checked_names("column_names", column_names, self._A.shape[1]) or given_names(column_labels)
+        refuse_non_finite("A", self._A, self.row_names, self.column_names)
+        refuse_non_finite("y", self._y, self.row_names)
         # Columns of A, as many at a time as stay in the cache; all of them where A is sparse.
         n_rows, n_columns = self.shape = (int(self._A.shape[0]), int(self._A.shape[1]))
         width = n_columns if self.is_sparse else max(1, _CACHED_BYTES // (8 * n_rows))
@@ -121,6 +149,12 @@ class LinearSystem:
 
     shape: tuple[int, int]
     """(N, d)."""
+
+    row_names: Labels | None
+    """What the equations are called, None where they have no names."""
+
+    column_names: Labels | None
+    """What the unknowns are called, None where they have no names."""
 
     row_peaks: Vector
     """The largest |A_ij| of each row, shape (N,)."""
@@ -242,7 +276,13 @@ class LinearSystem:
 
     def of_rows(self, index: ArrayLike, y: Vector | None = None) -> LinearSystem:
         """The system of the equations ``index`` alone, with other right-hand sides if they are given."""
-        return LinearSystem(self._A[np.asarray(index)], self._y[np.asarray(index)] if y is None else y)
+        index = np.asarray(index)
+        return LinearSystem(
+            self._A[index],
+            self._y[index] if y is None else y,
+            row_names=chosen(self.row_names, index, self.shape[0]),
+            column_names=self.column_names,
+        )
 
     def scaled(self, row_factors: Vector, column_factors: Vector) -> Matrix | sp.csc_array:
         """diag(row_factors) A diag(column_factors), stored as A is."""
@@ -329,7 +369,13 @@ class LinearSystem:
 
     def restrict(self, index: ArrayLike) -> LinearSystem:
         """The system of the columns A[:, index] with the same y."""
-        return LinearSystem(self._A[:, np.asarray(index)], self._y)
+        index = np.asarray(index)
+        return LinearSystem(
+            self._A[:, index],
+            self._y,
+            row_names=self.row_names,
+            column_names=chosen(self.column_names, index, self.shape[1]),
+        )
 
     def remember(self, key: Hashable, make: Callable[[], _T]) -> _T:
         """Return what ``make()`` gave the first time ``key`` was asked for on this system.
@@ -373,11 +419,11 @@ class LinearSystem:
         n_rows, n_columns = self.shape
         return f"LinearSystem(N={n_rows}, d={n_columns}, {'sparse' if self.is_sparse else 'dense'})"
 
-    def __getstate__(self) -> tuple[Matrix | sp.csc_array, Vector]:
-        return self._A, self._y
+    def __getstate__(self) -> dict[str, Any]:
+        return {"A": self._A, "y": self._y, "row_names": self.row_names, "column_names": self.column_names}
 
-    def __setstate__(self, state: tuple[Matrix | sp.csc_array, Vector]) -> None:
-        self.__init__(*state)  # type: ignore[misc]
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]
 
     def _block(self, part: slice) -> Any:
         """A[:, part], without a copy."""
@@ -405,7 +451,12 @@ class LinearSystem:
             i = int(impossible[0])
             farkas = np.zeros(self.shape[0])
             farkas[i] = np.sign(self._y[i])
-            raise InfeasibleError(f"row {i} of A is zero while y[{i}] = {self._y[i]:g}: no x solves it", farkas)
+            row = rows_called([i], self.row_names)
+            raise InfeasibleError(
+                f"{row} of A is zero while y[{i}] = {self._y[i]:g}: no x solves it",
+                farkas,
+                chosen(self.row_names, impossible[:1], self.shape[0]),
+            )
 
     def _refuse_extreme_row(self) -> None:
         """Refuse what leaves no range of exponents to compute in."""
@@ -418,7 +469,8 @@ class LinearSystem:
             return
         j = int(np.abs(self.rows([i])[0]).argmax())
         limits = f"beyond {1 / _LARGEST:.0e} ... {_LARGEST:.0e}"
-        found = f"A[{i}, {j}], the largest of its row, is {sizes[i]:.3g} and y[{i}] is {self._y[i]:.3g}"
+        entry = f"A{place((i, j), self.row_names, self.column_names)}"
+        found = f"{entry}, the largest of its row, is {sizes[i]:.3g} and y[{i}] is {self._y[i]:.3g}"
         if extreme[i]:
             raise InvalidSystemError(
                 f"{found}, {limits}, where products overflow or underflow: "
@@ -462,85 +514,3 @@ def _peaks(matrix: Matrix | sp.csc_array, axis: int) -> Vector:
 
 def _one_for_zero(scale: Vector) -> Vector:
     return np.where(scale > 0, scale, 1.0)
-
-
-def _checked_matrix(A: Any) -> Matrix | sp.csc_array:
-    if sp.issparse(A):
-        _refuse_non_numeric("A", A.dtype)
-        if A.ndim != 2:
-            raise InvalidSystemError(f"A must be two-dimensional (N, d), got shape {A.shape}")
-        stored = _consistent(A)
-        _refuse_empty(stored.shape)
-        bad = np.flatnonzero(~np.isfinite(stored.data))
-        if bad.size:
-            column = int(np.searchsorted(stored.indptr, bad[0], side="right")) - 1
-            entry = f"A[{stored.indices[bad[0]]}, {column}]"
-            raise InvalidSystemError(f"{entry} is {stored.data[bad[0]]}; every entry must be finite")
-        read_only((stored.data, stored.indices, stored.indptr))
-        return stored
-    dense = _as_float("A", A)
-    if dense.ndim != 2:
-        raise InvalidSystemError(f"A must be two-dimensional (N, d), got shape {dense.shape}")
-    _refuse_empty(dense.shape)
-    _refuse_non_finite("A", dense)
-    return read_only(dense)
-
-
-def _consistent(A: Any) -> sp.csc_array:
-    """A copy of a sparse matrix as CSC, its index arrays checked: the compiled code behind them does not."""
-    try:
-        given = A.copy()
-        if hasattr(given, "check_format"):
-            given.check_format(full_check=True)
-            if (np.diff(given.indptr) < 0).any():
-                raise ValueError("its index pointers decrease")
-        stored = sp.csc_array(given, dtype=np.float64)
-    except ValueError as error:
-        raise InvalidSystemError(f"A is not a consistent sparse matrix: {error}") from error
-    stored.sum_duplicates()
-    return stored
-
-
-def _checked_vector(y: Any, n_rows: int) -> Vector:
-    if sp.issparse(y):
-        raise InvalidSystemError("y must be a dense vector; pass y.toarray().ravel()")
-    vector = _as_float("y", y)
-    if vector.ndim != 1:
-        raise InvalidSystemError(f"y must be one-dimensional (N,), got shape {vector.shape}")
-    if vector.size != n_rows:
-        raise InvalidSystemError(f"y has {vector.size} entries, A has {n_rows} rows; they must agree")
-    _refuse_non_finite("y", vector)
-    if not vector.any():
-        raise InvalidSystemError("y is zero: Assumption II.1(a) requires y != 0 (its l1 minimiser is x = 0)")
-    return read_only(vector)
-
-
-def _as_float(name: str, values: Any) -> Vector:
-    if np.ma.is_masked(values):
-        raise InvalidSystemError(f"{name} has masked entries; fill them or drop their rows first")
-    try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise InvalidSystemError(f"{name} is not a rectangular array of numbers: {error}") from error
-    _refuse_non_numeric(name, array.dtype)
-    return np.array(array, dtype=np.float64, order="K", copy=True)
-
-
-def _refuse_non_numeric(name: str, dtype: Any) -> None:
-    if np.dtype(dtype).kind == "c":
-        raise InvalidSystemError(f"{name} is complex; the theory is for real systems")
-    if np.dtype(dtype).kind not in "buif":
-        raise InvalidSystemError(f"{name} has dtype {dtype}; it must hold real numbers")
-
-
-def _refuse_empty(shape: tuple[int, ...]) -> None:
-    if 0 in shape:
-        raise InvalidSystemError(f"A is empty: shape {shape}")
-
-
-def _refuse_non_finite(name: str, array: Vector) -> None:
-    bad = np.argwhere(~np.isfinite(array))
-    if bad.size:
-        index = tuple(int(i) for i in bad[0])
-        entry = f"{name}[{', '.join(map(str, index))}]"
-        raise InvalidSystemError(f"{entry} is {array[index]}; every entry must be finite")

@@ -1,0 +1,313 @@
+"""Results in files, to be loaded as they were: a .npz archive of arrays and one JSON text. Nothing in it is executed.
+
+``meta.json`` holds the format, its version and a tree of plain values. In it a list is a tuple, and an object one of
+
+    {"array": name}                          the array ``name.npy`` of the archive
+    {"csc": {...}, "shape": [N, d]}          a sparse matrix by its three arrays
+    {"record": kind, "fields": {...}}        an object of ours by its parts
+    {"records": kind, "columns": {...}}      several of one kind, each part a list or an array of one more dimension
+    {"mapping": {...}}                       a mapping of texts
+
+Members are stored, not deflated, and carry a checksum that is verified before anything is read from them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import fields
+from io import BytesIO
+from pathlib import Path
+from secrets import token_hex
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from bregman_l1.certificate import Certificate, Check
+from bregman_l1.entry import entry_point
+from bregman_l1.errors import InputFileError, InvalidProblemError
+from bregman_l1.frozen import frozen, restored
+from bregman_l1.path import ProjectionPath
+from bregman_l1.polyhedron.kernel_cone import BasePoint, kernel_cone
+from bregman_l1.solution import Solution, Status
+from bregman_l1.system import LinearSystem
+from bregman_l1.theory.analysis import Analysis
+from bregman_l1.theory.asymptotics import Layer, LeadingConstants, PowerLaws
+from bregman_l1.theory.constants import Constant
+from bregman_l1.theory.limit import LeadingFace, Limit
+
+__all__ = ["load", "save"]
+
+_FORMAT, _VERSION = "bregman_l1 result", 1
+_META = "meta.json"
+_RESULTS = (Solution, ProjectionPath, Analysis)
+_CONSTANTS = ("rho", "rho_tilde", "rho_minus", "power_laws", "log_leading_constants")
+
+
+@entry_point
+def save(result: Solution | ProjectionPath | Analysis, path: str | os.PathLike[str]) -> None:
+    """Write a solution, a path or an analysis to a file that `load` reads.
+
+    The file is a .npz archive: numpy.load gives its arrays by name, for a solution ``x``, ``log_x`` and ``dual``. It
+    is written beside its place and then moved there, so that a file of this name is whole, or still the one before.
+
+    Parameters
+    ----------
+    result : Solution, ProjectionPath or Analysis
+        A path and an analysis take their system with them; an analysis keeps the constants computed so far.
+    path : str or path-like
+        The file; nothing is added to its name. One that exists is replaced.
+
+    Raises
+    ------
+    InvalidProblemError
+        If the result is something else, or has names that are neither text nor numbers nor tuples of them.
+    InputFileError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from bregman_l1 import BregmanProjection, LinearSystem, load, save, solve
+    >>> solution = solve(BregmanProjection(LinearSystem([[1.0, 0.5]], [1.0]), alpha=1e-6))
+    >>> with TemporaryDirectory() as directory:
+    ...     save(solution, f"{directory}/solution.npz")
+    ...     again = load(f"{directory}/solution.npz")
+    >>> again.status, bool((again.log_x == solution.log_x).all())
+    (<Status.CERTIFIED: 'certified'>, True)
+    """
+    if not isinstance(result, _RESULTS):
+        raise InvalidProblemError(f"a Solution, ProjectionPath or Analysis can be saved, got {type(result).__name__}")
+    arrays: dict[str, NDArray[Any]] = {}
+    tree = _tree(result, "", arrays)
+    meta = json.dumps({"format": _FORMAT, "version": _VERSION, "result": tree})
+    try:
+        _replace(Path(path), lambda stream: _write(stream, meta, arrays))
+    except (OSError, ValueError) as error:
+        raise InputFileError(f"{path}: cannot be written: {error}") from error
+
+
+@entry_point
+def load(path: str | os.PathLike[str]) -> Solution | ProjectionPath | Analysis:
+    """Read what `save` wrote, bit for bit.
+
+    The certificate is the one that was saved. Whoever does not trust the file has it computed anew, by
+    ``certify(problem, log_x=solution.log_x, dual=solution.dual)``.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+
+    Returns
+    -------
+    Solution, ProjectionPath or Analysis
+        Equal to what was saved; an analysis computes none of its saved constants again.
+
+    Raises
+    ------
+    InputFileError
+        If the file is missing, was written by something else or by a newer version, or is damaged.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from bregman_l1 import LinearSystem, analyze, load
+    >>> with TemporaryDirectory() as directory:
+    ...     analyze(LinearSystem([[1.0, 0.5]], [1.0])).save(f"{directory}/analysis.npz")
+    ...     load(f"{directory}/analysis.npz")
+    Analysis(LinearSystem(N=1, d=2, dense), |S|=1, rate=0.5)
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            result = _read(path, archive)
+    except InputFileError:
+        raise
+    except FileNotFoundError as error:
+        raise InputFileError(f"{path}: no such file") from error
+    except Exception as error:  # what a damaged or foreign file makes of its readers is not theirs to list
+        raise InputFileError(f"{path}: not a readable result of bregman_l1: {error}") from error
+    if not isinstance(result, _RESULTS):
+        raise InputFileError(f"{path}: holds no Solution, ProjectionPath or Analysis")
+    return result
+
+
+def _replace(path: Path, write: Callable[[IO[bytes]], None]) -> None:
+    """Write a file beside the one of this name, and put it in its place when it is whole and on disk."""
+    target = path.resolve()
+    part = target.with_name(f".{target.name}.{token_hex(4)}.part")
+    try:
+        with part.open("xb") as stream:
+            write(stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(target)
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def _write(stream: IO[bytes], meta: str, arrays: Mapping[str, NDArray[Any]]) -> None:
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr(zipfile.ZipInfo(_META), meta)
+        for name, array in arrays.items():
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
+
+
+def _read(path: str | os.PathLike[str], archive: zipfile.ZipFile) -> Any:
+    if _META not in archive.namelist():
+        raise InputFileError(f"{path}: was not written by bregman_l1's save")
+    if sum(member.file_size for member in archive.infolist()) > Path(path).stat().st_size:
+        raise InputFileError(f"{path}: promises more data than it has")
+    meta = json.loads(archive.read(_META))
+    if meta["format"] != _FORMAT:
+        raise InputFileError(f"{path}: was not written by bregman_l1's save")
+    if meta["version"] > _VERSION:
+        raise InputFileError(
+            f"{path}: written by a newer version of bregman_l1 (format {meta['version']}; this one reads up to "
+            f"{_VERSION}): upgrade bregman_l1"
+        )
+
+    def array(name: str) -> NDArray[Any]:
+        # Read as a whole first: the checksum is verified at the end of a member.
+        member = BytesIO(archive.read(f"{name}.npy"))
+        return np.asarray(np.lib.format.read_array(member, allow_pickle=False))
+
+    return _value(meta["result"], array)
+
+
+class _Form(NamedTuple):
+    """How an object of ours is taken apart, and made of its parts again."""
+
+    parts: Callable[[Any], dict[str, Any]]
+    made: Callable[..., Any]
+
+
+def _record(kind: type[Any], *computed: str) -> _Form:
+    """A dataclass: its fields, and those of its ``computed`` properties that are known."""
+
+    def parts(record: Any) -> dict[str, Any]:
+        return {field.name: getattr(record, field.name) for field in fields(kind)} | _known(record, computed)
+
+    def made(**parts: Any) -> Any:
+        known = {name: parts.pop(name) for name in computed if name in parts}
+        return _knowing(kind(**parts), known)
+
+    return _Form(parts, made)
+
+
+def _known(record: object, computed: tuple[str, ...]) -> dict[str, Any]:
+    return {name: vars(record)[name] for name in computed if name in vars(record)}
+
+
+def _knowing(record: Any, known: Mapping[str, Any]) -> Any:
+    for name, value in known.items():
+        vars(record)[name] = frozen(value)
+    return record
+
+
+def _system_parts(system: LinearSystem) -> dict[str, Any]:
+    return {"A": system.matrix, "y": system.y, "row_names": system.row_names, "column_names": system.column_names}
+
+
+def _limit_parts(limit: Limit) -> dict[str, Any]:
+    names = ("system", "cost", "x", "unique", "support", "assumed_ties")
+    return {name: getattr(limit, name) for name in names} | _known(limit, ("leading",))
+
+
+def _limit(*, support: NDArray[np.intp], leading: LeadingFace | None = None, **parts: Any) -> Limit:
+    limit = Limit(cone=kernel_cone(parts["system"], support), **parts)
+    return limit if leading is None else _knowing(limit, {"leading": leading})
+
+
+def _analysis_parts(analysis: Analysis) -> dict[str, Any]:
+    state = vars(analysis)
+    return {"limit": state["_limit"], "time_limit": state["_time_limit"], "layer": state["_layer"]} | _known(
+        analysis, _CONSTANTS
+    )
+
+
+def _analysis(*, limit: Limit, time_limit: float, layer: Layer | None, **known: Any) -> Analysis:
+    return restored(Analysis, {"_limit": limit, "_time_limit": time_limit, "_layer": layer, **known})
+
+
+_FORMS = {
+    **{kind.__name__: _record(kind) for kind in (Solution, Certificate, Check, Constant, PowerLaws, LeadingConstants)},
+    **{kind.__name__: _record(kind) for kind in (Layer, LeadingFace, BasePoint)},
+    "ProjectionPath": _record(ProjectionPath, "log_deviation"),
+    "Status": _Form(lambda status: {"value": status.value}, Status),
+    "LinearSystem": _Form(_system_parts, LinearSystem),
+    "Limit": _Form(_limit_parts, _limit),
+    "Analysis": _Form(_analysis_parts, _analysis),
+}
+
+
+def _tree(value: Any, name: str, arrays: dict[str, NDArray[Any]]) -> Any:
+    """Return a value as plain values, its arrays put among ``arrays`` under names that begin with ``name``."""
+
+    def inner(parts: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: _tree(part, f"{name}.{key}" if name else key, arrays) for key, part in parts.items()}
+
+    kind = type(value).__name__
+    if isinstance(value, np.generic):
+        return value.item()
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
+        arrays[name] = value
+        return {"array": name}
+    if isinstance(value, sp.csc_array):
+        parts = {"data": value.data, "indices": value.indices, "indptr": value.indptr}
+        return {"csc": inner(parts), "shape": list(value.shape)}
+    if isinstance(value, tuple) and value and all(type(member) is Solution for member in value):
+        return {"records": "Solution", "columns": inner(_columns([_FORMS["Solution"].parts(one) for one in value]))}
+    if isinstance(value, tuple):
+        return list(inner({str(i): member for i, member in enumerate(value)}).values())
+    if isinstance(value, Mapping):
+        return {"mapping": inner(value)}
+    if kind in _FORMS:
+        return {"record": kind, "fields": inner(_FORMS[kind].parts(value))}
+    raise InvalidProblemError(f"{name} holds a {kind}, which cannot be saved; numbers, texts and tuples of them can")
+
+
+def _columns(records: list[dict[str, Any]]) -> dict[str, Any]:
+    """Turn equal parts of several records into one array where they are arrays of one shape, else into a tuple."""
+    columns = {key: tuple(record[key] for record in records) for key in records[0]}
+    return {key: np.stack(column) if _is_stack(column) else column for key, column in columns.items()}
+
+
+def _is_stack(column: tuple[Any, ...]) -> bool:
+    return all(isinstance(one, np.ndarray) and one.shape == column[0].shape for one in column)
+
+
+def _value(tree: Any, array: Callable[[str], NDArray[Any]]) -> Any:
+    """Return what `_tree` took apart, with ``array`` to look up the arrays."""
+
+    def inner(parts: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: _value(part, array) for key, part in parts.items()}
+
+    match tree:
+        case list():
+            return tuple(_value(part, array) for part in tree)
+        case {"array": name}:
+            return array(name)
+        case {"csc": parts, "shape": shape}:
+            found = inner(parts)
+            return sp.csc_array((found["data"], found["indices"], found["indptr"]), shape)
+        case {"mapping": parts}:
+            return inner(parts)
+        case {"record": kind, "fields": parts}:
+            return _FORMS[kind].made(**inner(parts))
+        case {"records": kind, "columns": parts}:
+            columns = inner(parts)
+            rows = zip(*columns.values(), strict=True)
+            return tuple(_FORMS[kind].made(**dict(zip(columns, row, strict=True))) for row in rows)
+        case dict():
+            raise ValueError(f"it holds an object of unknown form, {', '.join(tree)}")
+    return tree
