@@ -25,7 +25,7 @@ from bregman_l1.errors import BackendError, BackendNotInstalledError, NotCertifi
 from bregman_l1.experiments.comparison import Comparison, Run
 from bregman_l1.experiments.ensembles import Instance, draw
 from bregman_l1.experiments.environment import environment
-from bregman_l1.experiments.store import dumps
+from bregman_l1.experiments.plain import dumps
 from bregman_l1.problems.l1 import L1Minimization
 from bregman_l1.problems.projection import BregmanProjection
 from bregman_l1.progress import ProgressBar
