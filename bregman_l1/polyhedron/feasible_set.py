@@ -165,12 +165,16 @@ def require_feasible(system: LinearSystem, budget: Budget | None = None) -> None
 def infeasible(system: LinearSystem, farkas: Vector, seconds: float = 0.0) -> InfeasibleError:
     """The error that says which rows contradict each other, as few as are found in the seconds that it took so far."""
     z = system.remember("contradiction", lambda: _in_few_rows(system, farkas, Budget(seconds=seconds + _SPARE_SECONDS)))
+    return refusal(system, z, "no x >= 0 solves A x = y", "nearest_feasible(system) has the closest y with a solution")
+
+
+def refusal(system: LinearSystem, z: Vector, what: str, remedy: str) -> InfeasibleError:
+    """The error that says what z proves impossible, by which rows, and what to do."""
     at_fault = np.flatnonzero(z)
     called = rows_called(at_fault, system.row_names)
     how = "contradict each other" if at_fault.size > 1 else "has no solution by itself"
     return InfeasibleError(
-        f"no x >= 0 solves A x = y: {called} {how} (see .rows, and the vector that proves it in .farkas); "
-        "nearest_feasible(system) has the closest y with a solution",
+        f"{what}: {called} {how} (see .rows, and the vector that proves it in .farkas); {remedy}",
         z.copy(),
         chosen(system.row_names, at_fault, z.size),
     )
