@@ -222,11 +222,11 @@ def _legible(claim: Any, problem: Problem, backend: Backend) -> Claim:
             vector = getattr(claim, name)
             if vector is not None and not _is_of_floats(vector, length):
                 read[name] = checked_vector(name, vector, length)
-        claim = replace(claim, **read) if read else claim
-        _refuse_disagreement(claim)
+        legible: Claim = replace(claim, **read) if read else claim
+        _refuse_disagreement(legible)
     except InvalidProblemError as error:
         raise BackendError(f"{backend.name} made a claim that cannot be read: {error}", claim.raw_status) from error
-    return claim
+    return legible
 
 
 def _is_of_floats(vector: Any, length: int) -> bool:
