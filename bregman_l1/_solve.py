@@ -19,6 +19,7 @@ from bregman_l1.errors import WHAT_TO_TRY, BackendError, InvalidProblemError, No
 from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron.feasible_set import infeasible, require_feasible, separates
 from bregman_l1.problems.base import Problem
+from bregman_l1.scale import is_real
 from bregman_l1.solution import Solution, Status
 from bregman_l1.validation import checked_tolerance, checked_vector
 
@@ -29,6 +30,7 @@ _LOG = logging.getLogger(__name__)
 # What exp and log round, relative to |log x|: x and log_x of one vector differ by no more.
 _ROUNDINGS = 4 * EPS
 _SMALLEST = float(np.finfo(np.float64).smallest_subnormal)
+_COUNTS = ("iterations", "setup_time", "solve_time")
 _LIMITS = {Outcome.ITERATION_LIMIT: Status.ITERATION_LIMIT, Outcome.TIME_LIMIT: Status.TIME_LIMIT}
 
 
@@ -204,16 +206,22 @@ def _feasible_claim(problem: Problem, backend: Backend) -> Claim:
 
 
 def _legible(claim: Any, problem: Problem, backend: Backend) -> Claim:
-    """The claim with vectors of float64, each of its length; `BackendError` where it is none or they are not."""
+    """The claim with vectors of float64, each of its length; `BackendError` where it is none or contradicts itself."""
     if not isinstance(claim, Claim):
         raise BackendError(f"{backend.name}.claim() returned {type(claim).__name__}, not a Claim")
     if not isinstance(claim.outcome, Outcome):
         raise BackendError(f"{backend.name} made a claim whose outcome is {claim.outcome!r}, not an Outcome")
+    for name in _COUNTS:
+        if not is_real(getattr(claim, name)):
+            raise BackendError(f"{backend.name} made a claim whose {name} is {getattr(claim, name)!r}, no number")
+    said = {} if claim.raw_status else {"raw_status": claim.outcome.value}
     try:
         vectors = _vectors(problem, {"x": claim.x, "log_x": claim.log_x, "dual": claim.dual})
+        legible: Claim = replace(claim, **said, **vectors)
+        _refuse_disagreement(legible)
     except InvalidProblemError as error:
         raise BackendError(f"{backend.name} made a claim that cannot be read: {error}", claim.raw_status) from error
-    return replace(claim, **vectors)
+    return legible
 
 
 def _vectors(problem: Problem, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from bregman_l1._types import ROUNDINGS, Vector
 from bregman_l1.entry import entry_point
 from bregman_l1.errors import BackendError, InvalidProblemError, InvalidSystemError
 from bregman_l1.names import place
-from bregman_l1.polyhedron.feasible_set import proof_of_infeasibility
+from bregman_l1.polyhedron.feasible_set import has_solution_of_moderate_size
 from bregman_l1.system import LinearSystem, checked_system, dense
 from bregman_l1.validation import checked_vector
 
@@ -41,7 +41,8 @@ def nearest_feasible(system: LinearSystem, *, scales: ArrayLike | None = None) -
     Returns
     -------
     LinearSystem
-        The same A and names, and y'. The system itself if it has a solution.
+        The same A and names, and y'. The system itself if it has a solution, unless the rounding of A is all that makes
+        it one: rows that are combinations of others up to rounding and contradict these count as contradicting.
 
     Raises
     ------
@@ -65,9 +66,9 @@ def nearest_feasible(system: LinearSystem, *, scales: ArrayLike | None = None) -
     units = np.ones(n_rows) if scales is None else checked_vector("scales", scales, n_rows, names, "row")
     bad = np.flatnonzero(~((units > 0) & (units < np.inf)))
     if bad.size:
-        entry = f"scales{place(bad[:1].tolist(), names)}"
-        raise InvalidProblemError(f"{entry} is {units[bad[0]]}; every scale must be positive and finite")
-    if proof_of_infeasibility(system) is None:
+        entry = place([int(bad[0])], names)
+        raise InvalidProblemError(f"scales{entry} is {units[bad[0]]}; every scale must be positive and finite")
+    if has_solution_of_moderate_size(system):
         return system
     y = system.extended_matvec(_nonnegative_least_squares(system, units)).astype(np.float64)
     if not y.any():
