@@ -23,7 +23,6 @@ from bregman_l1.errors import (
     InvalidOptionError,
     InvalidProblemError,
     NotCertifiedWarning,
-    PositionalScalesError,
     StudyError,
 )
 from bregman_l1.experiments import Comparison, Run, Study, compare, sweep
@@ -227,11 +226,6 @@ def test_numbers_of_numpy_count_as_those_of_python():
     settings = {"alphas": np.array(0.1), "tolerances": np.float32(1e-6), "repeats": np.int64(1), "threads": np.int8(1)}
     found = compare(system, backends="newton", **settings)
     assert [run.tol for run in found.runs] == [float(np.float32(1e-6))] * 2
-
-
-def test_scales_by_position_are_refused():
-    with pytest.raises(PositionalScalesError, match="alphas= or log_alphas="):
-        compare(gaussian_system(6, 18, 2)[0], [0.1])
 
 
 def test_a_system_without_a_solution_is_refused_before_any_run(monkeypatch):
