@@ -214,10 +214,10 @@ def _legible(claim: Any, problem: Problem, backend: Backend) -> Claim:
     for name in _COUNTS:
         if not is_real(getattr(claim, name)):
             raise BackendError(f"{backend.name} made a claim whose {name} is {getattr(claim, name)!r}, no number")
-    said = {} if claim.raw_status else {"raw_status": claim.outcome.value}
+    said = claim.raw_status or claim.outcome.value
     try:
         vectors = _vectors(problem, {"x": claim.x, "log_x": claim.log_x, "dual": claim.dual})
-        legible: Claim = replace(claim, **said, **vectors)
+        legible: Claim = replace(claim, raw_status=said, **vectors)
         _refuse_disagreement(legible)
     except InvalidProblemError as error:
         raise BackendError(f"{backend.name} made a claim that cannot be read: {error}", claim.raw_status) from error
