@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import os
+import signal
 import traceback
 import warnings
 from concurrent.futures import BrokenExecutor
@@ -151,7 +152,7 @@ def _with_joblib(function: Measuring, rows: Iterable[Row], n_jobs: int) -> Gener
     # One row a batch: a larger batch would hold finished records back from the disk.
     parallel = joblib.Parallel(n_jobs=n_jobs, batch_size=1, return_as="generator_unordered")
     try:
-        yield from parallel(joblib.delayed(_evaluate)(function, row) for row in rows)
+        yield from parallel(joblib.delayed(_evaluate_for)(os.getpid(), function, row) for row in rows)
     except BrokenExecutor as error:
         raise StudyError(f"{_DEAD_WORKER}: {error}") from error
 
@@ -196,6 +197,13 @@ def _dask_client(n_jobs: int, cluster: str) -> Iterator[Any]:
 async def _knock(address: str) -> None:
     comm = await require("distributed.comm", "sweeps").connect(address, timeout=_SECONDS_TO_CONNECT)
     await comm.close()
+
+
+def _evaluate_for(parent: int, function: Measuring, row: Row) -> _Evaluation:
+    """Evaluate one row, in a worker or in the parent itself; Ctrl-C, which reaches both, is for the parent alone."""
+    if os.getpid() != parent:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return _evaluate(function, row)
 
 
 def _evaluate(function: Measuring, row: Row) -> _Evaluation:
