@@ -126,9 +126,9 @@ def test_one_named_side_names_the_rows_of_both(labels):
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (["energy", "iron"], "y has no entry for row 'fibre' of A"),
+        (["energy", "iron"], "y has no entry for row 'fibre' of A, but one for 'iron'; their labels"),
         (["energy", "fibre", "iron"], "A has no row for entry 'iron' of y"),
-        (["energy"], "y has no entry for row 'fibre' of A"),
+        (["energy"], "y has no entry for row 'fibre' of A; their labels"),
     ],
 )
 def test_labels_that_differ_are_refused_by_the_first(labels, message):
@@ -337,6 +337,15 @@ def test_costs_and_priors_go_by_the_names_of_the_columns(of_vector):
     np.testing.assert_array_equal(of_vector([3.0, 1.0, 2.0]), [3.0, 1.0, 2.0])
     with pytest.raises(InvalidProblemError, match="column 'b'"):
         of_vector(pd.Series({"c": 3.0, "a": 1.0, "d": 2.0}))
+
+
+@pytest.mark.parametrize(("of_vector", "wrong"), [("prior", -1.0), ("cost", np.inf)])
+def test_a_wrong_entry_of_a_cost_or_prior_has_the_name_of_its_column(of_vector, wrong):
+    vector = pd.Series({"bread": 1.0, "milk": wrong, "rice": 3.0})
+    with pytest.raises(
+        InvalidProblemError, match=rf"{of_vector}\[1\] \('milk'\) is {wrong}; every entry must be finite"
+    ):
+        BregmanProjection(LinearSystem(frame(), Y), alpha=0.1, **{of_vector: vector})
 
 
 def test_the_rows_at_fault_have_names_where_the_zeros_of_a_prior_are_to_blame():

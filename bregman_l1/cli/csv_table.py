@@ -3,6 +3,7 @@
 A first line without any number is a header, and so is one whose first cell is empty; then the first column holds the
 names of the rows. It does so too where it holds no number below a header. A header of numbers looks like data: a first
 line that counts, as that of a data frame without names does, is refused, and so is one that mixes words and numbers.
+True and False are 1 and 0, as data frames write their indicators.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ import scipy.sparse as sp
 from bregman_l1._types import Matrix, Vector
 from bregman_l1.errors import InputFileError
 from bregman_l1.foreign import Labels
+
+_TRUTH = {"true": 1.0, "false": 0.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +45,7 @@ class _Line:
 
     def numbers(self, start: int) -> Vector:
         try:
-            return np.array([float(cell) for cell in self.cells[start:]])
+            return np.array([_number(cell) for cell in self.cells[start:]])
         except ValueError:
             column = next(j for j in range(start, len(self.cells)) if not _is_number(self.cells[j]))
             cell = self.cells[column]
@@ -99,12 +102,13 @@ def _is_header(first: _Line, second: _Line | None) -> bool:
     if words and len(words) < len(cells):
         raise first.error(
             f", column {words[0] + 1} is {cells[words[0]]!r}, no number; a header holds no number either, "
-            "or its first cell is empty and the first column names the rows"
+            "and where the first column names the rows there is a header above them"
         )
     if not words and second is not None and (_counts(cells) or _stands_apart(first, second)):
+        unmistakable = f"{_number(cells[0]):g}" if _is_truth(cells[0]) else f"{cells[0]}.0"
         raise first.error(
             f", {','.join(cells[:3])}{',...' if len(cells) > 3 else ''}, looks like a header, which "
-            f"df.to_csv(path, header=False, index=False) leaves out; as numbers write {cells[0]}.0"
+            f"df.to_csv(path, header=False, index=False) leaves out; as numbers write {unmistakable}"
         )
     return bool(words)
 
@@ -118,13 +122,23 @@ def _counts(cells: list[str]) -> bool:
 
 
 def _stands_apart(first: _Line, second: _Line) -> bool:
-    """Whether a single column begins with the 0 that heads a series without a name, above a number with a point."""
-    return first.cells == ["0"] and len(second.cells) == 1 and not second.cells[0].lstrip("+-").isdecimal()
+    """Whether this is the 0 that heads a series without a name, or False and True, above numbers of another kind."""
+    if first.cells == ["0"] and len(second.cells) == 1:
+        return not second.cells[0].lstrip("+-").isdecimal()
+    return all(map(_is_truth, first.cells)) and not any(map(_is_truth, second.cells))
+
+
+def _is_truth(cell: str) -> bool:
+    return cell.lower() in _TRUTH
+
+
+def _number(cell: str) -> float:
+    return _TRUTH[cell.lower()] if _is_truth(cell) else float(cell)
 
 
 def _is_number(cell: str) -> bool:
     try:
-        float(cell)
+        _number(cell)
     except ValueError:
         return False
     return True
