@@ -205,22 +205,25 @@ def _feasible_claim(problem: Problem, backend: Backend) -> Claim:
 
 
 def _legible(claim: Any, problem: Problem, backend: Backend) -> Claim:
-    """The claim with vectors of float64, each of its length; `BackendError` where it is none or they are not."""
+    """The claim with vectors of float64, each of its length, and with words for its outcome.
+
+    `BackendError` where it is none, or they are not.
+    """
     if not isinstance(claim, Claim):
         raise BackendError(f"{backend.name}.claim() returned {type(claim).__name__}, not a Claim")
     if not isinstance(claim.outcome, Outcome):
         raise BackendError(f"{backend.name} made a claim whose outcome is {claim.outcome!r}, not an Outcome")
     n_rows, n_columns = problem.system.shape
-    vectors: dict[str, Any] = {}
+    read: dict[str, Any] = {} if claim.raw_status else {"raw_status": claim.outcome.value}
     for name, length in (("x", n_columns), ("log_x", n_columns), ("dual", n_rows)):
         vector = getattr(claim, name)
         if vector is None or (type(vector) is np.ndarray and vector.dtype == np.float64 and vector.shape == (length,)):
             continue
         try:
-            vectors[name] = checked_vector(name, vector, length)
+            read[name] = checked_vector(name, vector, length)
         except InvalidProblemError as error:
             raise BackendError(f"{backend.name} made a claim that cannot be read: {error}", claim.raw_status) from error
-    return replace(claim, **vectors) if vectors else claim
+    return replace(claim, **read) if read else claim
 
 
 def refuse_infeasible(problem: Problem, claim: Claim, backend: str) -> None:
