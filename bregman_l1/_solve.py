@@ -19,6 +19,7 @@ from bregman_l1.errors import WHAT_TO_TRY, BackendError, InvalidProblemError, No
 from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron.feasible_set import infeasible, require_feasible, separates
 from bregman_l1.problems.base import Problem
+from bregman_l1.scale import is_real
 from bregman_l1.solution import Solution, Status
 from bregman_l1.validation import checked_tolerance, checked_vector
 
@@ -26,6 +27,7 @@ _LOG = logging.getLogger(__name__)
 # What exp and log round, relative to |log x|: x and log_x of one vector differ by no more.
 _ROUNDINGS = 4 * EPS
 _SMALLEST = float(np.finfo(np.float64).smallest_subnormal)
+_COUNTS = ("iterations", "setup_time", "solve_time")
 _LIMITS = {Outcome.ITERATION_LIMIT: Status.ITERATION_LIMIT, Outcome.TIME_LIMIT: Status.TIME_LIMIT}
 
 
@@ -205,25 +207,30 @@ def _feasible_claim(problem: Problem, backend: Backend) -> Claim:
 
 
 def _legible(claim: Any, problem: Problem, backend: Backend) -> Claim:
-    """The claim with vectors of float64, each of its length, and with words for its outcome.
-
-    `BackendError` where it is none, or they are not.
-    """
+    """The claim with vectors of float64, each of its length; `BackendError` where it is none or contradicts itself."""
     if not isinstance(claim, Claim):
         raise BackendError(f"{backend.name}.claim() returned {type(claim).__name__}, not a Claim")
     if not isinstance(claim.outcome, Outcome):
         raise BackendError(f"{backend.name} made a claim whose outcome is {claim.outcome!r}, not an Outcome")
+    for name in _COUNTS:
+        if not is_real(getattr(claim, name)):
+            raise BackendError(f"{backend.name} made a claim whose {name} is {getattr(claim, name)!r}, no number")
     n_rows, n_columns = problem.system.shape
     read: dict[str, Any] = {} if claim.raw_status else {"raw_status": claim.outcome.value}
-    for name, length in (("x", n_columns), ("log_x", n_columns), ("dual", n_rows)):
-        vector = getattr(claim, name)
-        if vector is None or (type(vector) is np.ndarray and vector.dtype == np.float64 and vector.shape == (length,)):
-            continue
-        try:
-            read[name] = checked_vector(name, vector, length)
-        except InvalidProblemError as error:
-            raise BackendError(f"{backend.name} made a claim that cannot be read: {error}", claim.raw_status) from error
-    return replace(claim, **read) if read else claim
+    try:
+        for name, length in (("x", n_columns), ("log_x", n_columns), ("dual", n_rows)):
+            vector = getattr(claim, name)
+            if vector is not None and not _is_of_floats(vector, length):
+                read[name] = checked_vector(name, vector, length)
+        legible: Claim = replace(claim, **read) if read else claim
+        _refuse_disagreement(legible)
+    except InvalidProblemError as error:
+        raise BackendError(f"{backend.name} made a claim that cannot be read: {error}", claim.raw_status) from error
+    return legible
+
+
+def _is_of_floats(vector: Any, length: int) -> bool:
+    return type(vector) is np.ndarray and vector.dtype == np.float64 and vector.shape == (length,)
 
 
 def refuse_infeasible(problem: Problem, claim: Claim, backend: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -19,6 +18,7 @@ from bregman_l1.optional import require
 
 if TYPE_CHECKING:
     import os
+    from types import ModuleType
 
     import pandas as pd
 
@@ -125,7 +125,8 @@ class Solution(FrozenArrays):
         milk     2.0
         Name: x, dtype: float64
         """
-        return require("pandas", "data frames").Series(self.x, index=self._index(), name="x", copy=True)
+        pandas = require("pandas", "data frames")
+        return pandas.Series(self.x, index=self._index(pandas), name="x", copy=True)
 
     def to_frame(self) -> pd.DataFrame:
         """Return x and log x as the columns of a pandas DataFrame, its rows named as in `to_series`.
@@ -143,11 +144,11 @@ class Solution(FrozenArrays):
         0  0.0   -inf
         1  1.0    0.0
         """
-        entries = {"x": self.x, "log_x": self.log_x}
-        return require("pandas", "data frames").DataFrame(entries, index=self._index(), copy=True)
+        pandas, entries = require("pandas", "data frames"), {"x": self.x, "log_x": self.log_x}
+        return pandas.DataFrame(entries, index=self._index(pandas), copy=True)
 
-    def _index(self) -> list[Hashable] | None:
-        return None if self.names is None else list(self.names)
+    def _index(self, pandas: ModuleType) -> pd.Index | None:
+        return None if self.names is None else pandas.Index(list(self.names))  # tuples make a MultiIndex
 
     def to_dict(self) -> dict[str, Any]:
         """Return the solution as plain numbers, strings and lists, ready for JSON."""

@@ -93,9 +93,8 @@ def checked_cost(cost: ArrayLike | None, length: int, names: Labels | None = Non
     vector = checked_vector("cost", cost, length, names)
     bad = np.flatnonzero(~np.isfinite(vector))
     if bad.size:
-        raise InvalidProblemError(
-            f"cost{place(bad[:1].tolist(), names)} is {vector[bad[0]]}; every entry must be finite"
-        )
+        entry = place([int(bad[0])], names)
+        raise InvalidProblemError(f"cost{entry} is {vector[bad[0]]}; every entry must be finite")
     return frozen(vector)
 
 
@@ -106,8 +105,8 @@ def checked_prior(prior: ArrayLike | None, length: int, names: Labels | None = N
     vector = checked_vector("prior", prior, length, names)
     bad = np.flatnonzero(~((vector >= 0) & (vector < np.inf)))
     if bad.size:
-        entry = f"prior{place(bad[:1].tolist(), names)} is {vector[bad[0]]}"
-        raise InvalidProblemError(f"{entry}; every entry must be finite and nonnegative")
+        entry = place([int(bad[0])], names)
+        raise InvalidProblemError(f"prior{entry} is {vector[bad[0]]}; every entry must be finite and nonnegative")
     if not vector.any():
         raise InvalidProblemError("prior is zero in every entry; x is zero where the prior is, so that none is left")
     return frozen(vector)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -21,6 +20,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
+    "sphinx-mathjax-offline",  # the site holds its own copy of MathJax: formulas show without a network
     "numpydoc",
     "myst_nb",
     "sphinx_copybutton",
@@ -61,10 +61,6 @@ intersphinx_mapping = {
     "numpy": ("https://numpy.org/doc/stable/", "inventories/numpy.inv"),
     "matplotlib": ("https://matplotlib.org/stable/", "inventories/matplotlib.inv"),
 }
-
-# Readers load MathJax from its public address, unless another is given here.
-if "MATHJAX" in os.environ:
-    mathjax_path = os.environ["MATHJAX"]
 
 html_theme = "pydata_sphinx_theme"
 html_title = "bregman_l1"

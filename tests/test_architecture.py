@@ -26,6 +26,7 @@ LAYERS = [
     {"saving"},
     {"experiments"},
     {"plotting", "cli"},
+    {"__main__"},
 ]
 LAYER_OF = {part: number for number, parts in enumerate(LAYERS) for part in parts}
 # A method may import from a layer above when it is called: a system looks into its polyhedron, a result draws itself

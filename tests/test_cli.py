@@ -2,9 +2,16 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import pickle
+import re
+import signal
+import subprocess
+import sys
+import time
 import warnings
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +24,9 @@ import bregman_l1
 from bregman_l1 import BregmanProjection, InputFileError, L1Minimization, LinearSystem, solve
 from bregman_l1.cli import app
 from bregman_l1.cli.files import read_array, read_vector
+from bregman_l1.cli.reporting import ExitCode
+from bregman_l1.experiments import Store, shipped_studies
+from bregman_l1.experiments.study import shipped_titles
 
 RUN = CliRunner()
 A = np.array([[1.0, 0.0, 2.0], [0.0, 3.0, -1.0]])
@@ -133,6 +143,202 @@ def test_backends_lists_what_is_installed():
     result = RUN.invoke(app, ["backends"])
     assert result.exit_code == 0
     assert "newton" in result.stdout
+
+
+# ---------------------------------------------------------------- help
+
+
+def words(text):
+    """The words of a text without the colours and the line breaks of a terminal."""
+    return " ".join(re.sub(r"\x1b\[[0-9;]*m", "", text).split())
+
+
+@pytest.mark.parametrize("command", ["", "solve", "analyze", "compare", "sweep", "demo", "backends"])
+def test_every_help_lists_every_exit_code(command):
+    result = RUN.invoke(app, [*command.split(), "--help"])
+    assert result.exit_code == 0
+    _, _, codes = words(result.stdout).partition("Exit codes: ")
+    assert [int(code) for code in re.findall(r"\b\d+\b", codes)] == [code.value for code in ExitCode]
+
+
+def test_help_of_sweep_lists_the_shipped_studies_with_their_titles():
+    text = words(RUN.invoke(app, ["sweep", "--help"]).stdout)
+    assert shipped_studies()
+    for name, title in shipped_titles().items():
+        assert f"{name}: {title}" in text
+
+
+def test_without_a_command_the_help_is_shown():
+    assert "Commands" in RUN.invoke(app, []).output
+
+
+# ---------------------------------------------------------------- sweep
+
+MEASURES = """
+import time
+
+def measured(seed, *, n):
+    if n == 3:
+        raise ValueError(f"n = {n} and seed {seed} are refused")
+    return {"value": 1.5 * n, "odd": n % 2 == 1}
+
+def slow(seed, *, n):
+    time.sleep(0.02)
+    return {"value": n}
+
+def fragile(seed):
+    raise ValueError("never works")
+"""
+
+
+@pytest.fixture
+def study(tmp_path):
+    """A function that writes a study of the measures beside it, and returns the command that carries it out."""
+    (tmp_path / "measures_of_a_test.py").write_text(MEASURES)
+
+    def command(measure, grid, repetitions=2, **entries):
+        keys = {"measure": f"measures_of_a_test:{measure}", "repetitions": repetitions, **entries}
+        lines = [f"{name} = {json.dumps(value)}" for name, value in keys.items()]
+        grid_lines = ["[grid]", *(f"{name} = {json.dumps(value)}" for name, value in grid.items())]
+        (tmp_path / "study.toml").write_text("\n".join(lines + grid_lines))
+        return ["sweep", str(tmp_path / "study.toml"), "--store", str(tmp_path / "store")]
+
+    return command
+
+
+def test_failed_rows_end_with_exit_code_3_and_their_reasons_are_counted(study, tmp_path):
+    result = RUN.invoke(app, [*study("measured", {"n": [1, 2, 3]}), "--csv", str(tmp_path / "out.csv")])
+    assert result.exit_code == 3
+    reason = "2 x ValueError: n = # and seed # are refused\n    such as row 4 (n = 3, repetition = 0)"
+    assert f"2 of 6 rows failed:\n{reason}" in result.stdout
+    assert f"tracebacks are in {tmp_path / 'store' / 'log.jsonl'}" in result.stdout
+    lines = (tmp_path / "out.csv").read_text().splitlines()
+    assert lines[0] == "row,n,repetition,seed,value,odd,error"
+    assert len(lines) == 7
+
+
+def test_a_sweep_ends_with_a_table_of_its_combinations(study):
+    result = RUN.invoke(app, study("measured", {"n": [1, 2]}, title="halves"))
+    assert result.exit_code == 0
+    assert result.stdout.startswith("halves: 4 records in ")
+    assert words("n rows median value share odd 1 2 1.5 1 2 2 3 0") in words(result.stdout)
+    assert "failed" not in result.stdout
+
+
+def test_a_continued_sweep_says_how_many_rows_were_there(study):
+    assert "there" not in RUN.invoke(app, study("measured", {"n": [1, 2]})).stdout
+    result = RUN.invoke(app, study("measured", {"n": [1, 2]}, repetitions=3))
+    assert result.exit_code == 0
+    assert result.stdout.startswith("continuing: 4 of 6 rows were there\n")
+    result = RUN.invoke(app, study("measured", {"n": [1, 2]}, repetitions=3))
+    assert result.stdout.startswith("nothing is left to do: all 6 rows were there\n")
+    result = RUN.invoke(app, study("measured", {"n": [1, 2]}, repetitions=2))
+    assert result.exit_code == 2
+    assert "ask for 3 or more" in result.stderr
+
+
+def test_rows_that_all_failed_have_no_picture_and_exit_code_3(study, tmp_path):
+    command = study("fragile", {}, picture="recovery")
+    result = RUN.invoke(app, [*command, "--picture", str(tmp_path / "picture.png")])
+    assert result.exit_code == 3
+    assert "2 x ValueError: never works" in result.stdout
+    assert "no picture: all rows failed" in result.stderr
+    assert not (tmp_path / "picture.png").exists()
+
+
+def test_an_unknown_study_is_answered_with_the_nearest_one(tmp_path):
+    result = RUN.invoke(app, ["sweep", "recovry", "--store", str(tmp_path / "store")])
+    assert result.exit_code == 2
+    assert "did you mean 'recovery'?" in result.stderr
+    assert not (tmp_path / "store").exists()
+
+
+# ---------------------------------------------------------------- as a program
+
+PROGRAM = [sys.executable, "-m", "bregman_l1"]
+SCRIPT = [sys.executable, "-P", "-c", "from bregman_l1.cli import app; app()"]
+"""As the installed program does it: without the current directory on Python's path."""
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(bregman_l1.__file__).parents[1]), "NO_COLOR": "1"}
+
+ENSEMBLES = """
+import numpy as np
+
+def signs(recipe, rng):
+    return rng.choice([-1.0, 1.0], (recipe.N, recipe.d))
+"""
+
+
+def run(command, folder):
+    return subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True)
+
+
+def test_the_package_is_a_program_under_its_own_name(tmp_path):
+    result = run([*PROGRAM, "--help"], tmp_path)
+    assert result.returncode == 0
+    assert "Usage: python -m bregman_l1 [OPTIONS]" in result.stdout
+    assert run([*PROGRAM, "--version"], tmp_path).stdout == f"bregman-l1 {bregman_l1.__version__}\n"
+
+
+@pytest.mark.parametrize("engine", [[], ["--cluster", "local"]])
+def test_workers_find_a_measure_beside_the_study_and_an_ensemble_in_the_current_directory(engine, tmp_path):
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    (here / "ensembles_of_a_test.py").write_text(ENSEMBLES)
+    (there / "more_measures_of_a_test.py").write_text(
+        "from bregman_l1.experiments.ensembles import draw\n\n"
+        "def entries(seed, **recipe):\n"
+        "    return {'ones': bool((abs(draw(seed=seed, **recipe).system.matrix) == 1).all())}\n"
+    )
+    (there / "study.toml").write_text(
+        'measure = "more_measures_of_a_test:entries"\nrepetitions = 4\n[grid]\n'
+        'ensemble = "ensembles_of_a_test:signs"\nN = 4\nd = 9\ns = 2\n'
+    )
+    result = run([*SCRIPT, "sweep", "../there/study.toml", "--store", "store", "--n-jobs", "2", *engine], here)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert [record.result for record in Store(here / "store")] == [{"ones": True}] * 4
+
+
+def test_compare_finds_an_ensemble_in_the_current_directory(tmp_path):
+    (tmp_path / "ensembles_of_a_test.py").write_text(ENSEMBLES)
+    sizes = ["-N", "4", "-d", "9", "-s", "2", "--seeds", "1", "--alpha", "0.1", "--backend", "newton"]
+    result = run([*SCRIPT, "compare", "--ensemble", "ensembles_of_a_test:signs", *sizes], tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "newton" in result.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGINT to a process group is POSIX")
+def test_ctrl_c_ends_a_sweep_in_words_with_a_store_that_can_be_continued(study, tmp_path):
+    command = [*PROGRAM, *study("slow", {"n": list(range(100))}, repetitions=2), "--n-jobs", "2"]
+    process = subprocess.Popen(
+        command, env=ENVIRONMENT, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    file = tmp_path / "store" / "records.jsonl"
+    while process.poll() is None and not (file.exists() and file.read_bytes().count(b"\n") >= 3):
+        time.sleep(0.005)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    held = len(Store(tmp_path / "store"))
+    assert process.returncode == 130
+    assert 3 <= held < 200
+    said = f"interrupted; {held} of 200 rows are in {tmp_path / 'store'}: the same command continues"
+    assert errors == f"\nbregman-l1: {said}\n"
+    result = RUN.invoke(app, study("slow", {"n": list(range(100))}, repetitions=2))
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"continuing: {held} of 200 rows were there\n")
+
+
+def test_ctrl_c_ends_any_command_in_one_line(monkeypatch):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bregman_l1.cli.demo.demo_system", interrupted)
+    result = RUN.invoke(app, ["demo"])
+    assert (result.exit_code, result.stderr) == (130, "bregman-l1: interrupted\n")
+
+
+# ---------------------------------------------------------------- files
 
 
 @pytest.mark.parametrize("kind", ["npy", "npz", "csv", "mtx", "sparse.npz", "sparse.mtx"])

@@ -119,7 +119,7 @@ def test_a_backend_that_gives_no_answer_is_a_row_of_the_table(monkeypatch):
             raise BackendError("ecos stopped", "solver_error")
         return solve(problem, backend, **settings)
 
-    monkeypatch.setitem(compare.__globals__, "solve", fails)
+    monkeypatch.setattr("bregman_l1.experiments._compare.solve", fails)
     instance = draw(N=6, d=18, s=2)
     found = compare([instance], backends=["ecos", "newton"], alphas=[1e-4], tolerances=[1e-9], repeats=1)
     assert {run.failure for run in runs_of(found, "ecos", polished=False)} == {"BackendError: ecos stopped"}
@@ -229,7 +229,7 @@ def test_a_backend_named_twice_is_run_once():
 
 def test_a_backend_that_is_not_installed_is_named_with_its_remedy(monkeypatch):
     absent = BackendInfo(name="mosek", installed=False, version="", solves=("entropy",), install="pip install mosek")
-    monkeypatch.setitem(compare.__globals__, "known_backends", lambda: [absent])
+    monkeypatch.setattr("bregman_l1.experiments._compare.known_backends", lambda: [absent])
     with pytest.raises(BackendNotInstalledError, match="pip install mosek"):
         compare([], backends=["mosek"])
 

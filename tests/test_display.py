@@ -19,6 +19,7 @@ import bregman_l1
 from bregman_l1 import BregmanProjection, L1Minimization, NullSpaceConstant, experiments, flow, solve, theory
 from bregman_l1.certificate import Certificate, Check
 from bregman_l1.claim import Claim, ExposingVector, Farkas
+from bregman_l1.experiments.summary import summarise
 from bregman_l1.one_line import OneLine, brief
 
 LONGEST = 150
@@ -61,6 +62,10 @@ def results(n_rows: int, n_columns: int) -> dict[str, Any]:
         "row": next(study.rows()),
         "record": experiments.Record(row=0, parameters={"N": 3}, repetition=0, seed=1, result={"x": list(x0)}),
         "store": experiments.Store("a" * 40),
+        "summary": summarise(
+            experiments.Record(row=n, parameters={"N": n}, repetition=0, seed=n, error=f"ValueError: {'x' * n}")
+            for n in range(n_rows)
+        ),
         "instance": experiments.ensembles.draw(N=n_rows, d=n_columns, s=3),
     }
 

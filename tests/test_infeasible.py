@@ -140,6 +140,19 @@ def test_a_zero_row_is_the_row_at_fault():
     assert caught.value.row_names == ("total",)
 
 
+@pytest.mark.parametrize("backend", ["newton", "clarabel", "ecos", "scs"])
+@pytest.mark.parametrize("problem", [lambda system: BregmanProjection(system, alpha=1.0), L1Minimization])
+def test_a_row_that_is_the_sum_of_others_to_rounding_contradicts_them(problem, backend):
+    rng = np.random.default_rng(0)
+    wages, other = rng.lognormal(8.0, 1.0, 500), rng.lognormal(7.0, 1.0, 500)
+    # Rounded sums: the three rows are independent, but only just.
+    A = np.vstack([np.ones(500), wages, other, wages + other])
+    system = LinearSystem(A, [500.0, 1.5e6, 1.0e6, 3.0e6], row_names=["people", "wages", "other", "income"])
+    with pytest.raises(InfeasibleError, match="rows 'wages', 'other', 'income' contradict each other") as caught:
+        solve(problem(system), backend)
+    assert (A.T @ caught.value.farkas <= 0.0).all()
+
+
 def test_the_rows_at_fault_survive_pickling():
     error = refusal(LinearSystem(*survey(total=90.0)))
     copy = pickle.loads(pickle.dumps(error))
@@ -159,6 +172,19 @@ def test_a_proof_without_time_to_shorten_it_stands_as_it_is(monkeypatch):
 def test_a_feasible_system_is_its_own_nearest():
     system, _ = gaussian_system()
     assert nearest_feasible(system) is system
+
+
+def test_rows_that_are_infeasible_but_for_rounding_meet_too():
+    rng = np.random.default_rng(0)
+    A = rng.standard_normal((30, 100))
+    A[17] = A[3] + A[5]  # rounded: x of the size 1e15 solve what follows, and none of moderate size does
+    y = A @ rng.random(100)
+    y[17] += 1.0
+    nearest = nearest_feasible(LinearSystem(A, y))
+    moved = np.zeros(30)
+    moved[[3, 5, 17]] = [1.0, 1.0, -1.0]
+    np.testing.assert_allclose(nearest.y - y, moved / 3, atol=1e-9)
+    assert solve(BregmanProjection(nearest, alpha=0.1)).status.is_certified
 
 
 def test_contradicting_margins_meet_in_the_middle_and_keep_their_names():

@@ -174,7 +174,11 @@ def test_an_instance_that_cannot_solve_the_problem_says_why():
         (Claim(x=np.ones(18), dual=np.ones(5)), "dual must have shape (6,), got (5,)"),
         (Claim(x=np.ones(18, dtype=complex)), "x is complex"),
         (Claim(x=np.ones(18), outcome="optimal"), "a claim whose outcome is 'optimal', not an Outcome"),
-        (Claim(), "returned no point"),
+        (Claim(), "told said 'optimal' and returned no point"),
+        (Claim(x=np.ones(18), log_x=np.log(TRUTH)), "x and log_x disagree at entry 0"),
+        (Claim(x=TRUTH, log_x=np.zeros(18)), "x and log_x disagree at entry 0"),
+        (Claim(x=np.ones(18), iterations="many"), "a claim whose iterations is 'many', no number"),
+        (Claim(x=np.ones(18), solve_time=None), "a claim whose solve_time is None, no number"),
     ],
 )
 def test_a_claim_that_cannot_be_read_is_refused_in_words(claim, message):
@@ -211,7 +215,7 @@ def test_native_options_of_an_instance_are_those_it_knows():
     assert Tunable(native={"memory": 3}).native == {"memory": 3}
     with pytest.raises(InvalidOptionError, match="no option 'memori'; did you mean 'memory'[?] it knows memory"):
         Tunable(native={"memori": 3})
-    with pytest.raises(InvalidOptionError, match="it has no options of its own"):
+    with pytest.raises(InvalidOptionError, match="it has none beyond tol, max_iter, time_limit, polish"):
         Told(native={"speed": 3})
 
 

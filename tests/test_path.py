@@ -29,6 +29,7 @@ from bregman_l1 import (
 )
 from bregman_l1 import path as path_module
 from bregman_l1._backends.newton import claims_along
+from bregman_l1.experiments import compare
 
 SMALL = LinearSystem([[1.0, 0.5]], [1.0])
 
@@ -264,11 +265,12 @@ TAKE_SCALES = {
 }
 
 
-@pytest.mark.parametrize("name", TAKE_SCALES)
+@pytest.mark.parametrize("name", [*TAKE_SCALES, "compare"])
 def test_scales_by_position_are_refused_in_words(name):
+    call = TAKE_SCALES.get(name, lambda *args: compare(SMALL, *args))
     for kind in (PositionalScalesError, TypeError, InvalidProblemError):
         with pytest.raises(kind, match=rf"give alphas= or log_alphas=: {name} takes no scales by position"):
-            TAKE_SCALES[name]([1e-2])
+            call([1e-2])
 
 
 @pytest.mark.parametrize("name", TAKE_SCALES)

@@ -198,6 +198,17 @@ def test_zeros_that_leave_no_solution_are_infeasible_and_proved(backend, second)
     assert solve(BregmanProjection(system, prior=[1.0, 1e-9, 2.0]), backend).status.is_certified
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_rows_that_zeros_contradict_are_named_and_none_can_be_spared(backend):
+    A = np.vstack([np.kron(np.eye(3), np.ones(3)), np.kron(np.ones(3), [1.0, 0.0, 0.0])])  # of a table of 3 x 3
+    system = LinearSystem(A, [3.0, 3.0, 3.0, 2.0], row_names=["r0", "r1", "r2", "c0"])
+    only_in_c0 = [1.0, 0.0, 0.0] + 6 * [1.0]  # the 3 of r0 have to be in c0, which has 2
+    with pytest.raises(InfeasibleError, match=r"rows 'r0', 'c0' contradict each other .* give more entries") as caught:
+        solve(BregmanProjection(system, prior=only_in_c0), backend)
+    assert caught.value.row_names == ("r0", "c0")
+    assert caught.value.rows.tolist() == [0, 3]
+
+
 def test_a_system_that_is_infeasible_without_the_zeros_says_the_more():
     system = LinearSystem([[1.0, 1.0, 1.0], [1.0, 1.0, 2.0]], [1.0, -1.0])
     with pytest.raises(InfeasibleError, match="no x >= 0 solves A x = y") as caught:

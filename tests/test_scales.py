@@ -42,6 +42,19 @@ def test_minimiser_of_equations_of_very_different_size():
 
 
 @pytest.mark.parametrize(
+    ("size_of_A", "size_of_y"), [(1e-240, 1.0), (1.0, 1e240), (1e240, 1e240), (1e-240, 1e-240), (1e240, 1.0)]
+)
+def test_more_rows_than_the_columns_need_are_solved_in_any_unit(size_of_A, size_of_y):
+    rng = np.random.default_rng(0)
+    A, x = rng.uniform(0.5, 1.5, (6, 3)), rng.uniform(1.0, 2.0, 3)
+    system = LinearSystem(A * size_of_A, A @ x * size_of_y)
+    for problem in (BregmanProjection(system, alpha=0.1), L1Minimization(system)):
+        solution = solve(problem)
+        assert solution.status.is_certified
+        np.testing.assert_allclose(solution.x / (size_of_y / size_of_A), x, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
     ("A", "y", "wrong"),
     [
         ([[1e-12, 0, 1e-12], [0, 1, 1]], [1, 1], [1e12, 5, 0]),

@@ -10,9 +10,11 @@ import sys
 import textwrap
 import time
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -20,6 +22,9 @@ import pytest
 import bregman_l1
 from bregman_l1.errors import StudyError
 from bregman_l1.experiments import Record, Store, Study, load_study, shipped_studies, sweep
+from bregman_l1.experiments.imported import importable_from
+from bregman_l1.experiments.study import shipped_titles
+from bregman_l1.experiments.summary import summarise
 from bregman_l1.experiments.tables import write_csv, write_parquet
 
 GRID = {"n": list(range(6)), "scale": [1.0, 2.0]}
@@ -34,6 +39,10 @@ def measure(seed, *, n, scale=1.0):
 
 def lines(path):
     return sorted((Path(path) / "records.jsonl").read_bytes().splitlines())
+
+
+def contents(path):
+    return {file.name: file.read_bytes() for file in Path(path).iterdir()}
 
 
 @pytest.fixture
@@ -146,6 +155,7 @@ def test_unknown_study_names_the_nearest_shipped_one(tmp_path):
 @pytest.mark.parametrize("name", shipped_studies())
 def test_shipped_studies_pass_their_own_checks(name):
     assert len(load_study(name)) >= 30
+    assert shipped_titles()[name] == load_study(name).title
 
 
 # ---------------------------------------------------------------- records
@@ -245,6 +255,100 @@ def test_missing_pyarrow_is_said(monkeypatch, tmp_path):
         write_parquet(tmp_path / "out.parquet", [])
 
 
+def test_a_store_becomes_a_data_frame_with_the_columns_of_its_table(finished):
+    frame = Store(finished).to_frame()
+    assert list(frame.columns) == ["row", "n", "scale", "repetition", "seed", "value", "vector", "error"]
+    assert len(frame) == 36
+    assert frame.groupby("n")["error"].count().to_dict() == {0: 0, 1: 0, 2: 0, 3: 0, 4: 6, 5: 0}
+    expected = {record.row: record.result["value"] for record in Store(finished) if record.result}
+    assert frame.set_index("row")["value"].dropna().to_dict() == expected
+
+
+def test_a_data_frame_without_pandas_says_how_to_install_it(finished, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match="data frames need pandas: pip install pandas"):
+        Store(finished).to_frame()
+
+
+# ---------------------------------------------------------------- summaries
+
+
+def test_a_summary_has_the_median_and_the_failures_of_each_combination(finished):
+    summary = Store(finished).summary()
+    assert [group.parameters for group in summary.groups] == [
+        {"n": n, "scale": scale} for n in range(6) for scale in (1.0, 2.0)
+    ]
+    assert (summary.rows, summary.failed) == (36, 6)
+    for group in summary.groups:
+        values = [r.result["value"] for r in Store(finished) if r.result and r.parameters == group.parameters]
+        assert (group.rows, group.failed) == (3, 3 - len(values))
+        np.testing.assert_equal(group.statistics, {"median value": np.median(values) if values else np.nan})
+
+
+def test_a_summary_tells_shares_from_medians_and_leaves_out_what_has_neither(tmp_path):
+    def outcome(seed, *, n):
+        number = np.nan if n == 1 else 10**n
+        return {"even": n % 2 == 0, "number": number, "name": "x", "list": [n], "none": None, "large": 10**400}
+
+    (group,) = sweep(Study(measure=outcome, grid={"n": [0]}, repetitions=2), tmp_path / "one").summary().groups
+    assert group.statistics == {"share even": 1.0, "median number": 1.0}
+    records = sweep(Study(measure=outcome, grid={"n": range(4)}), tmp_path / "four")
+    (group,) = summarise(replace(record, parameters={}) for record in records).groups
+    assert group.statistics == {"share even": 0.5, "median number": 100.0}
+
+
+def failed_record(row, error, **parameters):
+    return Record(row=row, parameters=parameters, repetition=0, seed=row, error=error)
+
+
+def test_reasons_that_differ_in_numbers_alone_are_one_and_names_with_digits_are_not():
+    messages = ["n = 4 at -1.5e-3", "n = 12 at 7", "as float64", "as float32", "as float64", "at <f at 0x7f3a>"]
+    summary = summarise(failed_record(row, f"ValueError: {message}") for row, message in enumerate(messages))
+    assert [(failure.reason, failure.rows) for failure in summary.failures] == [
+        ("ValueError: n = # at #", (0, 1)),
+        ("ValueError: as float64", (2, 4)),
+        ("ValueError: as float32", (3,)),
+        ("ValueError: at <f at 0x7f3a>", (5,)),
+    ]
+    assert summary.failures[0].example.row == 0
+    example = "such as row 0 (repetition = 0): ValueError: n = 4 at -1.5e-3"
+    assert f"2 x ValueError: n = # at #\n    {example}\n" in str(summary)
+
+
+def test_a_summary_fits_a_screen_whatever_the_study_is():
+    result = {f"result_{k}": 1.0 for k in range(40)}
+    parameters = [{"rows": n, "kind": "a", "text": "x" * 99, "list": list(range(50))} for n in range(200)]
+    whole = [Record(row=n, parameters=place, repetition=0, seed=n, result=result) for n, place in enumerate(parameters)]
+    failed = [failed_record(200 + n, f"E{'abcdefghij'[n]}: {'long ' * 99}\nlines", rows=n) for n in range(10)]
+    text = summarise([*whole, *failed]).text(width=80)
+    assert len(text.splitlines()) <= 30
+    assert "and 195 more combinations" in text
+    assert "and 6 more reasons" in text
+    table = [line for line in text.splitlines() if line.startswith(("rows  ", "0  ", "14  "))]
+    assert len(table) == 3
+    assert "not shown: median result_" in text
+    assert all(len(line) <= 80 for line in table)
+    assert str(summarise([])) == "no rows"
+
+
+def test_what_all_rows_share_is_said_once(tmp_path):
+    study = Study(measure=measure, grid=[{"n": 1, "scale": [1.0, 2.0]}, {"n": 1, "scale": 3.0}])
+    text = str(sweep(study, tmp_path).summary())
+    assert text.startswith("throughout: n = 1\nscale  rows  median value\n1 ")
+
+
+# ---------------------------------------------------------------- modules of one's own
+
+
+def test_modules_are_found_in_the_directories_named_and_the_path_is_as_before(tmp_path):
+    before = list(sys.path)
+    with importable_from(tmp_path, tmp_path):
+        (tmp_path / "found_beside_a_study.py").write_text("def measured(seed):\n    return {'value': 3}\n")
+        study = load_study(study_file(tmp_path, measure='"found_beside_a_study:measured"', grid="{}"))
+    assert sys.path == before
+    assert study.function(0) == {"value": 3}
+
+
 # ---------------------------------------------------------------- interruption
 
 
@@ -256,6 +360,48 @@ def test_a_torn_last_line_is_done_again(study, finished, cut):
     assert len(Store(finished)) == 35
     sweep(study, finished)
     assert lines(finished) == before
+
+
+def test_a_sweep_that_is_interrupted_between_two_rows_keeps_them_and_warns_of_nothing(
+    study, finished, tmp_path, monkeypatch
+):
+    append = Store.append
+
+    def interrupted(store, record, **log):
+        append(store, record, **log)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "append", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            sweep(study, tmp_path / "interrupted", n_jobs=2)
+    assert len(Store(tmp_path / "interrupted")) == 1
+    sweep(study, tmp_path / "interrupted")
+    assert lines(tmp_path / "interrupted") == lines(finished)
+
+
+def test_more_repetitions_extend_a_store_to_the_bytes_of_one_that_had_them_from_the_start(study, finished, tmp_path):
+    before = (finished / "records.jsonl").read_bytes()
+    more = replace(study, repetitions=5)
+    sweep(more, finished)
+    assert (finished / "records.jsonl").read_bytes().startswith(before)
+    sweep(more, tmp_path / "fresh")
+    assert lines(finished) == lines(tmp_path / "fresh")
+    assert Store(finished).study() == more.identity()
+    assert [record.row for record in Store(finished)] == [row.index for row in more.rows()]
+    assert [record.seed for record in Store(finished)] == [row.seed for row in more.rows()]
+    failed = {record.row for record in Store(finished) if record.error}
+    assert {entry["row"] for entry in Store(finished).log() if "traceback" in entry} == failed
+    assert len(list(Store(finished).log())) == len(more) == 60
+
+
+def test_the_rows_of_a_study_that_are_there_are_counted_before_it_is_continued(study, finished, tmp_path):
+    assert Store(tmp_path / "new").held(study.identity()) == 0
+    assert not (tmp_path / "new").exists()
+    before = contents(finished)
+    assert Store(finished).held(study.identity()) == len(study)
+    assert Store(finished).held(replace(study, repetitions=5).identity()) == len(study)
+    assert contents(finished) == before
 
 
 def test_an_unfinished_header_is_begun_again(study, tmp_path):
@@ -319,10 +465,9 @@ def test_a_killed_study_ends_with_the_records_of_an_uninterrupted_one(engine, tm
 # ---------------------------------------------------------------- stores that must not be touched
 
 
-def corrupted(path, change):
+def corrupt(path, change):
     records = path / "records.jsonl"
     records.write_bytes(change(records.read_bytes()))
-    return records.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -336,22 +481,57 @@ def corrupted(path, change):
     ],
 )
 def test_a_corrupt_store_is_refused_and_left_alone(study, finished, change, message):
-    damaged = corrupted(finished, change)
-    for _ in range(2):
+    corrupt(finished, change)
+    damaged = contents(finished)
+    for repetitions in (3, 3, 4):
         with pytest.raises(StudyError, match=message):
-            sweep(study, finished)
+            sweep(replace(study, repetitions=repetitions), finished)
         with pytest.raises(StudyError, match=message):
             list(Store(finished))
-    assert (finished / "records.jsonl").read_bytes() == damaged
+    assert contents(finished) == damaged
 
 
-@pytest.mark.parametrize("change", [{"seed": 12}, {"repetitions": 4}, {"grid": {"n": [1]}}])
+@pytest.mark.parametrize("change", [{"seed": 12}, {"grid": {"n": [1]}}, {"grid": {"n": [1]}, "repetitions": 4}])
 def test_a_store_of_another_study_is_refused(finished, change):
-    before = lines(finished)
+    before = contents(finished)
     other = Study(**{"measure": measure, "grid": GRID, "repetitions": 3, "seed": 11, **change})
     with pytest.raises(StudyError, match=f"belongs to another study: its {next(iter(change))} is"):
         sweep(other, finished)
-    assert lines(finished) == before
+    with pytest.raises(StudyError, match="belongs to another study"):
+        Store(finished).held(other.identity())
+    assert contents(finished) == before
+
+
+def test_fewer_repetitions_than_a_store_is_of_are_refused(study, finished):
+    before = contents(finished)
+    with pytest.raises(StudyError, match="is of 3 repetitions of this study, 2 were asked for: ask for 3 or more"):
+        sweep(replace(study, repetitions=2), finished)
+    assert contents(finished) == before
+
+
+def of_an_earlier_version(store):
+    """Rewrite a store as the first version of the format had it: the number of the row in every line."""
+    header = store / "study.json"
+    header.write_text(header.read_text().replace("study store 2", "study store 1"))
+    written = []
+    for record in Store(store):
+        values = {name: getattr(record, name) for name in Record.__slots__}
+        written.append({**values, "crc32": f"{crc32(json.dumps(values).encode()):08x}"})
+    (store / "records.jsonl").write_text("".join(json.dumps(line) + "\n" for line in written))
+
+
+def test_a_store_of_an_earlier_version_is_read_continued_and_not_extended(study, finished):
+    records = list(Store(finished))
+    of_an_earlier_version(finished)
+    assert list(Store(finished)) == records
+    file = finished / "records.jsonl"
+    file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:20]))
+    assert Store(finished).held(study.identity()) == 20
+    assert list(sweep(study, finished)) == records
+    before = contents(finished)
+    with pytest.raises(StudyError, match="an earlier version, with 3 repetitions, .* choose a new directory for 4"):
+        sweep(replace(study, repetitions=4), finished)
+    assert contents(finished) == before
 
 
 def test_a_foreign_directory_is_refused(study, tmp_path):
@@ -451,3 +631,11 @@ def test_appending_the_same_row_twice_is_refused(tmp_path):
             store.append(record)
     with pytest.raises(StudyError, match="not open for writing"):
         store.append(record)
+
+
+def test_a_row_that_is_not_of_its_repetition_is_refused(tmp_path):
+    with Store(tmp_path).open_for({"repetitions": 3}) as store:
+        with pytest.raises(StudyError, match="row 4 is not repetition 2 of any combination"):
+            store.append(Record(row=4, parameters={}, repetition=2, seed=0, result={}))
+        store.append(Record(row=4, parameters={}, repetition=1, seed=0, result={}))
+    assert [record.row for record in store] == [4]

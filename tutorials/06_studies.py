@@ -27,6 +27,7 @@
 # Install from a checkout with `pip install '.[tutorials]'`.
 
 # %%
+from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -219,6 +220,14 @@ except BregmanError as error:
     print(str(error).replace(str(store), "..."))
 
 # %% [markdown]
+# More repetitions extend a store: the rows that are there keep their seeds, and stay. `records.summary()` draws the
+# results of each combination together, and groups what failed by its reason; `records.to_frame()` hands all of it to
+# pandas.
+
+# %%
+print(sweep(replace(study, repetitions=12), store).summary())
+
+# %% [markdown]
 # ## The studies that come with the package
 #
 # Four studies are shipped as files of a few lines. From the command line each is one command, for example
@@ -239,8 +248,6 @@ for name in shipped_studies():
 # each point, so that the bands are rough.
 
 # %%
-from dataclasses import replace
-
 shipped = load_study("null-space")
 small = replace(shipped, repetitions=4)
 records = sweep(small, store.parent / "null-space", n_jobs=2)

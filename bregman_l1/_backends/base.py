@@ -129,7 +129,7 @@ class Backend(ABC):
         unknown = [] if known is None else [name for name in self.native if name not in known]
         if unknown:
             hint = did_you_mean(unknown[0], (*SHARED_SETTINGS, *(known or ()))) or ";"
-            listed = f"it knows {', '.join(known)}" if known else "it has no options of its own"
+            listed = f"it knows {', '.join(known)}" if known else f"it has none beyond {', '.join(SHARED_SETTINGS)}"
             raise InvalidOptionError(f"{self.name} has no option {unknown[0]!r}{hint} {listed}")
 
 

@@ -72,7 +72,7 @@ class Rows:
         Spread over all entries of y in proportion to ``size``, shape (N,).
         """
         Z = self.relations
-        spread = Z * size**2
+        spread = Z * (size / size.max()) ** 2
         return -np.asarray(spread.T @ np.linalg.lstsq(spread @ Z.T, wrong)[0])[self.kept]
 
     def contradiction(self, system: LinearSystem, x: Vector) -> Vector | None:

@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from bregman_l1.cli import analyze, demo, solve, studies
+from bregman_l1.cli.reporting import EXIT_CODES
 
 app = typer.Typer(
     name="bregman-l1",
     no_args_is_help=True,
+    epilog=EXIT_CODES,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -32,5 +34,12 @@ def main(
     """Entropy Bregman projections at any scale, each answer certified."""
 
 
-for _command in (solve.solve, analyze.analyze, studies.compare, studies.sweep, demo.demo, demo.backends):
-    app.command()(_command)
+for _command, _more in (
+    (solve.solve, ""),
+    (analyze.analyze, ""),
+    (studies.compare, ""),
+    (studies.sweep, f"{studies.about_studies()}\n\n"),
+    (demo.demo, ""),
+    (demo.backends, ""),
+):
+    app.command(epilog=_more + EXIT_CODES)(_command)

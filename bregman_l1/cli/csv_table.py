@@ -2,8 +2,9 @@
 
 A first line without any number is a header, and so is one whose first cell is empty; then the first column holds the
 names of the rows. It does so too where it holds no number below a header. A header of numbers looks like data: a first
-line that counts, as that of a data frame without names does, is refused, and so is one that mixes words and numbers.
-True and False are 1 and 0, as data frames write their indicators.
+line that counts, as that of a data frame without names does, is refused, and so are one of whole numbers that increase
+above numbers with a point, and one that mixes words and numbers. True and False are 1 and 0, as data frames write their
+indicators.
 """
 
 from __future__ import annotations
@@ -48,8 +49,14 @@ class _Line:
             return np.array([_number(cell) for cell in self.cells[start:]])
         except ValueError:
             column = next(j for j in range(start, len(self.cells)) if not _is_number(self.cells[j]))
-            cell = self.cells[column]
-            raise self.error(f", column {column + 1} {f'is {cell!r}, no number' if cell else 'is empty'}") from None
+            raise self.no_number(column) from None
+
+    def no_number(self, column: int, otherwise: str = "") -> InputFileError:
+        """The error that says that a cell is no number; ``otherwise``, what it could have been."""
+        cell = self.cells[column]
+        if ";" in cell or "\t" in cell or _holds_several(cell):
+            otherwise = ": separate the numbers by commas, and write decimals with a point"
+        return self.error(f", column {column + 1} {f'is {cell!r}, no number' if cell else 'is empty'}{otherwise}")
 
 
 def read_csv(path: Path) -> Table:
@@ -70,7 +77,7 @@ def read_csv(path: Path) -> Table:
         if has_header and second is None:
             raise first.error(" is a header, and no numbers follow")
         body = chain([] if has_header else [first], [] if second is None else [second], lines)
-        start = int(has_header and second is not None and not (first.cells[0] and _is_number(second.cells[0])))
+        start = int(second is not None and _names_rows(first, second)) if has_header else 0
         rows, names = [], []
         for line in body:
             if len(line.cells) != len(first.cells):
@@ -97,14 +104,12 @@ def _is_header(first: _Line, second: _Line | None) -> bool:
     if not cells[0]:
         return True
     words = [j for j, cell in enumerate(cells) if not _is_number(cell)]
-    if len(cells) == 1 and words and any(mark in cells[0] for mark in ";\t"):
-        raise first.error(": separate the numbers by commas")
-    if words and len(words) < len(cells):
-        raise first.error(
-            f", column {words[0] + 1} is {cells[words[0]]!r}, no number; a header holds no number either, "
-            "and where the first column names the rows there is a header above them"
+    if words and (len(words) < len(cells) or all(map(_holds_several, cells))):
+        raise first.no_number(
+            words[0],
+            "; a header holds no number either, and where the first column names the rows there is one above them",
         )
-    if not words and second is not None and (_counts(cells) or _stands_apart(first, second)):
+    if not words and second is not None and (_counts(cells) or _stands_apart(cells, second.cells)):
         unmistakable = f"{_number(cells[0]):g}" if _is_truth(cells[0]) else f"{cells[0]}.0"
         raise first.error(
             f", {','.join(cells[:3])}{',...' if len(cells) > 3 else ''}, looks like a header, which "
@@ -121,11 +126,32 @@ def _counts(cells: list[str]) -> bool:
     return numbers == list(range(numbers[0], numbers[0] + len(numbers))) and (len(numbers) > 2 or numbers == [0, 1])
 
 
-def _stands_apart(first: _Line, second: _Line) -> bool:
-    """Whether this is the 0 that heads a series without a name, or False and True, above numbers of another kind."""
-    if first.cells == ["0"] and len(second.cells) == 1:
-        return not second.cells[0].lstrip("+-").isdecimal()
-    return all(map(_is_truth, first.cells)) and not any(map(_is_truth, second.cells))
+def _stands_apart(first: list[str], second: list[str]) -> bool:
+    """Whether whole numbers head numbers with a point: at least three that increase, or the 0 of an unnamed series.
+
+    So do False and True above other numbers.
+    """
+    if all(map(_is_truth, first)):
+        return not any(map(_is_truth, second))
+    if len(first) != len(second) or not all(map(str.isdecimal, first)) or any(map(_is_whole, second)):
+        return False
+    numbers = [int(cell) for cell in first]
+    return numbers == [0] or (len(numbers) > 2 and numbers == sorted(set(numbers)))
+
+
+def _names_rows(header: _Line, second: _Line) -> bool:
+    """Whether the first column below a header holds names."""
+    return not header.cells[0] or (len(header.cells) > 1 and not _is_number(second.cells[0]))
+
+
+def _holds_several(cell: str) -> bool:
+    """Whether these are numbers that something other than a comma separates."""
+    parts = cell.replace(";", " ").split()
+    return len(parts) > 1 and all(map(_is_number, parts))
+
+
+def _is_whole(cell: str) -> bool:
+    return cell.lstrip("+-").isdecimal()
 
 
 def _is_truth(cell: str) -> bool:

@@ -34,10 +34,18 @@ class ExitCode(IntEnum):
     CERTIFIED = 0
     NOT_CERTIFIED = 1
     BAD_INPUT = 2
+    FAILED_ROWS = 3
+    INTERRUPTED = 130  # what a shell makes of a process that Ctrl-C ended
+
+
+EXIT_CODES = (
+    "Exit codes: 0 all is done and certified, 1 an answer is not certified, 2 the input is wrong, "
+    "3 rows of a study failed, 130 interrupted by Ctrl-C."
+)
 
 
 def reports_errors(command: Callable[_P, ExitCode | None]) -> Callable[_P, None]:
-    """Turn the package's exceptions into one line on standard error and an exit code.
+    """Turn the package's exceptions, and Ctrl-C, into one line on standard error and an exit code.
 
     A command returns its exit code; the statuses it prints say what a NotCertifiedWarning would.
     """
@@ -52,6 +60,9 @@ def reports_errors(command: Callable[_P, ExitCode | None]) -> Callable[_P, None]
             typer.echo(f"bregman-l1: {error}", err=True)
             solver_failed = isinstance(error, BackendError) and not isinstance(error, _USER_ERRORS)
             raise typer.Exit(ExitCode.NOT_CERTIFIED if solver_failed else ExitCode.BAD_INPUT) from error
+        except KeyboardInterrupt as interrupt:
+            typer.echo("bregman-l1: interrupted", err=True)
+            raise typer.Exit(ExitCode.INTERRUPTED) from interrupt
         raise typer.Exit(code or ExitCode.CERTIFIED)
 
     return run

@@ -7,6 +7,7 @@ from bregman_l1.experiments.comparison import Comparison, Profile, Run
 from bregman_l1.experiments.ensembles import register_ensemble
 from bregman_l1.experiments.store import Record, Store
 from bregman_l1.experiments.study import Study, load_study, shipped_studies
+from bregman_l1.experiments.summary import Summary
 
 __all__ = [
     "Comparison",
@@ -15,6 +16,7 @@ __all__ = [
     "Run",
     "Store",
     "Study",
+    "Summary",
     "compare",
     "ensembles",
     "load_study",

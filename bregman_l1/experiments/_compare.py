@@ -24,11 +24,11 @@ from bregman_l1.experiments.comparison import Comparison, Run
 from bregman_l1.experiments.ensembles import Instance, draw
 from bregman_l1.experiments.environment import environment
 from bregman_l1.experiments.nearest import refuse_unknown
-from bregman_l1.experiments.store import dumps
+from bregman_l1.experiments.plain import dumps
 from bregman_l1.problems.l1 import L1Minimization
 from bregman_l1.problems.projection import BregmanProjection
 from bregman_l1.progress import ProgressBar
-from bregman_l1.scale import natural_log_alpha
+from bregman_l1.scale import natural_log_alpha, scales_by_keyword
 from bregman_l1.solution import Status
 from bregman_l1.system import LinearSystem
 
@@ -51,6 +51,7 @@ JUDGING_TOLERANCE = 1e-9
 _ENTROPY = "entropy"
 
 
+@scales_by_keyword
 def compare(
     systems: Instance | LinearSystem | Sequence[Instance | LinearSystem] | None = None,
     *,

@@ -6,8 +6,9 @@ import asyncio
 import importlib
 import os
 import traceback
+import warnings
 from concurrent.futures import BrokenExecutor
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
@@ -18,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 from threadpoolctl import ThreadpoolController
 
 from bregman_l1.errors import StudyError
-from bregman_l1.experiments.store import Record, Store, plain
+from bregman_l1.experiments.plain import plain
+from bregman_l1.experiments.store import Record, Store
 from bregman_l1.optional import require
 from bregman_l1.progress import ProgressBar
 
@@ -59,16 +61,16 @@ def sweep(
     """Carry out a study, or what is left of it, and return its records.
 
     Every finished record is on disk, whole, before the next one counts as done. A study that was killed is
-    continued by the same call and ends with exactly the records of one that was not. A row whose measure
-    raises is recorded with its error. Each row is evaluated with one BLAS thread, so that its record does not
-    depend on how many workers there are.
+    continued by the same call and ends with exactly the records of one that was not; a study with more
+    repetitions continues one with fewer. A row whose measure raises is recorded with its error. Each row is
+    evaluated with one BLAS thread, so that its record does not depend on how many workers there are.
 
     Parameters
     ----------
     study : Study
         What to do.
     store : str or path-like
-        The directory of the records (`Store`): new, empty, or begun by the same study.
+        The directory of the records (`Store`): new, empty, or begun by the same study, with no more repetitions.
     n_jobs : int
         Worker processes on this machine, through joblib; -1 for one a core.
     cluster : str, optional
@@ -80,7 +82,8 @@ def sweep(
     Returns
     -------
     Store
-        The records, closed for writing; iterating over it yields them in the order of their rows.
+        The records, closed for writing; iterating over it yields them in the order of their rows,
+        `Store.to_frame` makes a table of them, and ``print(store.summary())`` shows the essence.
 
     Raises
     ------
@@ -111,13 +114,24 @@ def sweep(
         done = records.rows()
         left = (row for row in study.rows() if row.index not in done)
         with (
-            closing(run(study.function, left)) as evaluations,
+            _closed_quietly(run(study.function, left)) as evaluations,
             ProgressBar(len(study), wanted=progress, done=len(done)) as bar,
         ):
             for completed, evaluation in enumerate(evaluations, start=len(done) + 1):
                 records.append(evaluation.record, **evaluation.log)
                 bar.update(completed)
     return records
+
+
+@contextmanager
+def _closed_quietly(evaluations: Generator[_Evaluation]) -> Iterator[Generator[_Evaluation]]:
+    """Close the evaluations in the end; whoever ends a sweep early need not be warned that rows are left."""
+    try:
+        yield evaluations
+    finally:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=r"\d+ tasks", category=UserWarning, module="joblib")
+            evaluations.close()
 
 
 def _engine(n_jobs: int, cluster: str | None) -> Callable[[Measuring, Iterable[Row]], Generator[_Evaluation]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from bregman_l1._types import Vector
-from bregman_l1.experiments.store import dumps
+from bregman_l1.experiments.plain import dumps
 from bregman_l1.experiments.tables import text_table, write_csv, write_parquet
 from bregman_l1.html import table, together
 from bregman_l1.one_line import OneLine

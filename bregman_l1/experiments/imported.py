@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+import sys
+from contextlib import contextmanager
+from importlib import import_module, invalidate_caches
 from operator import attrgetter
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from bregman_l1.errors import StudyError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def imported(kind: str, path: str) -> Any:
@@ -36,3 +42,34 @@ def imported(kind: str, path: str) -> Any:
         raise StudyError(
             f"the {kind} {path!r} cannot be imported: {error} (is the directory of its module on PYTHONPATH?)"
         ) from error
+
+
+@contextmanager
+def importable_from(*directories: Path) -> Iterator[None]:
+    """Have the modules in some directories found, as those beside a script are, while the context lasts.
+
+    Worker processes started meanwhile find them too: they begin with the path of this process.
+
+    Parameters
+    ----------
+    *directories : Path
+        Where to look, before everything else.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as directory:
+    ...     _ = Path(directory, "my_sizes.py").write_text("small = 3")
+    ...     with importable_from(Path(directory)):
+    ...         imported("size", "my_sizes:small")
+    3
+    """
+    added = [str(directory.resolve()) for directory in directories]
+    sys.path[:0] = added
+    # A directory that was looked into before is looked into again.
+    invalidate_caches()
+    try:
+        yield
+    finally:
+        for directory in added:
+            sys.path.remove(directory)

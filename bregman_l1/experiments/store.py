@@ -2,13 +2,15 @@
 
 A store is a directory of three files::
 
-    study.json       what the records are records of; written first, never changed
+    study.json       what the records are records of; written first, changed only where repetitions are added
     records.jsonl    the results: a line for each finished row, with its own checksum
     log.jsonl        what differs between runs: seconds, process, traceback of a failure
 
-Rows arrive in any order. The results contain nothing that depends on when, where or how often a study was
-started, so that the lines of ``records.jsonl``, sorted, are the same bytes for an interrupted study and for
-one that ran through. ``log.jsonl`` carries no results and is not synchronised.
+Rows arrive in any order. A line says which combination of parameters and which repetition it is of, not the
+number of its row, so that a store can be continued with more repetitions: the row is
+combination * repetitions + repetition. The results contain nothing that depends on when, where or how often a
+study was started, so that the lines of ``records.jsonl``, sorted, are the same bytes for an interrupted study and
+for one that ran through. ``log.jsonl`` carries no results and is not synchronised.
 
 One process writes a store at a time (it holds a lock on ``records.jsonl`` that ends with the process; Windows
 has no such lock, and there the caller must see to it).
@@ -27,17 +29,22 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from zlib import crc32
 
-import numpy as np
-
 from bregman_l1.errors import StudyError
+from bregman_l1.experiments.plain import dumps
+from bregman_l1.experiments.summary import Summary, summarise
 from bregman_l1.html import DOTS, shortened, table
 from bregman_l1.one_line import OneLine, brief
+from bregman_l1.optional import require
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from types import TracebackType
 
-_FORMAT = "bregman_l1 study store 1"
+    import pandas as pd
+
+_FORMAT = "bregman_l1 study store 2"
+# Its lines give the numbers of their rows, which hold for the repetitions it was begun with.
+_EARLIER_FORMAT = "bregman_l1 study store 1"
 _HEADER, _HEADER_PART, _RECORDS, _LOG = "study.json", "study.json.part", "records.jsonl", "log.jsonl"
 
 
@@ -48,7 +55,7 @@ class Record(OneLine):
     Attributes
     ----------
     row : int
-        Number of the row in the study.
+        Number of the row in the study, the repetitions of a combination one after the other.
     parameters : dict
         The parameters of the row.
     repetition : int
@@ -107,6 +114,7 @@ class Store:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self._offsets: dict[int, int] = {}
+        self._repetitions = 1
         self._records: IO[bytes] | None = None
         self._log: IO[str] | None = None
 
@@ -116,19 +124,24 @@ class Store:
         Parameters
         ----------
         study : mapping
-            What identifies the study; a store is only ever continued by the study that began it.
+            What identifies the study; a store is only ever continued by the study that began it, as it was or
+            with more ``repetitions``.
 
         Returns
         -------
         Store
             This store, to be used as a context manager: leaving it closes the files.
         """
+        study = json.loads(dumps(study))
         try:
-            self._begin(json.loads(dumps(study)))
+            self._begin(study)
             self._records = (self.path / _RECORDS).open("r+b")
             self._lock(self._records)
-            self._records.truncate(self._scan())
+            self._refuse_other(study)  # once more, now that nobody else can change it
+            self._records.truncate(self._scan(study))
             self._records.seek(0, os.SEEK_END)
+            if self.study() != study:
+                self._write_header(study)
             self._log = (self.path / _LOG).open("a", encoding="utf-8")
         except OSError as error:
             self.close()
@@ -166,36 +179,81 @@ class Store:
         Raises
         ------
         StudyError
-            If the store is not open, holds the row already, or cannot be written any more (a full disk).
+            If the store is not open, holds the row already, the row is not of this repetition, or the store cannot
+            be written any more (a full disk).
         """
         if self._records is None or self._log is None:
             raise StudyError(f"the store {self.path} is not open for writing")
         if record.row in self._offsets:
             raise StudyError(f"the store {self.path} already holds row {record.row}")
+        combination, remainder = divmod(record.row - record.repetition, self._repetitions)
+        if remainder:
+            raise StudyError(f"row {record.row} is not repetition {record.repetition} of any combination")
         offset = self._records.tell()
         try:
-            self._records.write(_line_of(record))
+            self._records.write(_line_of(record, combination))
             self._records.flush()
             os.fsync(self._records.fileno())
             self._offsets[record.row] = offset
             if log:
-                self._log.write(dumps({"row": record.row, **log}) + "\n")
+                place = {"combination": combination, "repetition": record.repetition}
+                self._log.write(dumps({**place, **log}) + "\n")
                 self._log.flush()
         except OSError as error:
             raise StudyError(f"the store {self.path} cannot be written any more: {error}") from error
 
     def study(self) -> dict[str, Any]:
         """Return what the records are records of, as `open_for` was told."""
+        study: dict[str, Any] = self._header()["study"]
+        return study
+
+    def held(self, study: Mapping[str, Any]) -> int:
+        """Return how many rows of a study are here, without opening the store for it; 0 where there is no store."""
+        if not (self.path / _HEADER).exists():
+            return 0
+        self._refuse_other(json.loads(dumps(study)))
+        return len(self)
+
+    def summary(self) -> Summary:
+        """Return what the records say for each combination of parameters, and why rows failed."""
+        return summarise(self)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the records as a data frame: a line for each row, with the columns of `Record.flat`.
+
+        What a failed row has no result for is missing (NaN, None).
+
+        Raises
+        ------
+        MissingPackageError
+            If pandas is not installed.
+
+        Examples
+        --------
+        >>> from tempfile import TemporaryDirectory
+        >>> from bregman_l1.experiments import Study, sweep
+        >>> def square(seed, *, n):
+        ...     return {"square": n**2}
+        >>> with TemporaryDirectory() as directory:
+        ...     frame = sweep(Study(measure=square, grid={"n": [2, 3]}), directory).to_frame()
+        >>> frame[["n", "repetition", "square"]]
+           n  repetition  square
+        0  2           0       4
+        1  3           0       9
+        """
+        return require("pandas", "data frames").DataFrame([record.flat() for record in self])
+
+    def _header(self) -> dict[str, Any]:
         try:
             header = json.loads((self.path / _HEADER).read_text(encoding="utf-8"))
         except OSError as error:
             raise StudyError(f"{self.path} is not a study store: {error}") from error
         except ValueError as error:
             raise StudyError(f"{self.path / _HEADER} is damaged: {error}") from error
-        if not isinstance(header, dict) or header.get("format") != _FORMAT or "study" not in header:
+        formats = (_FORMAT, _EARLIER_FORMAT)
+        if not isinstance(header, dict) or header.get("format") not in formats or "study" not in header:
             raise StudyError(f"{self.path / _HEADER} does not belong to a {_FORMAT!r}")
-        study: dict[str, Any] = header["study"]
-        return study
+        return header
 
     def rows(self) -> set[int]:
         """Return the numbers of the rows that are done."""
@@ -218,10 +276,11 @@ class Store:
 
     def log(self) -> Iterator[dict[str, Any]]:
         """Yield the whole lines of the log: row, seconds, process and traceback of a failure."""
+        repetitions = self.study().get("repetitions", 1)
         with (self.path / _LOG).open("rb") as file:
             for line in file:
                 if line.endswith(b"\n"):
-                    yield json.loads(line)
+                    yield _with_row(json.loads(line), repetitions)
 
     def __repr__(self) -> str:
         return f"Store({brief(str(self.path))})"
@@ -247,10 +306,26 @@ class Store:
                     f"{self.path} is not a study store (it holds {min(entries)!r}); choose a new directory"
                 )
             self._write_header(study)
-        difference = _difference(self.study(), study)
+        self._refuse_other(study)
+        (self.path / _RECORDS).touch()
+
+    def _refuse_other(self, study: Mapping[str, Any]) -> None:
+        header = self._header()
+        stored = header["study"]
+        held, wanted = stored.get("repetitions", 0), study.get("repetitions", 0)
+        difference = _difference({**stored, "repetitions": wanted}, {**study, "repetitions": wanted})
         if difference:
             raise StudyError(f"the store {self.path} belongs to another study: {difference}")
-        (self.path / _RECORDS).touch()
+        if wanted < held:
+            raise StudyError(
+                f"the store {self.path} is of {held} repetitions of this study, {wanted} were asked for: "
+                f"ask for {held} or more, or choose a new directory"
+            )
+        if wanted > held and header["format"] == _EARLIER_FORMAT:
+            raise StudyError(
+                f"the store {self.path} was begun by an earlier version, with {held} repetitions, and is continued "
+                f"with {held}: choose a new directory for {wanted}"
+            )
 
     def _write_header(self, study: Mapping[str, Any]) -> None:
         part = self.path / _HEADER_PART
@@ -272,12 +347,11 @@ class Store:
 
     def _refresh(self) -> None:
         if self._records is None:
-            self.study()
-            self._scan()
+            self._scan(self.study())
 
-    def _scan(self) -> int:
+    def _scan(self, study: Mapping[str, Any]) -> int:
         """Read every line, remember where each row lies, and return the end of the last whole line."""
-        self._offsets = {}
+        self._offsets, self._repetitions = {}, study.get("repetitions", 1)
         end = 0
         records = self.path / _RECORDS
         if not records.exists():
@@ -297,7 +371,7 @@ class Store:
         try:
             values = json.loads(line)
             checksum = values.pop("crc32")
-            record = Record(**values)
+            record = Record(**_with_row(values, self._repetitions))
         except (ValueError, TypeError, AttributeError, KeyError) as error:
             raise StudyError(f"{self.path / _RECORDS} is damaged at line {number}: {error!r}") from error
         if _checksum(values) != checksum:
@@ -305,42 +379,26 @@ class Store:
         return record
 
 
-def dumps(value: Any) -> str:
-    """Return JSON in one line; NumPy scalars and arrays become numbers and lists, NaN and Infinity stay literal."""
-    return json.dumps(value, default=_plain)
-
-
-def plain(value: Any) -> dict[str, Any]:
-    """Return a mapping as the store will give it back, made of plain numbers, strings, lists and dicts.
-
-    Raises
-    ------
-    TypeError
-        If it is not a mapping or holds something else.
-    """
-    if not hasattr(value, "items"):
-        raise TypeError(f"a measure returns a mapping of names to values, got {value!r}")
-    values: dict[str, Any] = json.loads(dumps(dict(value)))
-    return values
-
-
 def _cell(value: Any) -> str:
     return value if isinstance(value, str) else "" if value is None else brief(value)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, (np.ndarray, np.generic)):
-        return value.tolist()
-    raise TypeError(f"{type(value).__name__} {value!r} cannot be stored; return numbers, strings, lists or dicts")
 
 
 def _checksum(values: Mapping[str, Any]) -> str:
     return f"{crc32(dumps(values).encode()):08x}"
 
 
-def _line_of(record: Record) -> bytes:
-    values = {name: getattr(record, name) for name in Record.__slots__}
+def _line_of(record: Record, combination: int) -> bytes:
+    values = {name: getattr(record, name) for name in Record.__slots__ if name != "row"}
+    values = {"combination": combination, **values}
     return (dumps({**values, "crc32": _checksum(values)}) + "\n").encode()
+
+
+def _with_row(values: Mapping[str, Any], repetitions: int) -> dict[str, Any]:
+    """Return what a line holds with the number of its row instead of its combination; an earlier version wrote it."""
+    if "row" in values:
+        return dict(values)
+    others = {name: value for name, value in values.items() if name != "combination"}
+    return {"row": values["combination"] * repetitions + values["repetition"], **others}
 
 
 def _difference(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:

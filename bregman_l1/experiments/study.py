@@ -3,20 +3,24 @@
 A study file looks like this::
 
     title = "rho against the sparsity"
-    measure = "null-space"              # a name in MEASURES, or "package.module:function"
+    measure = "null-space"              # a name in MEASURES, or "my_module:my_measure"
     picture = "null-space"              # optional: a name in PICTURES
     seed = 0
     repetitions = 20
 
     [[grid]]                            # one table or several; their products follow each other
-    ensemble = "gaussian"
+    ensemble = "gaussian"               # a name in ENSEMBLES, or "my_module:my_ensemble"
     N = 40
     d = 160
     s = [2, 4, 8]
 
+The command ``bregman-l1 sweep`` finds ``my_module`` beside the study file and in the current directory, also in
+its worker processes; from Python it has to be importable, as any module.
+
 Every row - one combination of parameters, one repetition - has a seed of its own, derived from the study's
 seed, the parameters and the repetition alone. A record therefore depends on its own row and on nothing else
-in the grid: a row that appears in two studies with the same seed gives the same record in both.
+in the grid: a row that appears in two studies with the same seed gives the same record in both. This is why a
+study with more repetitions continues the store of one with fewer.
 """
 
 from __future__ import annotations
@@ -38,7 +42,7 @@ from bregman_l1.errors import StudyError
 from bregman_l1.experiments.imported import imported
 from bregman_l1.experiments.measures import MEASURES, Measure
 from bregman_l1.experiments.nearest import refuse_unknown
-from bregman_l1.experiments.store import dumps
+from bregman_l1.experiments.plain import dumps
 from bregman_l1.one_line import OneLine
 
 if TYPE_CHECKING:
@@ -179,6 +183,17 @@ def shipped_studies() -> tuple[str, ...]:
     """
     files = resources.files("bregman_l1.experiments").joinpath("studies").iterdir()
     return tuple(sorted(Path(file.name).stem for file in files if file.name.endswith(".toml")))
+
+
+def shipped_titles() -> dict[str, str]:
+    """Return what each of `shipped_studies` shows, by its name.
+
+    Examples
+    --------
+    >>> shipped_titles()["recovery"]
+    'the transition of unique recovery for Gaussian matrices'
+    """
+    return {name: _parse(name)["title"] for name in shipped_studies()}
 
 
 def load_study(source: str | os.PathLike[str]) -> Study:

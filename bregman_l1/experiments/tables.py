@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bregman_l1.errors import StudyError
-from bregman_l1.experiments.store import dumps
+from bregman_l1.experiments.plain import dumps
 from bregman_l1.optional import require
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from bregman_l1.newton.normal_equations import NormalEquations, normal_equations
 from bregman_l1.newton.scale_free import scale_free, walked
 from bregman_l1.newton.walk import Way
 from bregman_l1.outcome import Outcome
-from bregman_l1.polyhedron.feasible_set import separates
+from bregman_l1.polyhedron.feasible_set import farkas_near
 from bregman_l1.threads import threads_for
 
 if TYPE_CHECKING:
@@ -155,8 +155,9 @@ def _claim(system: LinearSystem, rows: Rows, end: Way, budget: Budget) -> Claim:
     if proof is not None:
         proof = replace(proof, z=rows.embedded(proof.z))
     if outcome is Outcome.OPTIMAL and rows.dropped.size:
-        farkas = rows.contradiction(system, np.exp(end.log_x))
-        if farkas is not None and separates(system, farkas):
+        contradiction = rows.contradiction(system, np.exp(end.log_x))
+        farkas = None if contradiction is None else farkas_near(system, contradiction)
+        if farkas is not None:
             outcome, proof = Outcome.INFEASIBLE, Farkas(farkas)
     return Claim(
         log_x=read_only(end.log_x),

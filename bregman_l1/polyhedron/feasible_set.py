@@ -83,27 +83,88 @@ def infeasibility(system: LinearSystem, x: Vector) -> float:
 
 
 def farkas_vector(system: LinearSystem, budget: Budget | None = None) -> Vector | None:
-    """Return z with A'z <= 0 < y'z, up to the rounding of these products, or None where there is none.
+    """Return z with A'z <= 0 < y'z, up to the rounding of these products, or None where there is none."""
+    return farkas_near(system, _most_separating(system, budget))
 
-    The z of the linear program is a proof up to its tolerance only; it is made one by solving the
-    inequalities that hold with equality.
-    """
+
+def _most_separating(system: LinearSystem, budget: Budget | None = None) -> Vector:
+    """The z in units of the rows, |z_i| <= 1, with A'z <= 0 and the largest y'z, up to the tolerance of the program."""
+    return system.remember("most separating", lambda: _solve_for_farkas(system, budget))
+
+
+def _solve_for_farkas(system: LinearSystem, budget: Budget | None) -> Vector:
     scaled, y, rows, _ = equilibrated(system)
     program = LinearProgram(cost=-y, rows=scaled.T, row_upper=0.0, lower=-1.0, upper=1.0)
     answer = solve_verified_later(program, budget)
     if answer.x is None or answer.outcome is Outcome.TIME_LIMIT:
         raise BackendError("the linear program for a Farkas vector was not solved", answer.raw_status)
-    candidates = (answer.x / rows, _on_tight_columns(scaled, answer.x) / rows)
-    return next((z for z in candidates if separates(system, z)), None)
+    return np.asarray(answer.x / rows)
 
 
-def _on_tight_columns(scaled: Matrix | sp.csc_array, z: Vector) -> Vector:
-    """The z nearby with a_j'z = 0 to rounding where that holds up to the tolerance of a linear program."""
-    return _orthogonal(scaled, scaled.T @ z > -_STRICT, z)
+def farkas_near(system: LinearSystem, z: Vector, on: Index | None = None) -> Vector | None:
+    """Return the Farkas vector that z stands for, zero but for the rows ``on``; None where it stands for none.
+
+    The z of a linear program is a proof up to its tolerance only, and that of rows which are combinations of others up
+    to their rounding. It is made one by solving the inequalities that hold with equality, or by a small step to where
+    they hold strictly.
+    """
+    scaled, _, units, _ = equilibrated(system)
+    on = np.arange(z.size) if on is None else on
+    part, first = scaled[on], z[on] * units[on]
+    tight = part.T @ first > -_STRICT * np.abs(first).max(initial=0.0)
+    for near in (first, _orthogonal(part, tight, first)):
+        found = _embedded(near / units[on], on, z.size)
+        if separates_to_rounding(system, found):
+            if _is_exact(system, found):
+                return found
+            found = _embedded(_strictly_inside(part, tight, near) / units[on], on, z.size)
+            if separates(system, found):
+                return found
+    return None
+
+
+def _embedded(values: Vector, on: Index, size: int) -> Vector:
+    whole = np.zeros(size)
+    whole[on] = values
+    return whole
+
+
+def _strictly_inside(scaled: Matrix | sp.csc_array, tight: Mask, z: Vector) -> Vector:
+    """The z nearby with a_j'z < 0 beyond rounding on the tight columns; z itself where there is none."""
+    on = scaled[:, tight]
+    answer = solve_verified_later(
+        LinearProgram(
+            cost=np.append(np.zeros(z.size), -1.0),
+            rows=(sp.hstack if sp.issparse(on) else np.hstack)([on.T, np.ones((on.shape[1], 1))]),
+            row_upper=0.0,
+            lower=-1.0,
+            upper=1.0,
+        )
+    )
+    if answer.outcome is not Outcome.OPTIMAL or answer.x is None or answer.x[-1] < _STRICT:
+        return z
+    step = ROUNDINGS * float((abs(on).T @ np.abs(z)).max()) / answer.x[-1]
+    return np.asarray(z + step * answer.x[:-1])
 
 
 def separates(system: LinearSystem, z: Vector) -> bool:
-    """Whether z is a Farkas vector: A'z <= 0 < y'z for every y' within the margin of y.
+    """Whether z is a Farkas vector, A'z <= 0 < y'z for every y' within the margin of y (see `separates_to_rounding`).
+
+    Where A is small A'z <= 0 is seen exactly: zeros that hold to rounding only are none, an x of great size may exist.
+    """
+    return separates_to_rounding(system, z) and _is_exact(system, z)
+
+
+def _is_exact(system: LinearSystem, z: Vector) -> bool:
+    if np.prod(system.shape) > _EXACT_ENTRIES:
+        return True
+    slack, size = system.extended_rmatvec(z), system.abs_rmatvec(np.abs(z))
+    tight = np.flatnonzero(slack >= -ROUNDINGS * size)
+    return not (slack > 0.0).any() or orthogonal(system.columns(tight), z) is not None
+
+
+def separates_to_rounding(system: LinearSystem, z: Vector) -> bool:
+    """Whether A'z <= 0 < y'z, up to the rounding of A'z, for every y' within the margin of y: no x of moderate size.
 
     That is ROUNDINGS of the terms |A|x + |y| of the equations at any x >= 0 of moderate size that solves them but for
     rounding: the largest z'(y - y') there is found by a linear program where a simple bound does not tell.
@@ -111,10 +172,6 @@ def separates(system: LinearSystem, z: Vector) -> bool:
     slack, size = system.extended_rmatvec(z), system.abs_rmatvec(np.abs(z))
     if not (np.isfinite(size).all() and (slack <= ROUNDINGS * size).all()):
         return False
-    if (slack > 0.0).any() and size.size * z.size <= _EXACT_ENTRIES:
-        tight = np.flatnonzero(slack >= -ROUNDINGS * size)
-        if orthogonal(system.columns(tight), z) is None:
-            return False
     value = float(system.y.astype(np.longdouble) @ z.astype(np.longdouble))
     spare = value - ROUNDINGS * float(np.abs(system.y) @ np.abs(z))
     gain = np.maximum(np.asarray(slack, dtype=np.float64) + ROUNDINGS * size, 0.0)
@@ -154,6 +211,12 @@ def proof_of_infeasibility(system: LinearSystem, budget: Budget | None = None) -
     return system.remember("farkas", lambda: farkas_vector(system, budget))
 
 
+def has_solution_of_moderate_size(system: LinearSystem) -> bool:
+    """Whether nothing speaks against an x >= 0 that solves A x = y, not even a vector that is a proof to rounding."""
+    z = _most_separating(system)
+    return proof_of_infeasibility(system) is None and not separates_to_rounding(system, z)
+
+
 def require_feasible(system: LinearSystem, budget: Budget | None = None) -> None:
     """Raise `InfeasibleError` with its Farkas vector if no x >= 0 solves A x = y."""
     started = perf_counter()
@@ -165,12 +228,16 @@ def require_feasible(system: LinearSystem, budget: Budget | None = None) -> None
 def infeasible(system: LinearSystem, farkas: Vector, seconds: float = 0.0) -> InfeasibleError:
     """The error that says which rows contradict each other, as few as are found in the seconds that it took so far."""
     z = system.remember("contradiction", lambda: _in_few_rows(system, farkas, Budget(seconds=seconds + _SPARE_SECONDS)))
+    return refusal(system, z, "no x >= 0 solves A x = y", "nearest_feasible(system) has the closest y with a solution")
+
+
+def refusal(system: LinearSystem, z: Vector, what: str, remedy: str) -> InfeasibleError:
+    """The error that says what z proves impossible, by which rows, and what to do."""
     at_fault = np.flatnonzero(z)
     called = rows_called(at_fault, system.row_names)
     how = "contradict each other" if at_fault.size > 1 else "has no solution by itself"
     return InfeasibleError(
-        f"no x >= 0 solves A x = y: {called} {how} (see .rows, and the vector that proves it in .farkas); "
-        "nearest_feasible(system) has the closest y with a solution",
+        f"{what}: {called} {how} (see .rows, and the vector that proves it in .farkas); {remedy}",
         z.copy(),
         chosen(system.row_names, at_fault, z.size),
     )
@@ -212,13 +279,9 @@ def _farkas_on(system: LinearSystem, rows: Index, budget: Budget) -> Vector | No
     )
     if answer.outcome is not Outcome.OPTIMAL or answer.dual is None or not answer.dual.any():
         return None
-    largest = answer.dual / np.abs(answer.dual).max()
-    for found in (largest, _on_tight_columns(part, largest)):
-        z = np.zeros(units.size)
-        z[rows] = np.where(np.abs(found) > _NOISE, found, 0.0) / units[rows]
-        if separates(system, z):
-            return z
-    return None
+    found = answer.dual / np.abs(answer.dual).max()
+    z = _embedded(np.where(np.abs(found) > _NOISE, found, 0.0) / units[rows], rows, units.size)
+    return farkas_near(system, z, rows)
 
 
 def maximal_support(system: LinearSystem, budget: Budget | None = None) -> MaximalSupport:

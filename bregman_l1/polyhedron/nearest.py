@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from bregman_l1._types import ROUNDINGS, Vector
 from bregman_l1.entry import entry_point
 from bregman_l1.errors import BackendError, InvalidProblemError, InvalidSystemError
-from bregman_l1.polyhedron.feasible_set import proof_of_infeasibility
+from bregman_l1.polyhedron.feasible_set import has_solution_of_moderate_size
 from bregman_l1.system import LinearSystem, checked_system, dense
 from bregman_l1.validation import checked_vector
 
@@ -39,7 +39,8 @@ def nearest_feasible(system: LinearSystem, *, scales: ArrayLike | None = None) -
     Returns
     -------
     LinearSystem
-        The same A and names, and y'. The system itself if it has a solution.
+        The same A and names, and y'. The system itself if it has a solution, unless the rounding of A is all that makes
+        it one: rows that are combinations of others up to rounding and contradict these count as contradicting.
 
     Raises
     ------
@@ -64,7 +65,7 @@ def nearest_feasible(system: LinearSystem, *, scales: ArrayLike | None = None) -
     bad = np.flatnonzero(~((units > 0) & (units < np.inf)))
     if bad.size:
         raise InvalidProblemError(f"scales[{bad[0]}] is {units[bad[0]]}; every scale must be positive and finite")
-    if proof_of_infeasibility(system) is None:
+    if has_solution_of_moderate_size(system):
         return system
     y = system.extended_matvec(_nonnegative_least_squares(system, units)).astype(np.float64)
     if not y.any():

@@ -23,7 +23,7 @@ import scipy.linalg as sla
 from bregman_l1._types import EPS, ROUNDINGS, Index, Matrix, Vector
 from bregman_l1.budget import Budget
 from bregman_l1.frozen import FrozenArrays
-from bregman_l1.polyhedron.units import mean_units
+from bregman_l1.polyhedron.units import mean_units, power_of_two
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
@@ -103,7 +103,7 @@ def proximal_minimiser(system: LinearSystem, cost: Vector, budget: Budget | None
         if vertex is not None:
             mu = vertex.corrected(point.mu, program.cost)
             if program.is_dual(mu, vertex.J):
-                return Optimum(x=vertex.x / program.columns, dual=mu / program.rows, steps=budget.used)
+                return Optimum(x=program.unit * vertex.x / program.columns, dual=mu / program.rows, steps=budget.used)
             if vertex.J.tobytes() != seen:
                 seen = vertex.J.tobytes()
                 following = _Point(vertex.x, mu, program.transposed(mu), point.sigma)
@@ -140,18 +140,21 @@ class _Vertex:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Program:
-    """The program with rows and columns of mean size near one; their units are powers of two."""
+    """The program with rows, columns and y of size near one; their units are powers of two."""
 
     system: LinearSystem
     rows: Vector
     columns: Vector
+    unit: float
     cost: Vector
     y: Vector
 
     @classmethod
     def of(cls, system: LinearSystem, cost: Vector) -> _Program:
         rows, columns = mean_units(system)
-        return cls(system, rows, columns, cost / columns, system.y / rows)
+        y = system.y / rows
+        unit = float(power_of_two(np.abs(y).max()))
+        return cls(system, rows, columns, unit, cost / columns, y / unit)
 
     def start(self) -> _Point:
         largest = float(np.abs(self.cost).max()) or 1.0

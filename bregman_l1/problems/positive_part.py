@@ -10,7 +10,7 @@ import numpy as np
 from bregman_l1._types import Index, Vector
 from bregman_l1.errors import InfeasibleError
 from bregman_l1.frozen import read_only
-from bregman_l1.names import chosen
+from bregman_l1.polyhedron.feasible_set import refusal
 
 if TYPE_CHECKING:
     from bregman_l1.claim import Claim
@@ -94,10 +94,10 @@ def positive_part(system: LinearSystem, prior: Vector) -> PositivePart:
 
 
 def infeasible_outside_zeros(system: LinearSystem, farkas: Vector) -> InfeasibleError:
-    """The error that says that the zeros of a prior leave no solution, with a copy of the vector that proves it."""
-    return InfeasibleError(
-        "no x >= 0 that vanishes where the prior does solves A x = y: the vector z in .farkas has y'z > 0 and "
-        "(A'z)_j <= 0 wherever prior[j] > 0. Give more entries of the prior a positive value, however small",
-        farkas.copy(),
-        chosen(system.row_names, np.flatnonzero(farkas), farkas.size),
+    """The error that says that the zeros of a prior leave no solution, and which rows these contradict."""
+    return refusal(
+        system,
+        farkas,
+        "no x >= 0 that vanishes where the prior does solves A x = y",
+        "give more entries of the prior a positive value, however small",
     )

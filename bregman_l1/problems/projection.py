@@ -15,7 +15,7 @@ from bregman_l1.errors import InfeasibleError, InvalidProblemError
 from bregman_l1.frozen import read_only
 from bregman_l1.newton import NewtonSteps, project
 from bregman_l1.outcome import Outcome
-from bregman_l1.polyhedron.feasible_set import require_feasible, separates
+from bregman_l1.polyhedron.feasible_set import infeasible, require_feasible, separates
 from bregman_l1.problems.base import Problem
 from bregman_l1.problems.positive_part import PositivePart, infeasible_outside_zeros, positive_part
 from bregman_l1.problems.projection_residuals import ProjectionResiduals
@@ -216,9 +216,9 @@ class BregmanProjection(Problem):
     def refuse(self, claim: Claim) -> None:
         """Raise `InfeasibleError` where the zeros of the prior leave no solution."""
         system = self.part.system
-        if isinstance(claim.proof, Farkas) and separates(system, claim.proof.z):
-            raise infeasible_outside_zeros(system, claim.proof.z)
         try:
+            if isinstance(claim.proof, Farkas) and separates(system, claim.proof.z):
+                raise infeasible(system, claim.proof.z, claim.setup_time + claim.solve_time)
             require_feasible(system)
         except InfeasibleError as error:
             raise infeasible_outside_zeros(system, error.farkas) from error

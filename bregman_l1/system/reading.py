@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 import numpy as np
@@ -66,9 +67,14 @@ def checked_names(what: str, names: Any, size: int) -> Labels | None:
     """The names of rows or columns as a tuple, as many as there are."""
     if names is None:
         return None
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise InvalidSystemError(f"{what} must be a sequence of {size} names, got {names!r}")
     called: Labels = tuple(names)
-    if isinstance(names, str) or len(called) != size:
+    if len(called) != size:
         raise InvalidSystemError(f"{what} must be {size} names, got {len(called)}")
+    unfit = [name for name in called if not isinstance(name, Hashable)]
+    if unfit:
+        raise InvalidSystemError(f"{what} must be hashable, {unfit[0]!r} is not")
     return called
 
 
