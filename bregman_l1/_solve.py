@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -22,6 +22,9 @@ from bregman_l1.problems.base import Problem
 from bregman_l1.scale import is_real
 from bregman_l1.solution import Solution, Status
 from bregman_l1.validation import checked_tolerance, checked_vector
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _LOG = logging.getLogger(__name__)
 # What exp and log round, relative to |log x|: x and log_x of one vector differ by no more.
@@ -127,9 +130,10 @@ def certify(
     ----------
     problem : Problem
         The problem it should solve.
-    x, log_x : array_like of shape (d,)
+    x, log_x : array_like or Series of shape (d,)
         The vector, or its logarithm where it underflows; both, if every entry of one is that of the other, rounded.
-    dual : array_like of shape (N,), optional
+        A series goes by the names of the columns, or, for the multipliers, of the rows.
+    dual : array_like or Series of shape (N,), optional
         Multipliers of A x = y, lam = d(optimal value)/dy, to be certified with x; the best ones are computed
         if omitted.
     tol : float, default 1e-9
@@ -158,12 +162,7 @@ def certify(
         raise InvalidProblemError(f"problem must be a Problem, such as BregmanProjection, got {type(problem).__name__}")
     if x is None and log_x is None:
         raise InvalidProblemError("give x or log_x")
-    n_rows, n_columns = problem.system.shape
-    claim = Claim(
-        x=None if x is None else checked_vector("x", x, n_columns),
-        log_x=None if log_x is None else checked_vector("log_x", log_x, n_columns),
-        dual=None if dual is None else checked_vector("dual", dual, n_rows),
-    )
+    claim = Claim(**_vectors(problem, {"x": x, "log_x": log_x, "dual": dual}))
     _refuse_disagreement(claim)
     return certificate_of(problem, claim, checked_tolerance(tol))
 
@@ -215,22 +214,29 @@ def _legible(claim: Any, problem: Problem, backend: Backend) -> Claim:
     for name in _COUNTS:
         if not is_real(getattr(claim, name)):
             raise BackendError(f"{backend.name} made a claim whose {name} is {getattr(claim, name)!r}, no number")
-    n_rows, n_columns = problem.system.shape
-    read: dict[str, Any] = {} if claim.raw_status else {"raw_status": claim.outcome.value}
+    said = claim.raw_status or claim.outcome.value
     try:
-        for name, length in (("x", n_columns), ("log_x", n_columns), ("dual", n_rows)):
-            vector = getattr(claim, name)
-            if vector is not None and not _is_of_floats(vector, length):
-                read[name] = checked_vector(name, vector, length)
-        legible: Claim = replace(claim, **read) if read else claim
+        vectors = _vectors(problem, {"x": claim.x, "log_x": claim.log_x, "dual": claim.dual})
+        legible: Claim = replace(claim, raw_status=said, **vectors)
         _refuse_disagreement(legible)
     except InvalidProblemError as error:
         raise BackendError(f"{backend.name} made a claim that cannot be read: {error}", claim.raw_status) from error
     return legible
 
 
-def _is_of_floats(vector: Any, length: int) -> bool:
-    return type(vector) is np.ndarray and vector.dtype == np.float64 and vector.shape == (length,)
+def _vectors(problem: Problem, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The vectors of a claim that are there, as float64, in the order of columns or rows where they have labels."""
+    system, (n_rows, n_columns) = problem.system, problem.system.shape
+    vectors = {}
+    for name, vector in given.items():
+        if vector is None:
+            continue
+        length, names, axis = (
+            (n_rows, system.row_names, "row") if name == "dual" else (n_columns, system.column_names, "column")
+        )
+        is_one = type(vector) is np.ndarray and vector.dtype == np.float64 and vector.shape == (length,)
+        vectors[name] = vector if is_one else checked_vector(name, vector, length, names, axis)
+    return vectors
 
 
 def refuse_infeasible(problem: Problem, claim: Claim, backend: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -141,6 +142,18 @@ class Certificate(OneLine):
             },
             "remarks": list(self.remarks),
         }
+
+
+def not_finite(subject: str) -> Certificate:
+    """The certificate of an answer with entries that are NaN or infinite: it fails, and nothing else is measured.
+
+    Examples
+    --------
+    >>> not_finite("an example").failed
+    ('finiteness',)
+    """
+    check = Check(value=math.inf, tolerance=0.0, meaning="entries that are NaN or infinite")
+    return Certificate(subject=subject, checks={"finiteness": check})
 
 
 def _rebuild(subject: str, checks: dict[str, Check], remarks: tuple[str, ...]) -> Certificate:

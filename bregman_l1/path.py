@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bregman_l1._backends.newton import claims_along
+from bregman_l1._backends.registry import checked_backend
 from bregman_l1._solve import certificate_of, certified, refuse_infeasible, solve
 from bregman_l1._types import Matrix, Vector
 from bregman_l1.caching import cached_property
@@ -128,7 +129,7 @@ class ProjectionPath(FrozenArrays):
 
         Raises
         ------
-        ImportError
+        MissingPackageError
             If pandas is not installed.
         """
         pandas = require("pandas", "data frames")
@@ -168,7 +169,7 @@ class ProjectionPath(FrozenArrays):
 
         Raises
         ------
-        ImportError
+        MissingPackageError
             If matplotlib is not installed.
         """
         from bregman_l1.plotting.path import plot_path
@@ -258,7 +259,7 @@ def projection_path(
         If the scales are empty, not a vector, not finite or beyond exp(1e15), or cost or prior is wrong;
         `PositionalScalesError`, a TypeError too, if the scales are given by position.
     InvalidOptionError
-        If tol is not a positive number below 1.
+        If tol is not a positive number below 1, or the backend neither a name nor an instance.
     InfeasibleError
         If {x >= 0 : A x = y} is empty, or holds no x that vanishes where the prior does.
 
@@ -271,7 +272,7 @@ def projection_path(
     >>> path.log_deviation.round(4).tolist()  # rho = 1/2: half of log alpha, plus log(3/2)
     [-1150.8945, -9.5945]
     """
-    system, tol = checked_system(system), checked_tolerance(tol)
+    system, tol, backend = checked_system(system), checked_tolerance(tol), checked_backend(backend)
     values = natural_log_alphas(alphas, log_alphas)
     columns = system.shape[1], system.column_names
     exponents, factor = checked_cost(cost, *columns), checked_prior(prior, *columns)

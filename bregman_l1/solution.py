@@ -112,7 +112,7 @@ class Solution(FrozenArrays):
 
         Raises
         ------
-        ImportError
+        MissingPackageError
             If pandas is not installed.
 
         Examples
@@ -133,7 +133,7 @@ class Solution(FrozenArrays):
 
         Raises
         ------
-        ImportError
+        MissingPackageError
             If pandas is not installed.
 
         Examples

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from decimal import Decimal
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,20 @@ def checked_tolerance(tol: Any) -> float:
     if not (is_real(tol) and 0 < tol < 1):
         raise InvalidOptionError(f"tol must be a positive number below 1, got {tol!r}")
     return float(tol)
+
+
+def checked_positive(name: str, value: Any, refusal: type[BregmanError] = InvalidProblemError) -> float:
+    """Return a positive finite number as a float, or say in a ``refusal`` that it is none."""
+    if not (is_real(value) and 0 < value <= sys.float_info.max):
+        raise refusal(f"{name} must be positive and finite, got {value!r}")
+    return float(value)
+
+
+def checked_count(name: str, value: Any, least: int, refusal: type[BregmanError] = InvalidProblemError) -> int:
+    """Return an integer of at least ``least`` as one of Python's, or say in a ``refusal`` that it is none."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise refusal(f"{name} must be an integer of at least {least}, got {value!r}")
+    return int(value)
 
 
 def checked_array(name: str, values: Any, refusal: type[BregmanError] = InvalidProblemError) -> NDArray[Any]:
@@ -74,15 +89,18 @@ def _of_objects(name: str, array: NDArray[Any], values: Any, refusal: type[Bregm
     return floats
 
 
-def checked_vector(name: str, values: ArrayLike, length: int, names: Labels | None = None) -> Vector:
+def checked_vector(
+    name: str, values: ArrayLike, length: int, names: Labels | None = None, axis: str = "column"
+) -> Vector:
     """Return values as a float64 vector of the given length; entries may be anything but text and complex.
 
-    A series is put in the order of the columns by its labels, where these are called ``names``.
+    A series is put in the order of the columns, or whatever ``axis`` says, by its labels, where these are called
+    ``names``.
     """
     array = checked_array(name, values)
     if array.shape != (length,):
         raise InvalidProblemError(f"{name} must have shape ({length},), got {array.shape}")
-    order = matched(names, labels_of(values)[0], name, "column", InvalidProblemError)
+    order = matched(names, labels_of(values)[0], name, axis, InvalidProblemError)
     return (array if order is None else array[order]).astype(np.float64)
 
 

@@ -13,12 +13,14 @@ from scipy.stats import norm
 from typer.testing import CliRunner
 
 from bregman_l1 import solve
+from bregman_l1._backends.newton import NewtonBackend
 from bregman_l1._backends.registry import BackendInfo
 from bregman_l1.cli import studies
 from bregman_l1.errors import (
     BackendError,
     BackendNotInstalledError,
     InfeasibleError,
+    InvalidOptionError,
     InvalidProblemError,
     NotCertifiedWarning,
     StudyError,
@@ -195,14 +197,20 @@ def test_files_hold_every_run_and_the_environment(comparison, tmp_path):
     [
         ({"backends": ["newtn"]}, StudyError, "did you mean 'newton'"),
         ({"backends": ["highs"]}, StudyError, "unknown backend for projections"),
-        ({"alphas": [0.0]}, InvalidProblemError, "alpha must be positive"),
-        ({"alphas": []}, StudyError, "no alpha"),
+        ({"alphas": [0.0]}, InvalidProblemError, r"alphas\[0\] must be positive"),
+        ({"alphas": []}, InvalidProblemError, "non-empty"),
+        ({"alphas": [0.1], "log_alphas": [-1.0]}, InvalidProblemError, "exactly one"),
         ({"repeats": 0}, StudyError, "repeats must be an integer"),
         ({"threads": 0}, StudyError, "threads must be an integer"),
+        ({"repeats": True}, StudyError, "repeats must be an integer"),
         ({"tolerances": [0.0]}, StudyError, "tolerances must be positive"),
         ({"tolerances": ["a"]}, StudyError, "tolerances must be positive"),
+        ({"tolerances": 2.0}, StudyError, "tolerances must be positive and below 1"),
         ({"tolerances": []}, StudyError, "no tolerance"),
         ({"backends": []}, StudyError, "no backend"),
+        ({"backends": 3}, InvalidOptionError, "name or an instance of Backend, got int"),
+        ({"backends": [None]}, InvalidOptionError, "name or an instance of Backend, got NoneType"),
+        ({"backends": [NewtonBackend]}, InvalidOptionError, r"give NewtonBackend\(\)"),
         ({"max_iter": 0}, StudyError, "max_iter must be an integer"),
         ({"time_limit": -1.0}, StudyError, "time_limit must be positive"),
         ({}, StudyError, "no system"),
@@ -211,6 +219,13 @@ def test_files_hold_every_run_and_the_environment(comparison, tmp_path):
 def test_bad_requests_are_refused(settings, error, message):
     with pytest.raises(error, match=message):
         compare([], **settings)
+
+
+def test_numbers_of_numpy_count_as_those_of_python():
+    system, _ = gaussian_system(6, 18, 2)
+    settings = {"alphas": np.array(0.1), "tolerances": np.float32(1e-6), "repeats": np.int64(1), "threads": np.int8(1)}
+    found = compare(system, backends="newton", **settings)
+    assert [run.tol for run in found.runs] == [float(np.float32(1e-6))] * 2
 
 
 def test_a_system_without_a_solution_is_refused_before_any_run(monkeypatch):
@@ -223,7 +238,9 @@ def test_a_system_without_a_solution_is_refused_before_any_run(monkeypatch):
 
 
 def test_a_backend_named_twice_is_run_once():
-    found = compare([gaussian_system(6, 18, 2)[0]], backends=["newton"] * 2, alphas=[0.1], tolerances=[1e-9], repeats=1)
+    found = compare(
+        [gaussian_system(6, 18, 2)[0]], backends=["newton", "Newton"], alphas=[0.1], tolerances=[1e-9], repeats=1
+    )
     assert len(found.runs) == 2
 
 

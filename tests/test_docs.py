@@ -1,4 +1,4 @@
-"""What the README and the documentation tell a reader to run does run: every Python block, every shell command.
+"""What the README and the documentation tell a reader to run does run, and prints what they say it prints.
 
 The blocks of a page are run in their order, in one namespace and one empty directory that holds A.npy, y.npy and
 prior.npy. Commands that install or test the package, or build the site, are left out: they are the part of .ci/run.
@@ -10,6 +10,8 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +20,19 @@ from conftest import gaussian_system
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-BLOCK = re.compile(r"^```(python|bash)\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE)
+BLOCK = re.compile(r"^```(python|bash|text)\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE)
+NUMBER = re.compile(r"\d[\d.]*(e[-+]?\d+)?")
 COMMENT = re.compile(r"<!--.*?-->", flags=re.DOTALL)
 LEFT_TO_CI = ("pip ", "python -m venv ", "pytest", "sphinx-build ")
 
 
 def blocks(page):
     return BLOCK.findall(COMMENT.sub("", page.read_text(encoding="utf-8")))
+
+
+def wording(text):
+    """The words of a text: numbers that rounding changes from machine to machine count as equal."""
+    return NUMBER.sub("#", text).split()
 
 
 def commands(block):
@@ -52,12 +60,18 @@ def empty_directory(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: page.name)
 @pytest.mark.usefixtures("empty_directory")
-def test_what_a_page_tells_a_reader_to_run_does_run(page):
+def test_what_a_page_tells_a_reader_to_run_does_run_and_prints_what_it_says(page):
     namespace: dict[str, object] = {}
+    printed = None
     for language, block in blocks(page):
+        if language == "text" and printed is not None:
+            assert wording(printed) == wording(block)
+        printed = None
         if language == "python":
-            exec(compile(block, page.name, "exec"), namespace)  # noqa: S102 - our own text
-        elif commands(block):
+            with redirect_stdout(StringIO()) as stream:
+                exec(compile(block, page.name, "exec"), namespace)  # noqa: S102 - our own text
+            printed = stream.getvalue()
+        elif language == "bash" and commands(block):
             run_in_shell(block)
 
 

@@ -312,6 +312,7 @@ def test_times_outside_the_flow_are_refused() -> None:
         ({"alpha": 0.1, "rtol": 0.0}, "rtol"),
         ({"alpha": 0.1, "atol": 0.0}, "atol"),
         ({"alpha": 0.1, "tol": "small"}, "tol"),
+        ({"alpha": 0.1, "tol": 10**400}, "tol"),
         ({"alpha": 1e200}, "too large to start from"),
         ({"log_alpha": 1e4}, "too large to start from"),
         ({"alpha": 0.1, "method": []}, "Radau, BDF, LSODA"),

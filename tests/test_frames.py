@@ -23,6 +23,7 @@ from bregman_l1 import (
     analyze,
     certify,
     gradient_flow,
+    nearest_feasible,
     projection_path,
     solve,
 )
@@ -355,6 +356,38 @@ def test_costs_and_priors_go_by_the_names_of_the_columns(of_vector):
     np.testing.assert_array_equal(of_vector([3.0, 1.0, 2.0]), [3.0, 1.0, 2.0])
     with pytest.raises(InvalidProblemError, match="column 'b'"):
         of_vector(pd.Series({"c": 3.0, "a": 1.0, "d": 2.0}))
+
+
+def test_candidates_and_duals_go_by_the_names_of_columns_and_rows():
+    problem = BregmanProjection(LinearSystem(frame(), Y), alpha=0.1)
+    solution = solve(problem)
+    x, log_x = solution.to_series().iloc[::-1], solution.to_frame()["log_x"].iloc[::-1]
+    dual = pd.Series(solution.dual, index=["energy", "fibre"]).iloc[::-1]
+    assert certify(problem, x, log_x=log_x, dual=dual).ok
+    assert not certify(problem, x.to_numpy()).ok
+    with pytest.raises(InvalidProblemError, match="x has no entry for column 'bread' of A"):
+        certify(problem, x.rename({"bread": "cake"}))
+    with pytest.raises(InvalidProblemError, match="dual has no entry for row 'fibre' of A"):
+        certify(problem, x, dual=dual.rename({"fibre": "iron"}))
+
+
+@pytest.mark.parametrize(
+    ("refused", "message"),
+    [
+        (lambda: BregmanProjection(NAMED, alpha=0.1, cost=[1.0, np.inf, 1.0]), r"cost\[1\] \('b'\) is inf"),
+        (lambda: BregmanProjection(NAMED, prior=[1.0, 1.0, -1.0]), r"prior\[2\] \('c'\) is -1.0"),
+        (lambda: nearest_feasible(NAMED, scales=[0.0]), r"scales\[0\] \('all'\) is 0.0"),
+    ],
+)
+def test_an_entry_that_is_refused_has_its_name(refused, message):
+    with pytest.raises(InvalidProblemError, match=message):
+        refused()
+
+
+def test_scales_go_by_the_names_of_the_rows():
+    system = LinearSystem(pd.DataFrame([[1.0, 1.0], [1.0, 1.0]], index=["first", "second"]), [1.0, 2.0])
+    scales = pd.Series({"second": 3.0, "first": 1.0})
+    np.testing.assert_allclose(nearest_feasible(system, scales=scales).y, [1.1, 1.1])
 
 
 def test_the_rows_at_fault_have_names_where_the_zeros_of_a_prior_are_to_blame():

@@ -96,6 +96,15 @@ def test_golden_prior_with_costs():
     assert path.rate == pytest.approx(0.5, rel=1e-9)
 
 
+def test_the_native_backend_follows_the_path_however_its_name_is_written():
+    system, _ = gaussian_system()
+    paths = [projection_path(system, log_alphas=[-1.0, -20.0], backend=name) for name in ("newton", "Newton")]
+    np.testing.assert_array_equal(paths[0].log_x, paths[1].log_x)
+    assert paths[1].solutions[0].solve_time == paths[1].solutions[1].solve_time  # one run, shared out
+    with pytest.raises(InvalidOptionError, match="name or an instance of Backend, got int"):
+        projection_path(system, log_alphas=[-1.0], backend=3)
+
+
 def test_other_backends_walk_the_same_path():
     system, _ = gaussian_system()
     values = [0.0, -5.0, -15.0]

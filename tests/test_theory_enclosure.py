@@ -196,6 +196,12 @@ def test_alpha_plan_reaches_beyond_floating_point():
     assert plan.log_guaranteed == pytest.approx(2 * (np.log(1e-200) - np.log(10.5)), abs=1e-9)
 
 
+@pytest.mark.parametrize("error", [0.0, -1.0, np.nan, np.inf, 10**400, True, "small"])
+def test_an_error_that_no_alpha_has_is_refused(error):
+    with pytest.raises(InvalidProblemError, match="error must be positive and finite"):
+        analyze(COUNTEREXAMPLE).alpha_for(error)
+
+
 def test_alpha_plan_covers_several_minimisers():
     analysis = analyze(SEVERAL)
     plan = analysis.alpha_for(1e-6)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from numbers import Integral
 from typing import Any
 
 from bregman_l1.claim import Claim
@@ -13,7 +12,7 @@ from bregman_l1.errors import InvalidOptionError
 from bregman_l1.problems.base import Problem
 from bregman_l1.scale import is_real
 from bregman_l1.suggestions import did_you_mean
-from bregman_l1.validation import checked_tolerance
+from bregman_l1.validation import checked_count, checked_tolerance
 
 # What `solve` takes by these names itself: an option that looks like one of them was meant for it.
 SHARED_SETTINGS = ("tol", "max_iter", "time_limit", "polish")
@@ -93,7 +92,7 @@ class Backend(ABC):
         # Solvers want the numbers of Python itself, not numpy's.
         object.__setattr__(self, "tol", checked_tolerance(self.tol))
         if self.max_iter is not None:
-            object.__setattr__(self, "max_iter", _checked_max_iter(self.max_iter))
+            object.__setattr__(self, "max_iter", checked_count("max_iter", self.max_iter, 1, InvalidOptionError))
         if self.time_limit is not None:
             object.__setattr__(self, "time_limit", _checked_time_limit(self.time_limit))
         if self.native:
@@ -131,12 +130,6 @@ class Backend(ABC):
             hint = did_you_mean(unknown[0], (*SHARED_SETTINGS, *(known or ()))) or ";"
             listed = f"it knows {', '.join(known)}" if known else f"it has none beyond {', '.join(SHARED_SETTINGS)}"
             raise InvalidOptionError(f"{self.name} has no option {unknown[0]!r}{hint} {listed}")
-
-
-def _checked_max_iter(max_iter: Any) -> int:
-    if isinstance(max_iter, bool) or not (isinstance(max_iter, Integral) and int(max_iter) > 0):
-        raise InvalidOptionError(f"max_iter must be a positive integer, got {max_iter!r}")
-    return int(max_iter)
 
 
 def _checked_time_limit(time_limit: Any) -> float:

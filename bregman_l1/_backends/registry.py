@@ -146,15 +146,14 @@ def choose_backend(
         If the backend cannot solve the problem; says why and names those that can.
     """
     limits = {"max_iter": max_iter, "time_limit": time_limit}
+    backend = checked_backend(backend)
     if isinstance(backend, Backend):
         _refuse_beside(backend, {**limits, **native})
         chosen = backend
-    elif not isinstance(backend, str):
-        raise InvalidOptionError(_no_backend(backend))
-    elif backend.lower() == "auto":
+    elif backend == "auto":
         return next(_able(problem, tol=tol, **limits, native=native))
     else:
-        chosen = make_backend(backend.lower(), tol=tol, **limits, native=native)
+        chosen = make_backend(backend, tol=tol, **limits, native=native)
     support = chosen.supports(problem)
     if not isinstance(support, Support):
         raise BackendError(f"{chosen.name}.supports() returned {support!r}, not a Support")
@@ -164,10 +163,15 @@ def choose_backend(
     return chosen
 
 
-def _no_backend(given: object) -> str:
+def checked_backend(given: Any) -> str | Backend:
+    """Return an instance of `Backend`, or a name in lower case; raise InvalidOptionError for anything else."""
+    if isinstance(given, str | Backend):
+        return given.lower() if isinstance(given, str) else given
     if isinstance(given, type) and issubclass(given, Backend):
-        return f"backend must be an instance, not a class: give {given.__name__}()"
-    return f"backend must be a name or an instance of Backend, got {type(given).__name__}; backends() lists the names"
+        raise InvalidOptionError(f"backend must be an instance, not a class: give {given.__name__}()")
+    raise InvalidOptionError(
+        f"backend must be a name or an instance of Backend, got {type(given).__name__}; backends() lists the names"
+    )
 
 
 def _refuse_beside(backend: Backend, settings: Mapping[str, Any]) -> None:

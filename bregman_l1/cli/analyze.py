@@ -61,7 +61,7 @@ def analyze(
 
 
 def compute_constants(analysis: Analysis, time_limit: float) -> None:
-    """Have computed what the page would leave out, with a sign of life on a terminal."""
+    """Have computed what the page would leave out, with a progress bar on a terminal."""
     slow = [kind for kind in get_args(Kind) if not analysis.is_at_hand(kind)]
     with ProgressBar(len(slow), wanted=bool(slow) and sys.stderr.isatty()) as bar:
         for done, kind in enumerate(slow):

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 from bregman_l1.errors import StudyError
-from bregman_l1.experiments.nearest import refuse_unknown
 from bregman_l1.experiments.tables import require_pyarrow
 from bregman_l1.plotting._matplotlib import pyplot
+from bregman_l1.suggestions import refuse_unknown
 
 
 def check_outputs(*, csv: Path | None = None, parquet: Path | None = None, picture: Path | None = None) -> None:

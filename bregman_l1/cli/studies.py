@@ -15,11 +15,11 @@ from bregman_l1.experiments import compare as compare_backends
 from bregman_l1.experiments import sweep as sweep_study
 from bregman_l1.experiments.ensembles import Recipe, from_recipe
 from bregman_l1.experiments.imported import importable_from
-from bregman_l1.experiments.nearest import refuse_unknown
 from bregman_l1.experiments.study import shipped_titles
 from bregman_l1.experiments.tables import write_csv, write_parquet
 from bregman_l1.plotting import figure_of
 from bregman_l1.plotting.studies import PICTURES
+from bregman_l1.suggestions import refuse_unknown
 
 _QUICK_ALPHAS = (1.0, 1e-4, 1e-8, 1e-12, 1e-16)
 

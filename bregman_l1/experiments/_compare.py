@@ -3,34 +3,37 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import product
-from numbers import Real
 from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 
 from bregman_l1._backends.base import Backend
 from bregman_l1._backends.registry import backends as known_backends
-from bregman_l1._backends.registry import refuse_missing
+from bregman_l1._backends.registry import checked_backend, refuse_missing
 from bregman_l1._solve import solve
 from bregman_l1._types import Index, Vector
 from bregman_l1.claim import Claim
+from bregman_l1.entry import entry_point
 from bregman_l1.errors import BackendError, BackendNotInstalledError, NotCertifiedWarning, StudyError
 from bregman_l1.experiments.comparison import Comparison, Run
 from bregman_l1.experiments.ensembles import Instance, draw
 from bregman_l1.experiments.environment import environment
-from bregman_l1.experiments.nearest import refuse_unknown
 from bregman_l1.experiments.plain import dumps
 from bregman_l1.problems.l1 import L1Minimization
 from bregman_l1.problems.projection import BregmanProjection
 from bregman_l1.progress import ProgressBar
-from bregman_l1.scale import natural_log_alpha, scales_by_keyword
+from bregman_l1.scale import is_real, natural_log_alphas, scales_by_keyword
 from bregman_l1.solution import Status
+from bregman_l1.suggestions import refuse_unknown
 from bregman_l1.system import LinearSystem
+from bregman_l1.validation import checked_count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,13 +55,14 @@ _ENTROPY = "entropy"
 
 
 @scales_by_keyword
+@entry_point
 def compare(
     systems: Instance | LinearSystem | Sequence[Instance | LinearSystem] | None = None,
     *,
     backends: str | Backend | Sequence[str | Backend] | None = None,
-    alphas: Sequence[float] | None = None,
-    log_alphas: Sequence[float] | None = None,
-    tolerances: Sequence[float] = DEFAULT_TOLERANCES,
+    alphas: ArrayLike | None = None,
+    log_alphas: ArrayLike | None = None,
+    tolerances: ArrayLike = DEFAULT_TOLERANCES,
     repeats: int = 3,
     threads: int = 1,
     time_limit: float | None = None,
@@ -78,10 +82,10 @@ def compare(
     backends : sequence of str or Backend, optional
         Names of backends, or instances of different names; every installed one that solves projections if omitted.
         The tolerances and limits given here take the place of those of an instance.
-    alphas, log_alphas : sequence of float, optional
-        Scales, and further ones by their natural logarithms; 1, 1e-2, ..., 1e-16 if both are omitted.
-    tolerances : sequence of float
-        What is asked of the backends.
+    alphas, log_alphas : array_like, optional
+        The scales, or their natural logarithms; 1, 1e-2, ..., 1e-16 if both are omitted.
+    tolerances : array_like
+        What is asked of the backends, below 1.
     repeats : int
         Timed runs of each kind.
     threads : int
@@ -101,10 +105,14 @@ def compare(
     StudyError
         If a backend is unknown, a number is out of its range, or there is nothing to compare; before any work
         starts.
+    InvalidProblemError
+        If a scale is wrong, or alphas and log_alphas are both given; before any work starts.
     InvalidSystemError
         If a system cannot be used, or has no nonnegative solution (`InfeasibleError`); before anything is timed.
     BackendNotInstalledError
         If a backend is not installed; before any work starts.
+    InvalidOptionError
+        If a backend is neither a name nor an instance; before any work starts.
 
     Examples
     --------
@@ -113,22 +121,16 @@ def compare(
     >>> all(run.certified and run.error < 1e-9 for run in comparison.runs if run.polished)
     True
     """
-    rivals = _checked_backends([backends] if isinstance(backends, str | Backend) else backends)
+    rivals = _checked_backends(backends)
     systems = [systems] if isinstance(systems, Instance | LinearSystem) else systems
-    scales, accuracies = _checked_log_alphas(alphas, log_alphas), _checked_tolerances(tolerances)
-    for name, value in {
-        "repeats": repeats,
-        "threads": threads,
-        "max_iter": 1 if max_iter is None else max_iter,
-    }.items():
-        if not isinstance(value, int) or value < 1:
-            raise StudyError(f"{name} must be an integer of at least 1, got {value!r}")
-    if time_limit is not None and not (isinstance(time_limit, Real) and time_limit > 0):
-        raise StudyError(f"time_limit must be positive, got {time_limit!r}")
+    log_alphas = natural_log_alphas(alphas, log_alphas, default=natural_log_alphas(DEFAULT_ALPHAS))
+    scales, accuracies = sorted(set(log_alphas.tolist()), reverse=True), _checked_tolerances(tolerances)
+    limits = _checked_limits(time_limit, max_iter)
+    for name, value in {"repeats": repeats, "threads": threads}.items():
+        checked_count(name, value, 1, StudyError)
     chosen = [draw(N=20, d=60, s=4, seed=seed) for seed in range(5)] if systems is None else list(systems)
     if not chosen:
         raise StudyError("there is no system to compare on")
-    limits = {"time_limit": time_limit, "max_iter": max_iter}
     surroundings = environment(threads)
     n_runs = 2 * len(chosen) * len(rivals) * len(accuracies) * len(scales)
     runs: list[Run] = []
@@ -235,14 +237,15 @@ def _judged(problem: BregmanProjection, solution: Solution) -> dict[str, Any]:
     }
 
 
-def _checked_backends(backends: Sequence[str | Backend] | None) -> dict[str, str | Backend]:
+def _checked_backends(backends: str | Backend | Iterable[str | Backend] | None) -> dict[str, str | Backend]:
     """What is compared, by name: a backend itself, or its name again."""
     table = {row.name: row for row in known_backends() if _ENTROPY in row.solves}
     if backends is None:
         return {name: name for name, row in table.items() if row.installed}
     checked: dict[str, str | Backend] = {}
-    for backend in backends:
-        name = backend.name if isinstance(backend, Backend) else backend
+    given = backends if isinstance(backends, Iterable) and not isinstance(backends, str) else [backends]
+    for backend in map(checked_backend, given):
+        name = backend if isinstance(backend, str) else backend.name
         if isinstance(backend, str):
             _refuse_absent(backend, table)
         if checked.setdefault(name, backend) != backend:
@@ -262,20 +265,19 @@ def _refuse_absent(name: str, table: Mapping[str, BackendInfo]) -> None:
         )
 
 
-def _checked_log_alphas(alphas: Sequence[float] | None, log_alphas: Sequence[float] | None) -> tuple[float, ...]:
-    if alphas is None and log_alphas is None:
-        alphas = DEFAULT_ALPHAS
-    given = [natural_log_alpha(alpha) for alpha in ([] if alphas is None else np.ravel(alphas))]
-    given += [natural_log_alpha(log_alpha=value) for value in ([] if log_alphas is None else np.ravel(log_alphas))]
+def _checked_limits(time_limit: float | None, max_iter: int | None) -> dict[str, Any]:
+    """The limits of a run, None where there is none."""
+    if time_limit is not None and not (is_real(time_limit) and time_limit > 0):
+        raise StudyError(f"time_limit must be positive, got {time_limit!r}")
+    most = None if max_iter is None else checked_count("max_iter", max_iter, 1, StudyError)
+    return {"time_limit": time_limit, "max_iter": most}
+
+
+def _checked_tolerances(tolerances: ArrayLike) -> tuple[float, ...]:
+    given = np.ravel(np.asarray(tolerances, dtype=object)).tolist()
     if not given:
-        raise StudyError("there is no alpha to compare at")
-    return tuple(sorted(set(given), reverse=True))
-
-
-def _checked_tolerances(tolerances: Sequence[float]) -> tuple[float, ...]:
-    if not len(tolerances):
         raise StudyError("there is no tolerance to compare at")
-    for tol in tolerances:
-        if not (isinstance(tol, Real) and np.isfinite(tol) and tol > 0):
-            raise StudyError(f"tolerances must be positive and finite, got {tol!r}")
-    return tuple(dict.fromkeys(float(tol) for tol in tolerances))
+    for tol in given:
+        if not (is_real(tol) and 0 < tol < 1):
+            raise StudyError(f"tolerances must be positive and below 1, got {tol!r}")
+    return tuple(dict.fromkeys(map(float, given)))

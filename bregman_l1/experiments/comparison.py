@@ -201,7 +201,7 @@ class Comparison(OneLine):
         ------
         InvalidProblemError
             If axes does not hold three Axes.
-        ImportError
+        MissingPackageError
             If matplotlib is not installed.
         """
         from bregman_l1.plotting.comparison import plot_comparison

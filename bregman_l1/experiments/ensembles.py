@@ -23,10 +23,9 @@ from bregman_l1._types import Vector
 from bregman_l1.errors import StudyError
 from bregman_l1.experiments import designs
 from bregman_l1.experiments.imported import imported
-from bregman_l1.experiments.nearest import refuse_unknown
 from bregman_l1.one_line import OneLine
 from bregman_l1.plugins import plugins
-from bregman_l1.suggestions import did_you_mean
+from bregman_l1.suggestions import did_you_mean, refuse_unknown
 from bregman_l1.system import LinearSystem
 
 if TYPE_CHECKING:
@@ -314,6 +313,11 @@ def from_recipe(recipe: Recipe | Mapping[str, Any]) -> Instance:
     ------
     StudyError
         If a key or a value of the mapping is not a recipe's.
+
+    Examples
+    --------
+    >>> from_recipe({"ensemble": "gaussian", "N": 4, "d": 10, "s": 2, "seed": 7}).system
+    LinearSystem(N=4, d=10, dense)
     """
     if not isinstance(recipe, Recipe):
         recipe = _recipe_of(recipe)

@@ -18,9 +18,9 @@ import numpy as np
 from bregman_l1._solve import solve
 from bregman_l1.errors import NotAdmissibleError, NotCertifiedWarning, StudyError
 from bregman_l1.experiments.ensembles import Recipe, from_recipe
-from bregman_l1.experiments.nearest import refuse_unknown
 from bregman_l1.problems.l1 import L1Minimization
 from bregman_l1.problems.projection import BregmanProjection
+from bregman_l1.suggestions import refuse_unknown
 from bregman_l1.theory.analysis import analyze
 
 if TYPE_CHECKING:

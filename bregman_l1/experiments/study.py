@@ -41,9 +41,9 @@ import numpy as np
 from bregman_l1.errors import StudyError
 from bregman_l1.experiments.imported import imported
 from bregman_l1.experiments.measures import MEASURES, Measure
-from bregman_l1.experiments.nearest import refuse_unknown
 from bregman_l1.experiments.plain import dumps
 from bregman_l1.one_line import OneLine
+from bregman_l1.suggestions import refuse_unknown
 
 if TYPE_CHECKING:
     import os

@@ -85,7 +85,7 @@ def write_parquet(
 
 
 def require_pyarrow() -> None:
-    """Raise ImportError, saying what to install, unless Parquet files can be written."""
+    """Raise MissingPackageError, saying what to install, unless Parquet files can be written."""
     require("pyarrow", "Parquet files")
 
 

@@ -9,13 +9,12 @@ import numpy as np
 
 from bregman_l1._types import Vector
 from bregman_l1.entry import entry_point, entry_points
-from bregman_l1.errors import UndefinedConstantError
 from bregman_l1.flow.descent import Descent, gradient_descent
 from bregman_l1.flow.flow import Flow, Integrator, gradient_flow
 from bregman_l1.frozen import FrozenArrays
 from bregman_l1.html import DOTS, shortened, table
 from bregman_l1.scale import alpha_text, natural_log_alphas, scales_by_keyword
-from bregman_l1.theory.limit import Limit, find_limit
+from bregman_l1.theory.limit import find_limit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,7 +84,7 @@ class FlowComparison(FrozenArrays):
 
         Raises
         ------
-        ImportError
+        MissingPackageError
             If matplotlib is not installed.
         """
         from bregman_l1.plotting.flow import plot_comparison
@@ -169,13 +168,5 @@ def compare_flow(
             for scale in scales
         ),
         limit=limit.x,
-        rate=_rate(limit),
+        rate=limit.rate,
     )
-
-
-def _rate(limit: Limit) -> float:
-    """1 - rho, or infinity where no direction leads from the limit to another solution."""
-    try:
-        return -limit.steepest.value
-    except UndefinedConstantError:
-        return np.inf

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -13,13 +12,14 @@ from bregman_l1._solve import solve
 from bregman_l1._types import Vector
 from bregman_l1.entry import entry_point, entry_points, warn_caller
 from bregman_l1.errors import InvalidProblemError, NotCertifiedWarning
-from bregman_l1.flow.start import count, initial_log_alpha, loss_beside, positive, still_vanishing
+from bregman_l1.flow.start import initial_log_alpha, loss_beside, still_vanishing
 from bregman_l1.flow.status import FlowStatus
 from bregman_l1.frozen import FrozenArrays
 from bregman_l1.html import Markup, table, verdict
 from bregman_l1.problems.projection import BregmanProjection
 from bregman_l1.progress import ProgressBar
-from bregman_l1.scale import alpha_text
+from bregman_l1.scale import alpha_text, is_real
+from bregman_l1.validation import checked_count, checked_positive
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -131,7 +131,7 @@ class Descent(FrozenArrays):
 
         Raises
         ------
-        ImportError
+        MissingPackageError
             If matplotlib is not installed.
         """
         from bregman_l1.plotting.flow import plot_descent
@@ -271,14 +271,14 @@ class _Goal:
 
 def _goal(system: LinearSystem, projection: Vector, loss_tol: float, distance_tol: float, last: int) -> _Goal:
     if distance_tol != 0:
-        positive("distance_tol", distance_tol)
+        checked_positive("distance_tol", distance_tol)
     largest_loss = float(system.y @ system.y)
     return _Goal(
         projection=projection,
         distance=distance_tol * float(projection.sum()),
-        loss_beside=loss_beside(distance_tol, positive("loss_tol", loss_tol), largest_loss),
+        loss_beside=loss_beside(distance_tol, checked_positive("loss_tol", loss_tol), largest_loss),
         loss=loss_tol * largest_loss,
-        last=count("max_iterations", last, 1),
+        last=checked_count("max_iterations", last, 1),
     )
 
 
@@ -335,7 +335,7 @@ def _curvature(system: LinearSystem, x: Vector) -> float:
 
 
 def _checked_step(step_size: Any, limit: float) -> float:
-    if not isinstance(step_size, Real) or not 0 < float(step_size) < limit:
+    if not (is_real(step_size) and 0 < step_size < limit):
         raise InvalidProblemError(
             f"step_size = {step_size!r} is outside the stable range (0, {limit:.6g}): from 1 / (4 lambda_max(A X A')) "
             "on, X = diag(x(alpha)), the projection repels"
@@ -365,7 +365,7 @@ def _checked_state(state: Any, n_entries: int, last: int) -> DescentState:
     u = np.asarray(state.u, dtype=np.float64)
     if u.shape != (n_entries,) or not np.isfinite(u).all():
         raise InvalidProblemError(f"state.u must hold {n_entries} finite numbers, got shape {u.shape}")
-    iteration = count("state.iteration", state.iteration, 0)
+    iteration = checked_count("state.iteration", state.iteration, 0)
     if iteration > last:
         raise InvalidProblemError(
             f"the state was saved after {iteration} iterations, and max_iterations = {last} counts from the start"

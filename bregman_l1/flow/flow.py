@@ -14,12 +14,13 @@ from bregman_l1._types import Mask, Matrix, Vector
 from bregman_l1.entry import entry_point, entry_points, warn_caller
 from bregman_l1.errors import BackendError, InvalidProblemError, NotCertifiedWarning
 from bregman_l1.flow.equation import FlowEquation, flow_equation
-from bregman_l1.flow.start import initial_log_alpha, loss_beside, positive, still_vanishing
+from bregman_l1.flow.start import initial_log_alpha, loss_beside, still_vanishing
 from bregman_l1.flow.status import FlowStatus
 from bregman_l1.frozen import FrozenArrays
 from bregman_l1.html import Markup, table, verdict
 from bregman_l1.problems.projection import BregmanProjection
 from bregman_l1.scale import alpha_text
+from bregman_l1.validation import checked_positive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -131,7 +132,7 @@ class Flow(FrozenArrays):
         ndarray of shape (d,)
             0 for an entry that starts above, infinity for one that did not get there.
         """
-        fraction = positive("fraction", fraction)
+        fraction = checked_positive("fraction", fraction)
         threshold = self.projection.log_x + np.log(fraction)
         step = np.full(threshold.size, -1)
         for k, log_x in enumerate(self.log_x_at(time) for time in self.times):
@@ -167,7 +168,7 @@ class Flow(FrozenArrays):
         ------
         InvalidProblemError
             If axes does not hold two Axes.
-        ImportError
+        MissingPackageError
             If matplotlib is not installed.
         """
         from bregman_l1.plotting.flow import plot_flow
@@ -270,7 +271,7 @@ def gradient_flow(
     [0.95123438 0.09753125]
     """
     _check_settings(method, tol=tol, loss_tol=loss_tol, max_time=max_time, rtol=rtol)
-    atol = min(tol / 10, _LARGEST_ATOL) if atol is None else positive("atol", atol)
+    atol = min(tol / 10, _LARGEST_ATOL) if atol is None else checked_positive("atol", atol)
     start = initial_log_alpha(alpha, log_alpha, initial_scale)
     projection = solve(BregmanProjection(system, log_alpha=start))
     equation = flow_equation(system, start, projection.log_x)
@@ -284,7 +285,7 @@ def gradient_flow(
 
 def _check_settings(method: str, **settings: float) -> None:
     for name, value in settings.items():
-        positive(name, value)
+        checked_positive(name, value)
     if method not in tuple(_INTEGRATORS):
         raise InvalidProblemError(f"method must be one of {', '.join(_INTEGRATORS)}, got {method!r}")
 

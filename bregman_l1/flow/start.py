@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
-from typing import Any
-
 from bregman_l1._types import Vector
 from bregman_l1.errors import InvalidProblemError
 from bregman_l1.scale import natural_log_alpha
@@ -41,20 +38,6 @@ def initial_log_alpha(alpha: float | None, log_alpha: float | None, initial_scal
     if start > _LARGEST_LOG_ALPHA:
         raise InvalidProblemError(f"alpha = exp({start:.6g}) is too large to start from: the loss overflows")
     return start
-
-
-def positive(name: str, value: Any) -> float:
-    """Return value as a float, refusing what is not a positive finite number."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < float("inf"):
-        raise InvalidProblemError(f"{name} must be positive and finite, got {value!r}")
-    return float(value)
-
-
-def count(name: str, value: Any, least: int) -> int:
-    """Return value as an int, refusing what is not an integer of at least ``least``."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-        raise InvalidProblemError(f"{name} must be an integer of at least {least}, got {value!r}")
-    return int(value)
 
 
 def loss_beside(tol: float, loss_tol: float, largest: float) -> float:

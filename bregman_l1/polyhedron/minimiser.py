@@ -203,23 +203,6 @@ def _violation(system: LinearSystem, cost: Vector, dual: Vector) -> Vector:
     return np.asarray(np.maximum(system.rmatvec(dual) - cost - ROUNDINGS * terms, 0.0))
 
 
-def basic_dual(system: LinearSystem, cost: Vector, columns: Index, rows: Index) -> Vector | None:
-    """The dual vector of a basis, zero off its rows, with a_j'mu = c_j on its columns; None where it is singular."""
-    if columns.size != rows.size:
-        return None
-    row_units, column_units = (units[index] for units, index in zip(mean_units(system), (rows, columns), strict=True))
-    A = system.columns(columns)[rows] / row_units[:, None] / column_units
-    factor, pivots, info = sla.lapack.dgetrf(A.T)
-    if info:
-        return None
-    mu, target = np.zeros(rows.size), cost[columns] / column_units
-    for _ in range(_REFINEMENTS):
-        mu = mu + sla.lu_solve((factor, pivots), target - A.T @ mu)
-    dual = np.zeros(system.shape[0])
-    dual[rows] = without_noise(mu) / row_units
-    return dual if np.isfinite(dual).all() else None
-
-
 def supporting_dual(system: LinearSystem, cost: Vector, x: Vector, dual: Vector) -> Vector:
     """The dual vector nearest to the given one with a_j'mu = c_j wherever x_j is positive; itself if these are many."""
     if system.shape[0] * np.count_nonzero(x) > LARGEST_DENSE:

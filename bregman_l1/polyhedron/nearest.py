@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from bregman_l1._types import ROUNDINGS, Vector
 from bregman_l1.entry import entry_point
 from bregman_l1.errors import BackendError, InvalidProblemError, InvalidSystemError
+from bregman_l1.names import place
 from bregman_l1.polyhedron.feasible_set import has_solution_of_moderate_size
 from bregman_l1.system import LinearSystem, checked_system, dense
 from bregman_l1.validation import checked_vector
@@ -32,8 +33,9 @@ def nearest_feasible(system: LinearSystem, *, scales: ArrayLike | None = None) -
     ----------
     system : LinearSystem
         The system A x = y.
-    scales : array_like of shape (N,), optional
-        Positive units s in which the change of each entry of y counts; ones if omitted. With ``abs(system.y)`` the
+    scales : array_like or Series of shape (N,), optional
+        Positive units s in which the change of each entry of y counts, of a series by the names of the rows; ones if
+        omitted. With ``abs(system.y)`` the
         changes count relative to y; an equation with a small unit holds nearly as it is.
 
     Returns
@@ -60,11 +62,12 @@ def nearest_feasible(system: LinearSystem, *, scales: ArrayLike | None = None) -
     >>> nearest_feasible(system, scales=[1.0, 3.0]).y
     array([1.1, 1.1])
     """
-    n_rows = checked_system(system).shape[0]
-    units = np.ones(n_rows) if scales is None else checked_vector("scales", scales, n_rows)
+    n_rows, names = checked_system(system).shape[0], system.row_names
+    units = np.ones(n_rows) if scales is None else checked_vector("scales", scales, n_rows, names, "row")
     bad = np.flatnonzero(~((units > 0) & (units < np.inf)))
     if bad.size:
-        raise InvalidProblemError(f"scales[{bad[0]}] is {units[bad[0]]}; every scale must be positive and finite")
+        entry = place([int(bad[0])], names)
+        raise InvalidProblemError(f"scales{entry} is {units[bad[0]]}; every scale must be positive and finite")
     if has_solution_of_moderate_size(system):
         return system
     y = system.extended_matvec(_nonnegative_least_squares(system, units)).astype(np.float64)

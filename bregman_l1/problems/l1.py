@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from bregman_l1._types import ROUNDINGS, Vector
 from bregman_l1.budget import Budget
-from bregman_l1.certificate import Certificate, Check
+from bregman_l1.certificate import Certificate, Check, not_finite
 from bregman_l1.claim import Claim
 from bregman_l1.errors import BackendError
 from bregman_l1.outcome import Outcome
@@ -144,7 +144,7 @@ class L1Minimization(Problem):
     def certify(self, claim: Claim, tol: float = 1e-9) -> Certificate:
         x = claim.point
         if not np.isfinite(x).all():
-            return Certificate(subject=self.title, checks={"finiteness": _NOT_FINITE})
+            return not_finite(self.title)
         budget, missed, dual = Budget(seconds=claim.time_left), infeasibility(self._system, x), claim.dual
         if dual is None and missed <= tol:
             _, dual = self._optimum(budget) or (x, None)
@@ -222,7 +222,6 @@ class L1Minimization(Problem):
 # What a claim may fall short by and not be computed anew; the tolerances of linear programs are larger.
 _GOOD = 1e-12
 _TIES = "{} reduced costs that are zero within rounding were taken for zero: too many columns to decide it exactly"
-_NOT_FINITE = Check(value=np.inf, tolerance=0.0, meaning="entries that are NaN or infinite")
 
 
 def _program(system: LinearSystem, cost: Vector) -> cp.Problem:

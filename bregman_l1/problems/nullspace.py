@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from bregman_l1._types import EPS, ROUNDINGS, Index, Matrix, Vector
 from bregman_l1.budget import Budget
-from bregman_l1.certificate import Certificate, Check
+from bregman_l1.certificate import Certificate, Check, not_finite
 from bregman_l1.claim import Claim
 from bregman_l1.errors import InvalidProblemError, UndefinedConstantError
 from bregman_l1.polyhedron.kernel_cone import EMPTY_BASE, BasePoint, KernelCone, kernel_cone
@@ -46,7 +46,6 @@ AGREEMENT = 1e-9
 _ENUMERATED_ROWS = 6
 _ASCENT_STEPS = 20
 _PROOF_SECONDS = 60.0
-_NOT_FINITE = Check(value=np.inf, tolerance=0.0, meaning="entries that are NaN or infinite")
 
 
 def checked_kind(kind: Kind) -> Kind:
@@ -203,7 +202,7 @@ class NullSpaceConstant(Problem):
     def certify(self, claim: Claim, tol: float = 1e-9) -> Certificate:
         n = claim.point
         if not np.isfinite(n).all():
-            return Certificate(subject=self.title, checks={"finiteness": _NOT_FINITE})
+            return not_finite(self.title)
         value = self.objective(claim) if np.isnan(claim.value) else claim.value
         bound, proof = self._upper_bound(claim, value, tol)
         off_support = n[self._cone.outside]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from bregman_l1._types import Index, Vector
 from bregman_l1.budget import Budget
 from bregman_l1.caching import cached_property
 from bregman_l1.entry import entry_point, entry_points
-from bregman_l1.errors import BackendError, InvalidProblemError, NotAdmissibleError, UndefinedConstantError
+from bregman_l1.errors import BackendError, NotAdmissibleError, UndefinedConstantError
 from bregman_l1.frozen import FrozenArrays
 from bregman_l1.polyhedron.kernel_cone import EMPTY_BASE
 from bregman_l1.problems.nullspace import Kind, NullSpaceConstant, checked_kind
@@ -34,6 +33,7 @@ from bregman_l1.theory.deviation import deviation
 from bregman_l1.theory.enclosure import POINT, Encloser, Enclosure
 from bregman_l1.theory.limit import Limit, find_limit
 from bregman_l1.theory.logarithms import exponential
+from bregman_l1.validation import checked_positive
 
 if TYPE_CHECKING:
     import os
@@ -55,6 +55,9 @@ class Analysis(FrozenArrays):
 
     Each number is computed when it is first asked for, and kept. ``print(analysis)`` shows one page: of the
     null-space constants those that were computed before or are quick (see `is_at_hand`).
+
+    A method of one scale takes ``alpha``, or ``log_alpha``, its natural logarithm, and raises `InvalidProblemError`
+    unless it is given exactly one of them, positive and finite. A method of many takes ``alphas`` or ``log_alphas``.
     """
 
     def __init__(self, system: LinearSystem, cost: ArrayLike | None = None, *, time_limit: float | None = 10.0) -> None:
@@ -269,8 +272,7 @@ class Analysis(FrozenArrays):
         InvalidProblemError
             If error is not positive and finite.
         """
-        if not (isinstance(error, Real) and np.isfinite(error) and error > 0):
-            raise InvalidProblemError(f"error must be positive and finite, got {error!r}")
+        error = checked_positive("error", error)
         if self._layer is None:
             return AlphaPlan(error=error, log_guaranteed=np.inf, log_exact=np.inf)
         log_error = float(np.log(error))
@@ -305,7 +307,7 @@ class Analysis(FrozenArrays):
             If x(alpha) is the same for every alpha.
         InvalidProblemError
             If both are given, or what is given is empty, not positive or not finite.
-        ImportError
+        MissingPackageError
             If matplotlib is not installed.
         """
         from bregman_l1.plotting.analysis import plot_deviation
