@@ -47,7 +47,7 @@ class Claim(OneLine):
     outcome : Outcome
         What the solver says of its run.
     raw_status : str
-        The same in the solver's own words.
+        The same in the solver's own words; those of the outcome if it has none.
     iterations : int
         Iterations spent.
     setup_time, solve_time : float

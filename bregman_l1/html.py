@@ -17,7 +17,11 @@ DOTS = "⋮"
 # Bluish green and vermilion of Okabe and Ito: told apart by all, and readable on white and on black.
 _GOOD, _BAD = "#009e73", "#d55e00"
 _CELL = "text-align: left; vertical-align: top; padding: 0.15em 1em 0.15em 0.3em"
-_FIRST_CELL = f"{_CELL}; white-space: nowrap; font-weight: normal; opacity: 0.75"
+_UNBROKEN = "white-space: nowrap"
+_FIRST_CELL = f"{_CELL}; {_UNBROKEN}; font-weight: normal; opacity: 0.75"
+# What is shorter stands in one line, for browsers break 1e-16 after its sign; what is longer needs room beside it.
+_SENTENCE = 20
+_ROOM = "min-width: 14em"
 _ABOVE = "font-weight: bold; padding: 0.3em 0"
 _BENEATH = "max-width: 60em; opacity: 0.75"
 
@@ -106,7 +110,8 @@ def _row(cells: Sequence[object]) -> Iterable[str]:
 
 
 def _cell(tag: str, cell: object) -> str:
-    return f'<{tag} style="{_CELL}">{_html(cell)}</{tag}>'
+    width = _UNBROKEN if isinstance(cell, Markup) or len(str(cell)) < _SENTENCE else _ROOM
+    return f'<{tag} style="{_CELL}; {width}">{_html(cell)}</{tag}>'
 
 
 def _html(value: object) -> str:

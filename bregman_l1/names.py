@@ -105,7 +105,8 @@ def matched(
     if (lacking or unknown) and None in (given_names(of_matrix), given_names(given)):
         return None
     if lacking:
-        raise refusal(f"{vector} has no entry for {axis} {lacking[0]!r} of A; their labels must agree")
+        instead = f", but one for {unknown[0]!r}" if unknown else ""
+        raise refusal(f"{vector} has no entry for {axis} {lacking[0]!r} of A{instead}; their labels must agree")
     if unknown:
         raise refusal(f"A has no {axis} for entry {unknown[0]!r} of {vector}; their labels must agree")
     if len(found) < len(given) or len(known) < len(of_matrix):

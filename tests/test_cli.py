@@ -108,13 +108,13 @@ def test_exit_code_1_where_the_answer_is_not_certified(files):
     ("arguments", "message"),
     [
         (["--alpha", "-1"], "alpha must be positive"),
-        ([], "exactly one of alpha and log_alpha"),
+        ([], "exactly one of alpha and log_alpha (the natural logarithm of alpha), or a prior alone"),
         (["--alpha", "1", "--backend", "nonsense"], "no backend 'nonsense'"),
         (["--alpha", "1", "--backend", "highs"], "use newton"),
         (["--alpha", "1", "--problem", "l1"], "has no alpha"),
         (["--alpha", "1", "--tol", "-1"], "tol must be a positive number"),
         (["--alpha", "1", "--output", "/nonexistent/x.npy"], "cannot be written: there is no directory"),
-        (["--alpha", "1", "--output", "x.csv"], "cannot be written: use .npy"),
+        (["--alpha", "1", "--output", "x.txt"], "cannot be written: use .csv"),
     ],
 )
 def test_exit_code_2_and_one_line_for_bad_input(files, arguments, message):

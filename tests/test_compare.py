@@ -311,6 +311,15 @@ def test_observed_rate_ends_at_one_minus_rho(tmp_path):
         assert record.result["slopes"][-1] == pytest.approx(record.result["rate"], rel=1e-6)
 
 
+def test_a_system_with_one_solution_has_no_slopes(tmp_path):
+    grid = {"N": 11, "d": 12, "s": 2, "log_alphas": [[-10, -500, -1000]]}
+    records = list(sweep(Study(measure=MEASURES["rate"], grid=grid, repetitions=2), tmp_path))
+    for record in records:
+        assert record.error is None
+        assert record.result["log_deviation"] == [-np.inf] * 3
+        np.testing.assert_array_equal(record.result["slopes"], [np.nan] * 2)
+
+
 def test_enclosure_holds_the_truth_and_is_narrower_than_the_bounds(tmp_path):
     grid = {"N": 10, "d": 30, "s": 2, "log_alphas": [[-20, -60]]}
     for record in sweep(Study(measure=MEASURES["bounds"], grid=grid, repetitions=4), tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -158,6 +159,17 @@ def test_solve_answers_by_name(write, tmp_path):
     assert json.loads(result.stdout)["names"] == ["bread", "milk", "rice"]
 
 
+@pytest.mark.parametrize("table", [frame(), pd.DataFrame(A)])
+def test_an_answer_written_as_csv_is_a_series_of_pandas_and_a_prior(write, tmp_path, table):
+    paths, out = [str(write("A.csv", table)), str(write("y.csv", pd.Series(Y, index=table.index)))], tmp_path / "x.csv"
+    result = RUN.invoke(app, ["solve", *paths, "--alpha", "0.1", "--output", str(out)])
+    assert result.exit_code == 0, result.stderr
+    answer = solve(BregmanProjection(read_system(*map(Path, paths)), 0.1))
+    assert out.read_text(encoding="utf-8") == answer.to_series().to_csv(lineterminator="\n")
+    again = RUN.invoke(app, ["solve", *paths, "--prior", str(out)])
+    assert again.exit_code == 0, again.stderr
+
+
 def test_an_infeasible_table_is_refused_by_its_rows(write):
     matrix = write("A.csv", ",a,b\nfirst,1,1\nsecond,1,1\nthird,1,0\n")
     result = RUN.invoke(app, ["solve", str(matrix), str(write("y.csv", "1\n2\n1\n")), "--alpha", "1"])
@@ -174,6 +186,18 @@ def test_analyze_reads_names_too(write):
 # ------------------------------------------------------------------ cells and lines
 
 
+@pytest.mark.parametrize("index", [True, False])
+def test_indicators_of_a_data_frame_are_numbers(write, index):
+    answers = pd.DataFrame({"sex": ["m", "f", "m"], "age": ["old", "old", "young"]})
+    indicators = pd.get_dummies(answers).T
+    np.testing.assert_array_equal(read_array(write("A.csv", indicators.add_prefix("id"), index=index)), indicators)
+
+
+def test_truth_values_above_numbers_are_a_header(write):
+    with pytest.raises(InputFileError, match=r"line 1, False,True, looks like a header, .* as numbers write 0"):
+        read_array(write("A.csv", pd.DataFrame([[1, 2]], columns=[False, True]), index=False))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -183,10 +207,11 @@ def test_analyze_reads_names_too(write):
         ("1,2\n3,\n", "line 2, column 2 is empty"),
         (",a,b\nr,1,x\n", "line 2, column 3 is 'x', no number"),
         ("a,b\n1,2\nr,3\n", "line 3, column 1 is 'r', no number"),
-        ("income,1,2\nage,3,4\n", "line 1, column 1 is 'income', no number; a header holds no number either"),
+        ("income,1,2\nage,3,4\n", "line 1, column 1 is 'income', no number; a header holds no number either, and"),
         ("1,2,\n", "line 1, column 3 is empty"),
         ("a,b\n", "line 1 is a header, and no numbers follow"),
         ("1;2\n3;4\n", "line 1, column 1 is '1;2', no number: separate the numbers by commas"),
+        (";a;b\nr;1;2\n", "line 2, column 1 is 'r;1;2', no number: separate the numbers by commas"),
         ("a;b\n1;2\n", "line 2, column 1 is '1;2', no number: separate the numbers by commas"),
         ("1,5;2,5\n", "line 1, column 2 is '5;2', no number: separate the numbers by commas, and write decimals with"),
         ("1\t2\n", r"line 1, column 1 is '1\\t2', no number: separate the numbers by commas"),

@@ -250,6 +250,14 @@ def test_a_failed_check_is_told_by_sign_word_and_colour():
     assert html.count("#d55e00") == 2
 
 
+def test_numbers_and_verdicts_are_not_broken_and_sentences_have_room():
+    check = Check(value=2.2e-16, tolerance=1e-9, meaning="relative error of x - x*: the next Newton step")
+    html = Certificate(subject="x", checks={"deviation": check})._repr_html_()
+    for cell in ("2.2e-16", "1e-09", "<span"):
+        assert re.search(rf'<td style="[^"]*; white-space: nowrap">{cell}', html)
+    assert re.search(r'<td style="[^"]*; min-width: 14em">relative error', html)
+
+
 def test_names_are_escaped():
     markup = "<script>alert('&')</script>"
     check = Check(value=0.0, tolerance=1.0, meaning=markup)

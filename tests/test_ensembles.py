@@ -232,7 +232,7 @@ def test_the_check_of_an_ensemble_comes_with_its_path(elsewhere):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("my_l1_ensembles:wid", "the ensemble 'my_l1_ensembles:wid' cannot be imported"),
+        ("my_l1_ensembles:wid", "'my_l1_ensembles:wid' cannot be imported: module .* has no attribute 'wid'$"),
         ("no_such_module:wide", "is the directory of its module on PYTHONPATH"),
         ("my_l1_ensembles:number", "neither an Ensemble nor a function"),
         ("number", "neither an Ensemble nor a function"),

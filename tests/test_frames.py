@@ -123,9 +123,9 @@ def test_one_named_side_names_the_rows_of_both(labels):
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (["energy", "iron"], "y has no entry for row 'fibre' of A"),
+        (["energy", "iron"], "y has no entry for row 'fibre' of A, but one for 'iron'; their labels"),
         (["energy", "fibre", "iron"], "A has no row for entry 'iron' of y"),
-        (["energy"], "y has no entry for row 'fibre' of A"),
+        (["energy"], "y has no entry for row 'fibre' of A; their labels"),
     ],
 )
 def test_labels_that_differ_are_refused_by_the_first(labels, message):

@@ -191,6 +191,13 @@ def test_lists_and_single_precision_are_read_as_vectors():
         assert solve(PROBLEM, Told(told=Claim(x=x))).status is Status.CERTIFIED
 
 
+@pytest.mark.parametrize(("words", "said"), [("", "optimal"), ("CONVERGENCE: f", "CONVERGENCE: f")])
+def test_a_claim_without_words_of_its_own_says_its_outcome(words, said):
+    assert solve(PROBLEM, Told(told=Claim(x=TRUTH, raw_status=words))).raw_status == said
+    found = compare([SYSTEM], backends=Told(told=Claim(x=TRUTH)), alphas=[1e-3], tolerances=[1e-9], repeats=1)
+    assert {run.claimed for run in found.runs} == {"optimal"}
+
+
 def test_a_support_that_is_none_is_named():
     class Hasty(Told):
         def supports(self, problem):

@@ -43,7 +43,7 @@ def test_dependencies_are_those_promised():
     [
         "setup.cfg", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "CITATION.cff", "SECURITY.md",
         "CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "bregman_l1/py.typed", "tests", "tutorials", "benchmarks", ".ci/run",
-        ".pre-commit-config.yaml", ".github/workflows/ci.yml",
+        ".pre-commit-config.yaml", ".github/workflows/ci.yml", "MANIFEST.in",
     ],
 )  # fmt: skip
 def test_the_repository_is_complete(name):

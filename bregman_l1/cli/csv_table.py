@@ -3,7 +3,8 @@
 A first line without any number is a header, and so is one whose first cell is empty; then the first column holds the
 names of the rows. It does so too where it holds no number below a header. A header of numbers looks like data: a first
 line that counts, as that of a data frame without names does, is refused, and so are one of whole numbers that increase
-above numbers with a point, and one that mixes words and numbers.
+above numbers with a point, and one that mixes words and numbers. True and False are 1 and 0, as data frames write their
+indicators.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ import scipy.sparse as sp
 from bregman_l1._types import Matrix, Vector
 from bregman_l1.errors import InputFileError
 from bregman_l1.foreign import Labels
+
+_TRUTH = {"true": 1.0, "false": 0.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +46,7 @@ class _Line:
 
     def numbers(self, start: int) -> Vector:
         try:
-            return np.array([float(cell) for cell in self.cells[start:]])
+            return np.array([_number(cell) for cell in self.cells[start:]])
         except ValueError:
             column = next(j for j in range(start, len(self.cells)) if not _is_number(self.cells[j]))
             raise self.no_number(column) from None
@@ -51,7 +54,7 @@ class _Line:
     def no_number(self, column: int, otherwise: str = "") -> InputFileError:
         """The error that says that a cell is no number; ``otherwise``, what it could have been."""
         cell = self.cells[column]
-        if _holds_several(cell):
+        if ";" in cell or "\t" in cell or _holds_several(cell):
             otherwise = ": separate the numbers by commas, and write decimals with a point"
         return self.error(f", column {column + 1} {f'is {cell!r}, no number' if cell else 'is empty'}{otherwise}")
 
@@ -104,12 +107,13 @@ def _is_header(first: _Line, second: _Line | None) -> bool:
     if words and (len(words) < len(cells) or all(map(_holds_several, cells))):
         raise first.no_number(
             words[0],
-            "; a header holds no number either, or its first cell is empty and the first column names the rows",
+            "; a header holds no number either, and where the first column names the rows there is one above them",
         )
     if not words and second is not None and (_counts(cells) or _stands_apart(cells, second.cells)):
+        unmistakable = f"{_number(cells[0]):g}" if _is_truth(cells[0]) else f"{cells[0]}.0"
         raise first.error(
             f", {','.join(cells[:3])}{',...' if len(cells) > 3 else ''}, looks like a header, which "
-            f"df.to_csv(path, header=False, index=False) leaves out; as numbers write {cells[0]}.0"
+            f"df.to_csv(path, header=False, index=False) leaves out; as numbers write {unmistakable}"
         )
     return bool(words)
 
@@ -123,7 +127,12 @@ def _counts(cells: list[str]) -> bool:
 
 
 def _stands_apart(first: list[str], second: list[str]) -> bool:
-    """Whether whole numbers head numbers with a point: at least three that increase, or the 0 of an unnamed series."""
+    """Whether whole numbers head numbers with a point: at least three that increase, or the 0 of an unnamed series.
+
+    So do False and True above other numbers.
+    """
+    if all(map(_is_truth, first)):
+        return not any(map(_is_truth, second))
     if len(first) != len(second) or not all(map(str.isdecimal, first)) or any(map(_is_whole, second)):
         return False
     numbers = [int(cell) for cell in first]
@@ -145,9 +154,17 @@ def _is_whole(cell: str) -> bool:
     return cell.lstrip("+-").isdecimal()
 
 
+def _is_truth(cell: str) -> bool:
+    return cell.lower() in _TRUTH
+
+
+def _number(cell: str) -> float:
+    return _TRUTH[cell.lower()] if _is_truth(cell) else float(cell)
+
+
 def _is_number(cell: str) -> bool:
     try:
-        float(cell)
+        _number(cell)
     except ValueError:
         return False
     return True

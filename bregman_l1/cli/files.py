@@ -1,4 +1,4 @@
-"""Arrays in files: .npy, .npz, .csv, .mtx to read, .npy and .npz to write. Nothing in a file is ever executed."""
+"""Arrays in files: .npy, .npz, .csv, .mtx to read, the first three to write. Nothing in a file is ever executed."""
 
 from __future__ import annotations
 
@@ -115,24 +115,36 @@ def check_output(path: Path) -> None:
     Raises
     ------
     InputFileError
-        If the suffix is not .npy or .npz, or the directory does not exist.
+        If the suffix is not .csv, .npy or .npz, or the directory does not exist.
     """
-    if path.suffix.lower() not in (".npy", ".npz"):
-        raise InputFileError(f"{path}: cannot be written: use .npy (x alone) or .npz (x, log_x, dual and names)")
+    if path.suffix.lower() not in (".csv", ".npy", ".npz"):
+        raise InputFileError(
+            f"{path}: cannot be written: use .csv (x and its names), .npy (x) or .npz (x, log_x, dual and names)"
+        )
     if not path.absolute().parent.is_dir():
         raise InputFileError(f"{path}: cannot be written: there is no directory {path.absolute().parent}")
 
 
 def write_solution(path: Path, solution: Solution) -> None:
-    """Write x to a .npy file, or the whole solution to a .npz file that `bregman_l1.load` reads."""
-    if path.suffix.lower() == ".npz":
-        solution.save(path)
-        return
+    """Write x to a .npy or .csv file, or the whole solution to a .npz file that `bregman_l1.load` reads."""
     try:
-        with path.open("wb") as stream:
-            np.save(stream, solution.x)
+        {".csv": _write_csv, ".npy": _write_npy, ".npz": Solution.save}[path.suffix.lower()](solution, path)
     except OSError as error:
         raise InputFileError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _write_csv(solution: Solution, path: Path) -> None:
+    """Each entry of x after its name, as a series of pandas writes itself."""
+    names = range(solution.x.size) if solution.names is None else solution.names
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        lines = csv.writer(stream, lineterminator="\n")
+        lines.writerow(["", "x"])
+        lines.writerows(zip(names, solution.x.tolist(), strict=True))
+
+
+def _write_npy(solution: Solution, path: Path) -> None:
+    with path.open("wb") as stream:
+        np.save(stream, solution.x)
 
 
 def _read_npy(path: Path) -> NDArray[Any]:

@@ -43,7 +43,8 @@ def solve(
     max_iter: Annotated[int | None, typer.Option(help="Iteration limit of the backend.")] = None,
     time_limit: Annotated[float | None, typer.Option(help="Time limit of backend and polish, seconds.")] = None,
     output: Annotated[
-        Path | None, typer.Option(help="Write x to this .npy file, or x, log_x, dual and names to this .npz file.")
+        Path | None,
+        typer.Option(help="Write x to this .csv (with its names) or .npy file, or x, log_x, dual and names to .npz."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole solution as JSON.")] = False,
 ) -> ExitCode:

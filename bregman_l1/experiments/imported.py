@@ -39,9 +39,8 @@ def imported(kind: str, path: str) -> Any:
     try:
         return attrgetter(name)(import_module(module))
     except (ImportError, AttributeError, ValueError) as error:
-        raise StudyError(
-            f"the {kind} {path!r} cannot be imported: {error} (is the directory of its module on PYTHONPATH?)"
-        ) from error
+        hint = " (is the directory of its module on PYTHONPATH?)" if isinstance(error, ModuleNotFoundError) else ""
+        raise StudyError(f"the {kind} {path!r} cannot be imported: {error}{hint}") from error
 
 
 @contextmanager

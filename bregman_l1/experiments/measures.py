@@ -121,7 +121,8 @@ def observed_rate(seed: int, *, log_alphas: Sequence[float], **recipe: Any) -> d
     Returns
     -------
     dict
-        ``rate`` (1 - rho), ``log_alphas``, ``log_deviation``, ``slopes``, ``certified``.
+        ``rate`` (1 - rho), ``log_alphas``, ``log_deviation``, ``slopes``, ``certified``. Where x(alpha) is the limit,
+        the logarithm is -inf and the slopes beside it are NaN.
 
     Examples
     --------
@@ -133,11 +134,13 @@ def observed_rate(seed: int, *, log_alphas: Sequence[float], **recipe: Any) -> d
     with _certification() as uncertified:
         analysis = analyze(instance.system)
         log_deviation = np.array([analysis.log_deviation(log_alpha=value) for value in log_alphas])
+    with np.errstate(invalid="ignore"):
+        slopes = np.diff(log_deviation) / np.diff(log_alphas)
     return {
         "rate": analysis.rate,
         "log_alphas": list(log_alphas),
         "log_deviation": log_deviation,
-        "slopes": np.diff(log_deviation) / np.diff(log_alphas),
+        "slopes": slopes,
         "certified": not uncertified,
     }
 

@@ -148,7 +148,8 @@ class _Steps:
             return Step(change=np.full(log_x.size, np.inf), remarks=error.args)
         J = tableau.J
         step = self._rounded(tableau, log_prior, log_x, dual)
-        remarks = () if not tableau.snapped else (f"{tableau.snapped} entries of u are zero within the rounding of y",)
+        zeros = f"{tableau.snapped} coordinates of y in a basis of columns are zero within its rounding"
+        remarks = (zeros,) if tableau.snapped else ()
         if not _is_negligible(step, log_x) and log_x.size * J.size <= settings.EXACT_ELIMINATION:
             exactly = _exact_step(part, tableau, tableau.u == 0.0, log_prior, log_x)
             step = step if exactly is None else replace(exactly, moved=step.moved)

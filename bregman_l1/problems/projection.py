@@ -90,7 +90,11 @@ class BregmanProjection(Problem):
         self._system = checked_system(system)
         self._prior = checked_prior(prior, system.shape[1], system.column_names)
         has_alpha = alpha is not None or log_alpha is not None
-        self._log_alpha = 0.0 if prior is not None and not has_alpha else natural_log_alpha(alpha, log_alpha)
+        if prior is None and not has_alpha:
+            raise InvalidProblemError(
+                "give exactly one of alpha and log_alpha (the natural logarithm of alpha), or a prior alone"
+            )
+        self._log_alpha = natural_log_alpha(alpha, log_alpha) if has_alpha else 0.0
         self._cost = checked_cost(cost, system.shape[1], system.column_names)
         if self._log_alpha == 0.0 and cost is not None:
             self._refuse_unused_cost(has_alpha)
