@@ -1,9 +1,13 @@
-"""The one progress bar: at once when asked for, or when a run on a terminal turns out long."""
+"""The one progress bar: at once when asked for, or when a run on a terminal turns out long.
+
+A run within another is silent: the bar of the whole tells how far it has come.
+"""
 
 from __future__ import annotations
 
 import sys
 import time
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,6 +16,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 _LONG_RUN = 3.0
+_WITHIN_ANOTHER: ContextVar[bool] = ContextVar("within another run", default=False)
 
 
 class ProgressBar:
@@ -39,6 +44,9 @@ class ProgressBar:
         self._bar: tuple[Progress, TaskID] | None = None
 
     def __enter__(self) -> ProgressBar:
+        if _WITHIN_ANOTHER.get():
+            self._wanted = False
+        self._around = _WITHIN_ANOTHER.set(True)
         if self._wanted:
             self.update(self._done)
         return self
@@ -46,6 +54,7 @@ class ProgressBar:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        _WITHIN_ANOTHER.reset(self._around)
         if self._bar is not None:
             self._bar[0].stop()
 

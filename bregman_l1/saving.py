@@ -66,9 +66,10 @@ def save(result: Solution | ProjectionPath | Analysis, path: str | os.PathLike[s
     Raises
     ------
     InvalidProblemError
-        If the result is something else, or has names that are neither text nor numbers nor tuples of them.
+        If the result is something else, or has names that are neither text nor numbers nor tuples of them; if the
+        path is no path.
     InputFileError
-        If the file cannot be written.
+        If the file cannot be written: for instance because the path is that of a directory or a device.
 
     Examples
     --------
@@ -86,10 +87,11 @@ def save(result: Solution | ProjectionPath | Analysis, path: str | os.PathLike[s
     arrays: dict[str, NDArray[Any]] = {}
     tree = _tree(result, "", arrays)
     meta = json.dumps({"format": _FORMAT, "version": _VERSION, "result": tree})
+    name = _name(path)
     try:
-        _replace(Path(path), lambda stream: _write(stream, meta, arrays))
+        _replace(_regular_file(name), lambda stream: _write(stream, meta, arrays))
     except (OSError, ValueError) as error:
-        raise InputFileError(f"{path}: cannot be written: {error}") from error
+        raise InputFileError(f"{name}: cannot be written: {getattr(error, 'strerror', None) or error}") from error
 
 
 @entry_point
@@ -113,6 +115,8 @@ def load(path: str | os.PathLike[str]) -> Solution | ProjectionPath | Analysis:
     ------
     InputFileError
         If the file is missing, was written by something else or by a newer version, or is damaged.
+    InvalidProblemError
+        If the path is no path.
 
     Examples
     --------
@@ -123,23 +127,39 @@ def load(path: str | os.PathLike[str]) -> Solution | ProjectionPath | Analysis:
     ...     load(f"{directory}/analysis.npz")
     Analysis(LinearSystem(N=1, d=2, dense), |S|=1, rate=0.5)
     """
+    name = _name(path)
     try:
-        with zipfile.ZipFile(path) as archive:
-            result = _read(path, archive)
+        file = _regular_file(name)
+        with zipfile.ZipFile(file) as archive:
+            result = _read(name, archive, file.stat().st_size)
     except InputFileError:
         raise
     except FileNotFoundError as error:
-        raise InputFileError(f"{path}: no such file") from error
+        raise InputFileError(f"{name}: no such file") from error
     except Exception as error:  # what a damaged or foreign file makes of its readers is not theirs to list
-        raise InputFileError(f"{path}: not a readable result of bregman_l1: {error}") from error
+        raise InputFileError(f"{name}: not a readable result of bregman_l1: {error}") from error
     if not isinstance(result, _RESULTS):
-        raise InputFileError(f"{path}: holds no Solution, ProjectionPath or Analysis")
+        raise InputFileError(f"{name}: holds no Solution, ProjectionPath or Analysis")
     return result
 
 
-def _replace(path: Path, write: Callable[[IO[bytes]], None]) -> None:
+def _name(path: str | os.PathLike[str]) -> str:
+    try:
+        return os.fsdecode(path)
+    except TypeError as error:
+        raise InvalidProblemError(f"path must be a text or path-like, got {type(path).__name__}") from error
+
+
+def _regular_file(name: str) -> Path:
+    """The file that a name leads to through links, there or not; root could replace a device by a file."""
+    file = Path(os.path.realpath(name))
+    if file.exists() and not file.is_file():
+        raise OSError("it is a directory or a device")
+    return file
+
+
+def _replace(target: Path, write: Callable[[IO[bytes]], None]) -> None:
     """Write a file beside the one of this name, and put it in its place when it is whole and on disk."""
-    target = path.resolve()
     part = target.with_name(f".{target.name}.{token_hex(4)}.part")
     try:
         with part.open("xb") as stream:
@@ -160,17 +180,17 @@ def _write(stream: IO[bytes], meta: str, arrays: Mapping[str, NDArray[Any]]) -> 
                 np.lib.format.write_array(member, array, allow_pickle=False)
 
 
-def _read(path: str | os.PathLike[str], archive: zipfile.ZipFile) -> Any:
+def _read(name: str, archive: zipfile.ZipFile, size: int) -> Any:
     if _META not in archive.namelist():
-        raise InputFileError(f"{path}: was not written by bregman_l1's save")
-    if sum(member.file_size for member in archive.infolist()) > Path(path).stat().st_size:
-        raise InputFileError(f"{path}: promises more data than it has")
+        raise InputFileError(f"{name}: was not written by bregman_l1's save")
+    if sum(member.file_size for member in archive.infolist()) > size:
+        raise InputFileError(f"{name}: promises more data than it has")
     meta = json.loads(archive.read(_META))
     if meta["format"] != _FORMAT:
-        raise InputFileError(f"{path}: was not written by bregman_l1's save")
+        raise InputFileError(f"{name}: was not written by bregman_l1's save")
     if meta["version"] > _VERSION:
         raise InputFileError(
-            f"{path}: written by a newer version of bregman_l1 (format {meta['version']}; this one reads up to "
+            f"{name}: written by a newer version of bregman_l1 (format {meta['version']}; this one reads up to "
             f"{_VERSION}): upgrade bregman_l1"
         )
 

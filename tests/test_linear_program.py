@@ -6,6 +6,7 @@ import sys
 import highspy
 import numpy as np
 import pytest
+from scipy.optimize import linprog
 
 from bregman_l1.errors import InvalidOptionError
 from bregman_l1.outcome import Outcome
@@ -93,3 +94,21 @@ def test_nothing_is_printed():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "")
+
+
+@pytest.mark.parametrize("n_free", [2, 4, 7])  # 7 in 6 rows cannot all be basic
+def test_a_program_with_free_variables_is_solved_even_if_their_columns_depend_on_each_other(n_free):
+    rng = np.random.default_rng(n_free)
+    rows = rng.standard_normal((6, 20))
+    rows[:, 1] = -2.0 * rows[:, 0]
+    cost = np.where(np.arange(20) < n_free, 0.0, rng.uniform(1.0, 2.0, 20))
+    lower = np.where(np.arange(20) < n_free, -np.inf, 0.0)
+    right = rows @ rng.uniform(0.0, 1.0, 20)
+    answer = solve_linear_program(LinearProgram(cost=cost, rows=rows, row_lower=right, row_upper=right, lower=lower))
+    bounds = [(None if np.isneginf(low) else low, None) for low in lower]
+    independent = linprog(cost, A_eq=rows, b_eq=right, bounds=bounds, method="highs-ipm")
+    assert answer.outcome is Outcome.OPTIMAL
+    assert answer.value == pytest.approx(independent.fun, abs=1e-8)
+    np.testing.assert_allclose(rows @ answer.x, right, atol=1e-8)
+    columns, tight = answer.basis
+    assert columns.size == tight.size

@@ -285,6 +285,24 @@ def test_panels_say_what_is_held_fixed(pictures):
     assert titles == ["N = 10, d = 60", "d = 60, s = 1", "N = 10, d = 60, s = 2"]
 
 
+def test_a_path_of_no_or_one_alpha_is_drawn_too():
+    path = projection_path(gaussian_system(8, 24, 2)[0], log_alphas=[-10.0, -100.0])
+    for part in (path[:0], path[:1]):
+        assert part.plot().lines[-1].get_xdata().size == len(part)
+
+
+def test_a_path_that_does_not_move_says_so():
+    ax = projection_path(LinearSystem([[1, 1], [1, -1]], [1, 0.5]), alphas=[0.1, 0.01]).plot()
+    assert ax.get_title() == r"$x(\alpha) = x^*$ for every $\alpha$: no distance to draw"
+
+
+def test_the_slope_is_one_minus_rho_only_for_unit_costs():
+    system = gaussian_system(8, 24, 2)[0]
+    for cost, named in ((np.ones(24), True), (np.linspace(1.0, 2.0, 24), False)):
+        ax = projection_path(system, alphas=[0.1, 1e-4], cost=cost).plot()
+        assert (r"\varrho" in ax.get_legend_handles_labels()[1][0]) == named
+
+
 def test_analyze_draws_deviation_and_lower_bounds_into_a_file(tmp_path):
     np.save(tmp_path / "A.npy", [[1.0, 0.0, 5.0], [0.0, 1.0, -4.5]])
     np.save(tmp_path / "y.npy", [1.0, 1.0])

@@ -308,6 +308,37 @@ def test_a_place_that_cannot_be_written_is_named(where, tmp_path):
         save(result("projection", "dense"), tmp_path / where if where else "")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="pipes in the file system are those of POSIX")
+def test_what_is_no_regular_file_is_neither_replaced_nor_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "pipe")
+    for name in ("pipe", "link"):
+        with pytest.raises(InputFileError, match=f"{name}: cannot be written: it is a directory or a device"):
+            save(result("projection", "dense"), tmp_path / name)
+        with pytest.raises(InputFileError, match=f"{name}: not a readable .* directory or a device"):
+            load(tmp_path / name)
+    assert (tmp_path / "pipe").is_fifo()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links are those of POSIX")
+def test_a_link_to_itself_raises_nothing_but_our_error(tmp_path):
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(InputFileError, match="loop"):
+        load(tmp_path / "loop")
+
+
+@pytest.mark.parametrize("wrong", [None, 3, io.BytesIO()], ids=lambda wrong: type(wrong).__name__)
+def test_a_path_that_is_none_is_refused_by_its_type(wrong):
+    for attempt in (load, result("projection", "dense").save):
+        with pytest.raises(InvalidProblemError, match=f"path must be .* got {type(wrong).__name__}"):
+            attempt(wrong)
+
+
+def test_the_message_names_the_file_and_no_temporary_one(tmp_path):
+    with pytest.raises(InputFileError, match="cannot be written: No such file or directory$"):
+        save(result("projection", "dense"), tmp_path / "missing" / "s.npz")
+
+
 @pytest.mark.parametrize("wrong", [None, 1, np.ones(2), DENSE, "solution"], ids=lambda wrong: type(wrong).__name__)
 def test_only_results_are_saved(wrong, tmp_path):
     with pytest.raises(InvalidProblemError, match="a Solution, ProjectionPath or Analysis can be saved, got"):

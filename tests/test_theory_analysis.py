@@ -18,9 +18,9 @@ from typer.testing import CliRunner
 
 from bregman_l1 import BregmanProjection, solve
 from bregman_l1.cli.analyze import analyze as analyze_command
-from bregman_l1.cli.analyze import compute_constants
 from bregman_l1.cli.reporting import to_json
 from bregman_l1.errors import InvalidProblemError, NotAdmissibleError, NotCertifiedWarning
+from bregman_l1.progress import ProgressBar
 from bregman_l1.system import LinearSystem
 from bregman_l1.theory.analysis import analyze
 
@@ -254,12 +254,21 @@ class Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize(("stream", "shown"), [(Terminal, True), (io.StringIO, False)])
-def test_command_shows_on_a_terminal_what_it_computes(stream, shown, monkeypatch):
+def test_a_terminal_shows_which_constant_is_computed_and_how_long_that_may_take(stream, shown, monkeypatch):
     monkeypatch.setattr("sys.stderr", stream())
     analysis = analyze(gaussian_system(30, 70, 11)[0], time_limit=0.0)
-    compute_constants(analysis, 0.0)
+    str(analysis)
+    assert sys.stderr.getvalue() == ""
+    float(analysis.rho_minus)
     assert ("rho_minus, at most 0 s" in sys.stderr.getvalue()) == shown
     assert analysis.is_at_hand("rho_minus")
+
+
+def test_a_run_within_another_shows_no_bar_of_its_own(monkeypatch):
+    monkeypatch.setattr("sys.stderr", Terminal())
+    with ProgressBar(1, wanted=False):
+        float(analyze(gaussian_system(30, 70, 11)[0], time_limit=0.0).rho_minus)
+    assert sys.stderr.getvalue() == ""
 
 
 def test_command_refuses_a_picture_it_cannot_draw_before_it_computes(command, files, tmp_path, monkeypatch):

@@ -210,7 +210,9 @@ def test_alpha_plan_covers_several_minimisers():
 
 
 def test_any_alpha_will_do_where_nothing_moves():
-    assert analyze(LinearSystem([[1, 1], [1, -1]], [1, 0.5])).alpha_for(1e-3).exact == np.inf
+    plan = analyze(LinearSystem([[1, 1], [1, -1]], [1, 0.5])).alpha_for(1e-3)
+    assert plan.exact == np.inf
+    assert str(plan).endswith("0.001: guaranteed for every alpha")
 
 
 def test_alpha_plan_finds_large_alphas_and_flat_priors():
@@ -219,7 +221,9 @@ def test_alpha_plan_finds_large_alphas_and_flat_priors():
     assert steep.log_deviation(log_alpha=steep.alpha_for(1e40).log_exact) == pytest.approx(np.log(1e40), abs=1e-8)
     flat = analyze(LinearSystem([[1, -1]], [1]), cost=[1e-3, 2e-3])
     assert flat.log_deviation(log_alpha=flat.alpha_for(1e3).log_exact) == pytest.approx(np.log(1e3), abs=1e-8)
-    assert analyze(LinearSystem([[1, 1 / 2]], [1])).alpha_for(1e3).exact == np.inf
+    bounded = analyze(LinearSystem([[1, 1 / 2]], [1])).alpha_for(1e3)
+    assert bounded.exact == np.inf
+    assert str(bounded).endswith("true for every alpha")
 
 
 @pytest.mark.parametrize("error", [0.0, -1.0, np.inf, np.nan, "small", None])

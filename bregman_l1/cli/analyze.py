@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from pathlib import Path
 from typing import Annotated, get_args
@@ -16,7 +15,6 @@ from bregman_l1.errors import NotCertifiedWarning
 from bregman_l1.plotting import figure_of
 from bregman_l1.plotting.analysis import plot_both
 from bregman_l1.problems.nullspace import Kind
-from bregman_l1.progress import ProgressBar
 from bregman_l1.scale import natural_log_alpha
 from bregman_l1.theory.alpha_plan import AlphaPlan
 from bregman_l1.theory.analysis import Analysis
@@ -50,7 +48,8 @@ def analyze(
         analysis = analyze_system(system, weights, time_limit=time_limit)
         levels = [natural_log_alpha(value) for value in alpha or []]
         levels += [natural_log_alpha(log_alpha=value) for value in log_alpha or []]
-        compute_constants(analysis, time_limit)
+        for kind in get_args(Kind):
+            getattr(analysis, kind)  # what the page would leave out
         plan = None if error is None else analysis.alpha_for(error)
         typer.echo(_as_json(analysis, levels, plan) if as_json else _as_text(analysis, levels, plan))
         if plot is not None:
@@ -58,15 +57,6 @@ def analyze(
     for message in sorted({str(doubt.message) for doubt in doubts}):
         typer.echo(f"bregman-l1: {message}", err=True)
     return ExitCode.NOT_CERTIFIED if doubts else ExitCode.CERTIFIED
-
-
-def compute_constants(analysis: Analysis, time_limit: float) -> None:
-    """Have computed what the page would leave out, with a progress bar on a terminal."""
-    slow = [kind for kind in get_args(Kind) if not analysis.is_at_hand(kind)]
-    with ProgressBar(len(slow), wanted=bool(slow) and sys.stderr.isatty()) as bar:
-        for done, kind in enumerate(slow):
-            bar.update(done, f"{kind}, at most {time_limit:g} s")
-            getattr(analysis, kind)
 
 
 def _as_json(analysis: Analysis, levels: list[float], plan: AlphaPlan | None) -> str:

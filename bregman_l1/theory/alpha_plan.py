@@ -45,10 +45,11 @@ class AlphaPlan:
         return exponential(self.log_exact)
 
     def __str__(self) -> str:
-        return (
-            f"||x(alpha) - x*||_1 <= {self.error:g}: guaranteed for log alpha <= {self.log_guaranteed:.9g}, "
-            f"true at log alpha = {self.log_exact:.9g}"
-        )
+        distance = f"||x(alpha) - x*||_1 <= {self.error:g}: "
+        if self.log_guaranteed == np.inf:
+            return f"{distance}guaranteed for every alpha"
+        exact = "true for every alpha" if self.log_exact == np.inf else f"true at log alpha = {self.log_exact:.9g}"
+        return f"{distance}guaranteed for log alpha <= {self.log_guaranteed:.9g}, {exact}"
 
 
 def crossing(f: Callable[[float], float], start: float, farthest: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from bregman_l1.frozen import FrozenArrays
 from bregman_l1.polyhedron.kernel_cone import EMPTY_BASE
 from bregman_l1.problems.nullspace import Kind, NullSpaceConstant, checked_kind
 from bregman_l1.problems.projection import projection_at
+from bregman_l1.progress import ProgressBar
 from bregman_l1.scale import natural_log_alpha, natural_log_alphas, scales_by_keyword
 from bregman_l1.theory.alpha_plan import AlphaPlan, crossing
 from bregman_l1.theory.asymptotics import (
@@ -54,7 +56,8 @@ class Analysis(FrozenArrays):
     """What the theory says about the projections x(alpha) of one system; made by `analyze`.
 
     Each number is computed when it is first asked for, and kept. ``print(analysis)`` shows one page: of the
-    null-space constants those that were computed before or are quick (see `is_at_hand`).
+    null-space constants those that were computed before or are quick (see `is_at_hand`). While another is computed,
+    a terminal shows which, and how long that may take.
 
     A method of one scale takes ``alpha``, or ``log_alpha``, its natural logarithm, and raises `InvalidProblemError`
     unless it is given exactly one of them, positive and finite. A method of many takes ``alphas`` or ``log_alphas``.
@@ -392,7 +395,12 @@ class Analysis(FrozenArrays):
             problem = NullSpaceConstant.over(self._limit.cone, kind)
         except UndefinedConstantError as error:
             return Constant.missing(str(error))
-        return bracketed(problem, self._limit.steepest.p, budget)
+        note = kind if self._time_limit == np.inf else f"{kind}, at most {self._time_limit:g} s"
+        with ProgressBar(1, wanted=sys.stderr.isatty() and not self.is_at_hand(kind)) as bar:
+            bar.update(0, note)
+            found = bracketed(problem, self._limit.steepest.p, budget)
+            bar.update(1, note)
+        return found
 
     def _log_x(self, log_alpha: float) -> Vector:
         return solve(projection_at(self.system, log_alpha, self._limit.cost)).log_x

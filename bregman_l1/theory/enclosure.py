@@ -137,6 +137,9 @@ class Encloser:
         self._slack = limit.gamma[used] - layer.rate - self._C.T @ layer.b
         self._tilt = limit.tilt(layer.b)[used]
 
+    def __repr__(self) -> str:
+        return f"Encloser({self._limit.system!r}, |S|={self._limit.support.size})"
+
     def off_support(self, log_alpha: float) -> Enclosure:
         """Enclose ||x(alpha) off S||_1."""
         _, _, enclosure = self._asymptotic(log_alpha)
