@@ -142,8 +142,8 @@ class KernelCone(FrozenArrays):
 
     @property
     def condition(self) -> float:
-        """Ratio of the extreme singular values of A_S, its columns of equal size, those that are zero left out."""
-        return float(self._spectrum[0] / self._spectrum[-1])
+        """Ratio of the extreme singular values of A_S, its columns of equal size; zeros left out, 1 if that is all."""
+        return float(self._spectrum[0] / self._spectrum[-1]) if self.rank else 1.0
 
     @property
     def _scaled_V(self) -> Matrix:
