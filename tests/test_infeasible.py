@@ -19,6 +19,7 @@ from bregman_l1 import (
     L1Minimization,
     LinearSystem,
     analyze,
+    certify,
     nearest_feasible,
     projection_path,
     solve,
@@ -224,3 +225,19 @@ def test_scales_that_measure_nothing_are_refused(scales, message):
 def test_only_systems_have_a_nearest():
     with pytest.raises(InvalidProblemError, match="must be a LinearSystem"):
         nearest_feasible([[1.0]])
+
+
+@pytest.mark.parametrize("A", [[[1.0, 1.0, 0.0], [1.0, 1.0, 0.0]], [[3.0], [-1.5]], [[1, 2, 3], [2, 4, 6], [1, 2, 3]]])
+def test_y_that_is_zero_in_the_independent_rows_alone_has_no_solution(A):
+    y = np.zeros(len(A))
+    y[-1] = -1.0
+    z = refusal(LinearSystem(A, y)).farkas
+    assert (np.transpose(A) @ z <= 0).all()
+    assert y @ z > 0
+    assert not certify(BregmanProjection(LinearSystem(A, y), alpha=0.1), x=np.ones(len(A[0]))).ok
+
+
+def test_y_that_is_zero_in_the_independent_rows_under_the_zeros_of_a_prior_has_no_solution_there():
+    system = LinearSystem([[1.0, 1.0, -1.0], [1.0, 1.0, -2.0]], [0.0, -1.0])
+    with pytest.raises(InfeasibleError, match="vanishes where the prior does"):
+        solve(BregmanProjection(system, prior=[1.0, 1.0, 0.0]))
