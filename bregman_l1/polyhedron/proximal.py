@@ -23,7 +23,7 @@ import scipy.linalg as sla
 from bregman_l1._types import EPS, ROUNDINGS, Index, Matrix, Vector
 from bregman_l1.budget import Budget
 from bregman_l1.frozen import FrozenArrays
-from bregman_l1.polyhedron.units import mean_units
+from bregman_l1.polyhedron.units import mean_units, power_of_two
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
@@ -92,6 +92,8 @@ def proximal_minimiser(system: LinearSystem, cost: Vector, budget: Budget | None
     program = _Program.of(system, cost)
     last = budget.used + _STEPS + 2 * system.shape[0]
     point, tolerance, seen = program.start(), _FIRST_TOLERANCE, b""
+    if not point.sigma > 0:
+        return None  # A'y = 0, so that y'y = y'A x = 0 for no x
     while budget.spent_out is None and budget.used < last:
         before = budget.used
         moved = _proximal(program, point, tolerance, budget, last)
@@ -103,7 +105,8 @@ def proximal_minimiser(system: LinearSystem, cost: Vector, budget: Budget | None
         if vertex is not None:
             mu = vertex.corrected(point.mu, program.cost)
             if program.is_dual(mu, vertex.J):
-                return Optimum(x=vertex.x / program.columns, dual=mu / program.rows, steps=budget.used)
+                x = vertex.x * program.size / program.columns
+                return Optimum(x=x, dual=mu / program.rows, steps=budget.used)
             if vertex.J.tobytes() != seen:
                 seen = vertex.J.tobytes()
                 following = _Point(vertex.x, mu, program.transposed(mu), point.sigma)
@@ -140,18 +143,21 @@ class _Vertex:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Program:
-    """The program with rows and columns of mean size near one; their units are powers of two."""
+    """The program with rows and columns of mean size near one, and y of size one; their units are powers of two."""
 
     system: LinearSystem
     rows: Vector
     columns: Vector
+    size: float
     cost: Vector
     y: Vector
 
     @classmethod
     def of(cls, system: LinearSystem, cost: Vector) -> _Program:
         rows, columns = mean_units(system)
-        return cls(system, rows, columns, cost / columns, system.y / rows)
+        y = system.y / rows
+        size = float(power_of_two(np.abs(y).max()))
+        return cls(system, rows, columns, size, cost / columns, y / size)
 
     def start(self) -> _Point:
         largest = float(np.abs(self.cost).max()) or 1.0
