@@ -546,6 +546,6 @@ def checked_support(support: ArrayLike, n_columns: int) -> Index:
 
 
 def kernel_cone(system: LinearSystem, support: ArrayLike) -> KernelCone:
-    """Return the kernel cone of a support, made once for each system and support."""
+    """Return the kernel cone of a support, the same as the last where the support is."""
     index = checked_support(support, system.shape[1])
-    return system.remember(("kernel cone", index.tobytes()), lambda: KernelCone(system, index))
+    return system.remember_last("kernel cone", index.tobytes(), lambda: KernelCone(system, index))
