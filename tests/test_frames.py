@@ -266,7 +266,8 @@ def test_what_is_no_matrix_of_numbers_is_refused_by_its_entry_or_type(matrix, me
 
 
 def test_a_dask_array_is_refused_until_it_is_computed():
-    dask_array = pytest.importorskip("dask.array")
+    import dask.array as dask_array
+
     matrix, target = dask_array.from_array(np.array(A)), dask_array.from_array(np.array(Y))
     with pytest.raises(InvalidSystemError, match=r"A is a collection of dask.* give A.compute\(\)"):
         LinearSystem(matrix, Y)

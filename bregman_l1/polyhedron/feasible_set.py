@@ -7,7 +7,8 @@ that tolerances mean the same for every scaling of the system.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from time import perf_counter
 
 import numpy as np
@@ -85,16 +86,23 @@ def infeasibility(system: LinearSystem, x: Vector) -> float:
 def farkas_vector(system: LinearSystem, budget: Budget | None = None) -> Vector | None:
     """Return z with A'z <= 0 < y'z, up to the rounding of these products, or None where there is none.
 
-    The z of the linear program is a proof up to its tolerance only; it is made one by solving the
-    inequalities that hold with equality.
+    The z of the linear program is a proof up to its tolerance only; it is made one by solving the inequalities that
+    hold with equality, or by asking for room in all of them.
     """
     scaled, y, rows, _ = equilibrated(system)
+    return next((z / rows for z in _farkas_candidates(scaled, y, budget) if separates(system, z / rows)), None)
+
+
+def _farkas_candidates(scaled: Matrix | sp.csc_array, y: Vector, budget: Budget | None) -> Iterator[Vector]:
     program = LinearProgram(cost=-y, rows=scaled.T, row_upper=0.0, lower=-1.0, upper=1.0)
     answer = solve_verified_later(program, budget)
     if answer.x is None or answer.outcome is Outcome.TIME_LIMIT:
         raise BackendError("the linear program for a Farkas vector was not solved", answer.raw_status)
-    candidates = (answer.x / rows, _on_tight_columns(scaled, answer.x) / rows)
-    return next((z for z in candidates if separates(system, z)), None)
+    yield answer.x
+    yield _on_tight_columns(scaled, answer.x)
+    if -answer.value > _STRICT:
+        with_room = solve_verified_later(replace(program, row_upper=-_STRICT), budget).x
+        yield from () if with_room is None else (with_room,)
 
 
 def _on_tight_columns(scaled: Matrix | sp.csc_array, z: Vector) -> Vector:
@@ -252,9 +260,8 @@ def _maximal_support(system: LinearSystem, budget: Budget | None) -> MaximalSupp
         ),
         budget,
     )
-    if answer.outcome is Outcome.INFEASIBLE:
-        require_feasible(system, budget)
     if answer.outcome is not Outcome.OPTIMAL or answer.x is None or answer.dual is None:
+        require_feasible(system, budget)
         raise BackendError("the linear program for the maximal support was not solved", answer.raw_status)
     v, w, tau = answer.x[:n_columns], answer.x[n_columns:-1], answer.x[-1]
     mask = v > 0.5
