@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from conftest import gaussian_system
+from sklearn.datasets import load_digits
 
 from bregman_l1 import InfeasibleError, LinearSystem
 
@@ -51,3 +52,14 @@ def test_minimiser_is_degenerate_when_duplicate_columns_carry_it():
 def test_infeasible_system_raises():
     with pytest.raises(InfeasibleError):
         LinearSystem([[1.0, 1.0], [0.0, 1.0]], [1.0, 2.0]).check_assumptions()
+
+
+def test_an_image_that_is_the_only_solution_is_found_to_be_so():
+    """HiGHS calls the bounded program of the maximal support unbounded for the 7th and the 30th of these images."""
+    rng, images = np.random.default_rng(1), load_digits().data
+    for n_rows in (32, 36, 40, 44, 48):
+        chosen = [(image, rng.standard_normal((n_rows, 64))) for image in rng.choice(images, 30, replace=False)]
+    for image, A in (chosen[6], chosen[29]):
+        report = LinearSystem(A / np.sqrt(n_rows), A @ image / np.sqrt(n_rows)).check_assumptions()
+        assert not report.several_solutions
+        np.testing.assert_allclose(report.several_solutions.evidence[0], image, atol=1e-10)

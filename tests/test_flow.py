@@ -324,6 +324,35 @@ def test_bad_input_is_refused(arguments: dict[str, float], message: str) -> None
         gradient_flow(PAIR, **arguments)
 
 
+@pytest.mark.parametrize(("a", "b"), [(-200, -200), (-200, 0), (0, 200), (60, -100), (200, 200)])
+def test_flow_is_the_same_in_any_units(a: int, b: int) -> None:
+    """Where A is multiplied by a and y by b, x and alpha are by b / a, and time by 1 / (a b)."""
+    system, _ = gaussian_system()
+    flow = gradient_flow(system, 1e-3)
+    other = LinearSystem(np.ldexp(system.matrix, a), np.ldexp(system.y, b))
+    scaled = gradient_flow(other, np.ldexp(1e-3, b - a))
+    assert scaled.status is FlowStatus.CONVERGED
+    np.testing.assert_allclose(np.ldexp(scaled.x, a - b), flow.x, rtol=1e-6)
+    assert scaled.time_to_projection == pytest.approx(np.ldexp(flow.time_to_projection, -a - b), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "name"), [(1.0, 1e200, "y"), (1.0, 1e-200, "y"), (1e-100, 1.0, "A"), (1e90, 1.0, "A")]
+)
+@pytest.mark.parametrize("run", [gradient_flow, gradient_descent])
+def test_data_whose_loss_is_no_number_are_refused(run, a: float, b: float, name: str) -> None:
+    system = LinearSystem([[a, a / 2]], [b])
+    with pytest.raises(InvalidProblemError, match=f"{name} is of the size .* the loss overflows or underflows"):
+        run(system, 0.1)
+    with pytest.raises(InvalidProblemError, match="the loss overflows or underflows"):
+        compare_flow(system, alphas=[0.1])
+
+
+def test_start_whose_loss_overflows_for_large_entries_is_refused() -> None:
+    with pytest.raises(InvalidProblemError, match="too large to start from"):
+        gradient_flow(LinearSystem([[1e70, 1e69]], [1.0]), 1e100)
+
+
 def test_infeasible_system_is_refused() -> None:
     with pytest.raises(InfeasibleError):
         gradient_flow(LinearSystem([[1.0, 1.0], [1.0, 1.0]], [1.0, 2.0]), 0.1)

@@ -252,7 +252,7 @@ def test_fractions_decimals_and_large_integers_become_the_nearest_floats():
         ({"a": [1.0]}, "A must be an array of real numbers, got an object of type dict"),
         (None, "got an object of type NoneType"),
         ("A.csv", "got an object of type str"),
-        (sp.linalg.aslinearoperator(np.eye(2)), "got an object of type MatrixLinearOperator"),
+        (sp.linalg.aslinearoperator(np.eye(2)), "A is a LinearOperator.* not supported yet: give the matrix"),
         (np.array([[1.0, 2.0]], dtype=np.longdouble) * np.longdouble(10) ** 4000, r"A\[0, 0\] is inf"),
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
@@ -260,6 +260,17 @@ def test_fractions_decimals_and_large_integers_become_the_nearest_floats():
 def test_what_is_no_matrix_of_numbers_is_refused_by_its_entry_or_type(matrix, message):
     with pytest.raises(InvalidSystemError, match=message):
         LinearSystem(matrix, [1.0])
+
+
+def test_a_dask_array_is_refused_until_it_is_computed():
+    import dask.array as dask_array
+
+    matrix, target = dask_array.from_array(np.array(A)), dask_array.from_array(np.array(Y))
+    with pytest.raises(InvalidSystemError, match=r"A is a collection of dask.* give A.compute\(\)"):
+        LinearSystem(matrix, Y)
+    with pytest.raises(InvalidSystemError, match=r"y is a collection of dask.* give y.compute\(\)"):
+        LinearSystem(A, target)
+    np.testing.assert_array_equal(LinearSystem(matrix.compute(), target.compute()).A, A)
 
 
 def test_truth_values_and_unmasked_arrays_are_numbers():

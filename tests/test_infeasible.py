@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import operator
 import pickle
+from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from causaldata import cps_mixtape, nsw_mixtape
 from conftest import gaussian_system
 from scipy.optimize import linprog, nnls
 
 from bregman_l1 import (
+    BackendError,
     BregmanProjection,
     InfeasibleError,
     InvalidProblemError,
@@ -19,11 +24,14 @@ from bregman_l1 import (
     L1Minimization,
     LinearSystem,
     analyze,
+    certify,
     nearest_feasible,
     projection_path,
     solve,
 )
-from bregman_l1.polyhedron.feasible_set import infeasible
+from bregman_l1.outcome import Outcome
+from bregman_l1.polyhedron.feasible_set import infeasible, maximal_support
+from bregman_l1.polyhedron.linear_program import solve_verified_later
 
 AGES, REGIONS = ["18-34", "35-64", "65+"], ["north", "south"]
 
@@ -250,3 +258,49 @@ def test_scales_that_measure_nothing_are_refused(scales, message):
 def test_only_systems_have_a_nearest():
     with pytest.raises(InvalidProblemError, match="must be a LinearSystem"):
         nearest_feasible([[1.0]])
+
+
+def moments(people: pd.DataFrame) -> pd.DataFrame:
+    """Raw powers up to the fourth, up to 1e18, a mark, and ones; one row each."""
+    raw = people[["age", "educ", "re74", "re75"]].astype(float)
+    powers = {f"{name}^{k}": raw[name] ** k for name in raw for k in (1, 2, 3, 4)}
+    rest = people[["black", "hisp", "marr", "nodegree"]].astype(float)
+    marks = {f"no {name}": (raw[name] == 0).astype(float) for name in ("re74", "re75")}
+    return pd.DataFrame(powers | marks).join(rest).assign(total=1.0).T
+
+
+def test_moments_that_no_weights_of_a_survey_have_contradict_each_other():
+    """Some trained men earned more in 1974 than anyone in the survey; HiGHS leaves the maximal support undecided."""
+    trained = nsw_mixtape.load_pandas().data.query("treat == 1")
+    A, y = moments(cps_mixtape.load_pandas().data.iloc[::4]), moments(trained).mean(axis=1)
+    z = [Fraction(entry) for entry in refusal(LinearSystem(A, y)).farkas]
+    most = max(sum(map(operator.mul, z, map(Fraction, column))) for column in np.unique(A.to_numpy().T, axis=0))
+    assert sum(map(operator.mul, z, map(Fraction, y))) > max(most, 0)  # y'z = sum x_j a_j'z <= most, as sum x = 1
+
+
+def test_an_undecided_linear_program_of_the_maximal_support_leaves_the_word_to_a_farkas_vector(monkeypatch):
+    def undecided(program, budget=None):
+        answer = solve_verified_later(program, budget)
+        return replace(answer, outcome=Outcome.INACCURATE) if program.rows.shape[1] == 5 else answer
+
+    monkeypatch.setattr("bregman_l1.polyhedron.feasible_set.solve_verified_later", undecided)
+    with pytest.raises(InfeasibleError):
+        maximal_support(LinearSystem([[1.0, 1.0], [1.0, 2.0]], [1.0, 3.0]))
+    with pytest.raises(BackendError, match="maximal support was not solved"):
+        maximal_support(LinearSystem([[1.0, 1.0], [1.0, 2.0]], [1.0, 1.5]))
+
+
+@pytest.mark.parametrize("A", [[[1.0, 1.0, 0.0], [1.0, 1.0, 0.0]], [[3.0], [-1.5]], [[1, 2, 3], [2, 4, 6], [1, 2, 3]]])
+def test_y_that_is_zero_in_the_independent_rows_alone_has_no_solution(A):
+    y = np.zeros(len(A))
+    y[-1] = -1.0
+    z = refusal(LinearSystem(A, y)).farkas
+    assert (np.transpose(A) @ z <= 0).all()
+    assert y @ z > 0
+    assert not certify(BregmanProjection(LinearSystem(A, y), alpha=0.1), x=np.ones(len(A[0]))).ok
+
+
+def test_y_that_is_zero_in_the_independent_rows_under_the_zeros_of_a_prior_has_no_solution_there():
+    system = LinearSystem([[1.0, 1.0, -1.0], [1.0, 1.0, -2.0]], [0.0, -1.0])
+    with pytest.raises(InfeasibleError, match="vanishes where the prior does"):
+        solve(BregmanProjection(system, prior=[1.0, 1.0, 0.0]))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import highspy
 import numpy as np
@@ -10,12 +11,14 @@ from scipy.optimize import linprog
 
 from bregman_l1.errors import InvalidOptionError
 from bregman_l1.outcome import Outcome
+from bregman_l1.polyhedron import linear_program
 from bregman_l1.polyhedron.linear_program import (
     OUTCOMES,
     LinearProgram,
     LinearProgramSettings,
     known_options,
     solve_linear_program,
+    solve_verified_later,
 )
 
 ROW = np.array([[1.0, 0.5]])
@@ -112,3 +115,17 @@ def test_a_program_with_free_variables_is_solved_even_if_their_columns_depend_on
     np.testing.assert_allclose(rows @ answer.x, right, atol=1e-8)
     columns, tight = answer.basis
     assert columns.size == tight.size
+
+
+@pytest.mark.parametrize(("upper", "runs"), [(1.0, 2), (np.inf, 1), (np.array([1.0, np.inf]), 2)])
+def test_unbounded_is_believed_only_where_a_variable_of_some_cost_has_no_bound(monkeypatch, upper, runs):
+    outcomes = [Outcome.UNBOUNDED, Outcome.OPTIMAL]
+
+    def answers(program, settings):
+        return replace(solve_linear_program(program, settings), outcome=outcomes.pop(0))
+
+    monkeypatch.setattr(linear_program, "solve_linear_program", answers)
+    program = LinearProgram(cost=np.array([-1.0, 0.0]), rows=ROW, row_upper=1.0, lower=0.0, upper=upper)
+    answer = solve_verified_later(program)
+    assert len(outcomes) == 2 - runs
+    assert answer.outcome is (Outcome.OPTIMAL if runs == 2 else Outcome.UNBOUNDED)

@@ -133,6 +133,18 @@ def test_proximal_points_end_without_an_answer_where_there_is_none():
     assert proximal_minimiser(LinearSystem([[1.0, -1.0]], [1.0]), np.array([1.0, -2.0])) is None
 
 
+def test_proximal_points_see_that_y_at_right_angles_to_all_columns_has_no_solution():
+    """In units of the rows y'y = y'A x = 0 for no x; a step from sigma = 0 would be a division by zero."""
+    assert proximal_minimiser(LinearSystem([[-2.0], [-1.0]], [2.0, -1.0]), np.ones(1)) is None
+
+
+@pytest.mark.parametrize("size", [1e-240, 1e-200, 1e200, 1e240])
+def test_proximal_points_do_not_depend_on_the_size_of_y(size):
+    system, x0 = gaussian_system()
+    found = proximal_minimiser(LinearSystem(system.matrix, system.y * size), np.ones(x0.size))
+    np.testing.assert_allclose(found.x / size, x0, atol=1e-12)
+
+
 def test_proximal_points_keep_to_their_budget():
     system, _ = gaussian_system()
     budget = Budget(iterations=2)

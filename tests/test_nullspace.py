@@ -445,3 +445,43 @@ def test_a_tiny_constant_is_not_exact_by_being_tiny():
         assert constant.exact
         assert constant.value == pytest.approx(value, rel=1e-12)
     assert not certify(NullSpaceConstant(system, [0], "rho_tilde"), x=[5e-13, 0.0, 1.0]).ok
+
+
+def small_integer_systems(count: int) -> list[np.ndarray]:
+    """Matrices with zero rows, zero and duplicate columns among their shapes from 1 x 1 on."""
+    rng = np.random.default_rng(5)
+    matrices = []
+    while len(matrices) < count:
+        A = rng.integers(-2, 3, (rng.integers(1, 6), rng.integers(1, 8))).astype(float)
+        if rng.random() < 0.3:
+            A[:, rng.integers(A.shape[1])] = 0.0
+        if rng.random() < 0.3:
+            A[:, 0] = A[:, -1]
+        if rng.random() < 0.2:
+            A[rng.integers(len(A))] = 0.0
+        if A.sum(axis=1).any():
+            matrices.append(A)
+    return matrices
+
+
+@pytest.mark.parametrize("block", range(10))
+def test_constants_of_small_integers_are_certified_or_do_not_exist(block):
+    for k, A in enumerate(small_integer_systems(200)[block::10]):
+        system, s = LinearSystem(A, A.sum(axis=1)), 1 + k % A.shape[1]
+        exists = np.linalg.matrix_rank(A[:, :s]) == s
+        truth = rational_constants(A, s) if exists else dict.fromkeys(KINDS)
+        for kind in KINDS:
+            if truth[kind] is not None:
+                solution = solve(NullSpaceConstant(system, range(s), kind))
+                assert solution.status.is_certified, (A, s, kind)
+                assert solution.value == pytest.approx(float(truth[kind]), rel=1e-12, abs=1e-14), (A, s, kind)
+            elif exists or kind != "rho":
+                with pytest.raises(UndefinedConstantError):
+                    NullSpaceConstant(system, range(s), kind)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_constants_of_a_support_of_zero_columns_do_not_exist(kind):
+    A = np.array([[-1.0, 1.0, 1.0, 0.0], [-1.0, 1.0, 1.0, 0.0], [1.0, -1.0, -1.0, 0.0], [1.0, 1.0, 1.0, 0.0]])
+    with pytest.raises(UndefinedConstantError):
+        NullSpaceConstant(LinearSystem(A, A.sum(axis=1)), [3], kind)

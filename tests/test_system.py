@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import gc
 import pickle
+import weakref
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from bregman_l1 import BregmanProjection
 from bregman_l1.errors import InfeasibleError, InvalidSystemError
+from bregman_l1.polyhedron.kernel_cone import kernel_cone
 from bregman_l1.system import LinearSystem
+from bregman_l1.theory.limit import find_limit
 
 A = np.array([[1.0, 0.0, 2.0], [0.0, 3.0, -1.0]])
 Y = np.array([1.0, 2.0])
@@ -113,6 +118,32 @@ def test_remember_makes_a_thing_once():
     calls = []
     system = LinearSystem(A, Y)
     assert [system.remember("key", lambda: calls.append(1) or len(calls)) for _ in range(3)] == [1, 1, 1]
+
+
+def test_remember_last_keeps_the_last_alone():
+    calls = []
+    system = LinearSystem(A, Y)
+    asked = [system.remember_last("name", key, lambda: calls.append(1) or len(calls)) for key in "aabba"]
+    assert asked == [1, 1, 2, 2, 3]
+    assert system.remember_last("other name", "b", lambda: 4) == 4
+    assert system.remember_last("name", "a", lambda: 5) == 3
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda system, j: BregmanProjection(system, prior=np.arange(6) != j).part.system,
+        lambda system, j: kernel_cone(system, [j]),
+        lambda system, j: find_limit(system, 1.0 + (np.arange(6) == j)),
+    ],
+    ids=["parts of priors", "kernel cones", "limits"],
+)
+def test_what_is_as_large_as_the_matrix_does_not_heap_up(made):
+    system = LinearSystem(np.random.default_rng(0).random((2, 6)), [1.0, 1.0])
+    assert made(system, 0) is made(system, 0)
+    some = [weakref.ref(made(system, j)) for j in range(6)]
+    gc.collect()
+    assert [j for j, each in enumerate(some) if each() is not None] == [5]
 
 
 def test_system_survives_pickling():

@@ -16,6 +16,8 @@ from scipy.linalg.lapack import dpotrs, dpstrf, spotrf
 from bregman_l1 import settings
 from bregman_l1._types import EPS, ROUNDINGS, Index, Matrix, Vector, Wide
 from bregman_l1.budget import Budget
+from bregman_l1.errors import WHAT_TO_TRY, BackendError
+from bregman_l1.polyhedron.feasible_set import infeasible, separates
 from bregman_l1.system import LinearSystem, dense
 
 
@@ -47,9 +49,18 @@ class Rows:
 
         What y contradicts itself by in the others is spread over all its entries, in proportion to their size: that
         moves each by a few roundings where rounding is all there is; the certificate tells where it is not.
+
+        Raises
+        ------
+        InfeasibleError
+            If y is zero in the rows kept, and so not in all of those that follow from them.
+        BackendError
+            If nothing proves that: x may be as large as the inverse of a rounding.
         """
         if not self.dropped.size:
             return system
+        if not system.y[self.kept].any():
+            self._refuse_zero(system)
         Z, y, size = self.relations, system.y[self.kept], np.abs(system.y)
         wrong = Z @ system.y
         if wrong.any() and (np.abs(wrong) <= settings.SPREAD * (np.abs(Z) @ size)).all():
@@ -85,6 +96,12 @@ class Rows:
         beyond = np.where(system.backward_errors(x)[self.dropped] > ROUNDINGS, np.abs(excess) / terms, 0.0)
         worst = int(beyond.argmax())
         return np.sign(excess[worst]) * Z[worst] if beyond[worst] > ROUNDINGS else None
+
+    def _refuse_zero(self, system: LinearSystem) -> None:
+        z = self.contradiction(system, np.zeros(system.shape[1]))
+        if z is None or not separates(system, z):
+            raise BackendError(f"y is zero in the independent rows of A, not in others; {WHAT_TO_TRY}", "unproved")
+        raise infeasible(system, z)
 
     def embedded(self, values: Vector) -> Vector:
         """A value for every row, zero for those dropped."""

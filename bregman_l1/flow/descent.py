@@ -12,7 +12,7 @@ from bregman_l1._solve import solve
 from bregman_l1._types import Vector
 from bregman_l1.entry import entry_point, entry_points, warn_caller
 from bregman_l1.errors import InvalidProblemError, NotCertifiedWarning
-from bregman_l1.flow.start import initial_log_alpha, loss_beside, still_vanishing
+from bregman_l1.flow.start import initial_log_alpha, loss_beside, refuse_extreme, still_vanishing
 from bregman_l1.flow.status import FlowStatus
 from bregman_l1.frozen import FrozenArrays
 from bregman_l1.html import Markup, table, verdict
@@ -204,7 +204,8 @@ def gradient_descent(
     ------
     InvalidProblemError
         If the start, a tolerance or the state is wrong, or if the step size is outside the stable range or
-        proves too large on the way; the message names the range.
+        proves too large on the way; the message names the range. If A or y is so large or small that the loss is no
+        floating-point number.
     InfeasibleError
         If no x >= 0 solves A x = y.
 
@@ -219,6 +220,7 @@ def gradient_descent(
     True
     """
     start = initial_log_alpha(alpha, log_alpha, initial_scale)
+    refuse_extreme(system, start)
     projection = solve(BregmanProjection(system, log_alpha=start))
     goal = _goal(system, projection.x, loss_tol, distance_tol, max_iterations)
     limit, safe = _step_range(system, start, projection.x)

@@ -14,7 +14,7 @@ from bregman_l1._types import Mask, Matrix, Vector
 from bregman_l1.entry import entry_point, entry_points, warn_caller
 from bregman_l1.errors import BackendError, InvalidProblemError, NotCertifiedWarning
 from bregman_l1.flow.equation import FlowEquation, flow_equation
-from bregman_l1.flow.start import initial_log_alpha, loss_beside, still_vanishing
+from bregman_l1.flow.start import initial_log_alpha, loss_beside, refuse_extreme, still_vanishing
 from bregman_l1.flow.status import FlowStatus
 from bregman_l1.frozen import FrozenArrays
 from bregman_l1.html import Markup, table, verdict
@@ -245,8 +245,8 @@ def gradient_flow(
         Tolerance of each step, relative to the way that is left to the projection in lam. The trajectory is
         about as accurate in log x; where and when the flow arrives hardly depends on it.
     atol : float, optional
-        Absolute tolerance of each step, which must be smaller than ``tol``; a tenth of it if omitted, and 1e-6
-        at most.
+        Absolute tolerance of each step, of lam in units of 1 / max |A_ij|, which must be smaller than ``tol``; a tenth
+        of it if omitted, and 1e-6 at most.
 
     Returns
     -------
@@ -256,7 +256,7 @@ def gradient_flow(
     Raises
     ------
     InvalidProblemError
-        If the start or a tolerance is wrong.
+        If the start or a tolerance is wrong, or A or y so large or small that the loss is no floating-point number.
     InfeasibleError
         If no x >= 0 solves A x = y.
 
@@ -273,10 +273,11 @@ def gradient_flow(
     _check_settings(method, tol=tol, loss_tol=loss_tol, max_time=max_time, rtol=rtol)
     atol = min(tol / 10, _LARGEST_ATOL) if atol is None else checked_positive("atol", atol)
     start = initial_log_alpha(alpha, log_alpha, initial_scale)
+    refuse_extreme(system, start)
     projection = solve(BregmanProjection(system, log_alpha=start))
     equation = flow_equation(system, start, projection.log_x)
     goal = _goal(equation, projection.log_x, tol, loss_tol, float(system.y @ system.y))
-    run = _integrate(equation, goal.arrived, max_time, method, rtol=rtol, atol=atol)
+    run = _integrate(equation, goal.arrived, max_time, method, rtol=rtol, atol=atol / float(system.row_peaks.max()))
     flow = _record(system, projection, equation, run, goal)
     if flow.status is not FlowStatus.CONVERGED:
         warn_caller(f"gradient flow {flow.status.value}: {flow.message}", NotCertifiedWarning)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from bregman_l1._types import Vector
 from bregman_l1.errors import InvalidProblemError
 from bregman_l1.scale import natural_log_alpha
+from bregman_l1.system import LinearSystem, checked_system
 
-# Beyond it the loss of x_0 = alpha * 1 overflows.
+# Entries of A and y beyond it, or below its inverse: squares, and squares of tolerances, leave the range of doubles.
+_LARGEST = 1e75
+# Beyond it, for entries of A of size one, the loss of x_0 = alpha * 1 overflows.
 _LARGEST_LOG_ALPHA = 300.0
 
 
@@ -18,8 +23,7 @@ def initial_log_alpha(alpha: float | None, log_alpha: float | None, initial_scal
     Raises
     ------
     InvalidProblemError
-        If none or several are given, or the one given is not a positive finite number, or so large that the
-        loss of x_0 overflows.
+        If none or several are given, or the one given is not a positive finite number.
 
     Examples
     --------
@@ -35,9 +39,29 @@ def initial_log_alpha(alpha: float | None, log_alpha: float | None, initial_scal
             start = 2 * natural_log_alpha(initial_scale)
         except InvalidProblemError as error:
             raise InvalidProblemError(f"initial_scale takes the place of alpha: {error}") from error
-    if start > _LARGEST_LOG_ALPHA:
-        raise InvalidProblemError(f"alpha = exp({start:.6g}) is too large to start from: the loss overflows")
     return start
+
+
+def refuse_extreme(system: LinearSystem, log_alpha: float) -> None:
+    """Raise `InvalidProblemError` where the loss ||A x - y||^2, on the way from alpha * 1, is no floating-point number.
+
+    Examples
+    --------
+    >>> from bregman_l1 import LinearSystem
+    >>> refuse_extreme(LinearSystem([[1.0]], [1e100]), -1.0)
+    Traceback (most recent call last):
+        ...
+    bregman_l1.errors.InvalidProblemError: y is of the size 1e+100, beyond 1e-75 ...
+    """
+    sizes = {"A": float(checked_system(system).row_peaks.max()), "y": float(np.abs(system.y).max())}
+    for name, size in sizes.items():
+        if not 1 / _LARGEST <= size <= _LARGEST:
+            raise InvalidProblemError(
+                f"{name} is of the size {size:.0e}, beyond {1 / _LARGEST:.0e} ... {_LARGEST:.0e}, where the loss "
+                "overflows or underflows: a A and b y have the same flow, x and alpha times b / a, in times 1 / (a b)"
+            )
+    if log_alpha + np.log(max(sizes["A"], 1.0)) > _LARGEST_LOG_ALPHA:
+        raise InvalidProblemError(f"alpha = exp({log_alpha:.6g}) is too large to start from: the loss overflows")
 
 
 def loss_beside(tol: float, loss_tol: float, largest: float) -> float:

@@ -68,7 +68,11 @@ def project(
     budget = Budget(max_iter, time_limit)
     with threads_for(system), np.errstate(all="ignore"):
         rows = split_rows(system, budget)
-        part = rows.part(system)
+        try:
+            part = rows.part(system)
+        except InfeasibleError as error:
+            outcome = Outcome.INFEASIBLE
+            return Claim(outcome=outcome, raw_status=outcome.value, proof=Farkas(error.farkas))
         _LOG.debug("%r: %d rows depend on others", system, rows.dropped.size)
         size = np.log((np.abs(part.y) / part.row_peaks).max())  # of x if one entry had to do it all
         even = np.broadcast_to(size, log_prior.shape)

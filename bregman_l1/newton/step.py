@@ -101,10 +101,10 @@ class NewtonSteps:
         with threads_for(self._system), np.errstate(all="ignore"):
             if self._positive is None or (self._positive[0] != alive).any():
                 try:
-                    part = self._system if alive.all() else self._system.restrict(alive)
+                    steps = _Steps(self._system if alive.all() else self._system.restrict(alive))
                 except InfeasibleError:
                     return Step(change=np.where(alive, np.inf, 0.0))
-                self._positive = alive, _Steps(part)
+                self._positive = alive, steps
             if alive.all():
                 return self._positive[1].at(log_prior, log_x, dual)
             step = self._positive[1].at(log_prior[alive], log_x[alive], dual)

@@ -315,9 +315,8 @@ def _maximal_support(system: LinearSystem, budget: Budget | None) -> MaximalSupp
         ),
         budget,
     )
-    if answer.outcome is Outcome.INFEASIBLE:
-        require_feasible(system, budget)
     if answer.outcome is not Outcome.OPTIMAL or answer.x is None or answer.dual is None:
+        require_feasible(system, budget)
         raise BackendError("the linear program for the maximal support was not solved", answer.raw_status)
     v, w, tau = answer.x[:n_columns], answer.x[n_columns:-1], answer.x[-1]
     mask = v > 0.5

@@ -142,8 +142,8 @@ class KernelCone(FrozenArrays):
 
     @property
     def condition(self) -> float:
-        """Ratio of the extreme singular values of A_S, its columns of equal size, those that are zero left out."""
-        return float(self._spectrum[0] / self._spectrum[-1])
+        """Ratio of the extreme singular values of A_S, its columns of equal size; zeros left out, 1 if that is all."""
+        return float(self._spectrum[0] / self._spectrum[-1]) if self.rank else 1.0
 
     @property
     def _scaled_V(self) -> Matrix:
@@ -546,6 +546,6 @@ def checked_support(support: ArrayLike, n_columns: int) -> Index:
 
 
 def kernel_cone(system: LinearSystem, support: ArrayLike) -> KernelCone:
-    """Return the kernel cone of a support, made once for each system and support."""
+    """Return the kernel cone of a support, the same as the last where the support is."""
     index = checked_support(support, system.shape[1])
-    return system.remember(("kernel cone", index.tobytes()), lambda: KernelCone(system, index))
+    return system.remember_last("kernel cone", index.tobytes(), lambda: KernelCone(system, index))

@@ -203,21 +203,29 @@ _RETRIES = (
     LinearProgramSettings(tol=1e-7),
     LinearProgramSettings(tol=1e-7, native={"solver": "ipm"}),
 )
-_DECIDED = (Outcome.OPTIMAL, Outcome.INFEASIBLE, Outcome.UNBOUNDED)
+_FINAL = (Outcome.OPTIMAL, Outcome.INFEASIBLE, Outcome.UNBOUNDED, Outcome.TIME_LIMIT)
 
 
 def solve_verified_later(program: LinearProgram, budget: Budget | None = None) -> LinearProgramAnswer:
     """Solve a linear program whose answer the caller proves for himself: tightly, or else as HiGHS can.
 
-    The simplex method at the tightest tolerance sometimes ends undecided on small degenerate programs. Of the budget
-    the seconds count: what is not decided when they are spent ends with outcome TIME_LIMIT.
+    The simplex method at the tightest tolerance sometimes ends undecided on small degenerate programs, or calls a
+    bounded one unbounded. Of the budget the seconds count: what is not decided when they are spent ends with outcome
+    TIME_LIMIT.
     """
     for settings in _RETRIES:
         limited = settings if budget is None else replace(settings, time_limit=budget.seconds_left)
         answer = solve_linear_program(program, limited)
-        if answer.outcome in _DECIDED or answer.outcome is Outcome.TIME_LIMIT:
+        is_refuted = answer.outcome is Outcome.UNBOUNDED and _is_bounded(program)
+        if answer.outcome in _FINAL and not is_refuted:
             break
     return answer
+
+
+def _is_bounded(program: LinearProgram) -> bool:
+    """Whether the bounds of the variables alone bound the value from below."""
+    falls_without_end = np.where(program.cost > 0, program.lower, -np.asarray(program.upper)) == -np.inf
+    return not (falls_without_end & (program.cost != 0)).any()
 
 
 # HiGHS keeps worker threads for the next run; in a forked child there are none, and it would wait for them.

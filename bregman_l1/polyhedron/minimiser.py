@@ -87,7 +87,7 @@ class Minimisers(FrozenArrays):
 
 
 def minimisers(system: LinearSystem, cost: Vector | None = None, budget: Budget | None = None) -> Minimisers:
-    """Find all x that minimise c'x (sum x by default) over the feasible set, once for each system and cost.
+    """Find all x that minimise c'x (sum x by default) over the feasible set, the same as the last where c is.
 
     Raises
     ------
@@ -97,8 +97,11 @@ def minimisers(system: LinearSystem, cost: Vector | None = None, budget: Budget 
         If c'x is unbounded below on it.
     """
     weights = np.ones(system.shape[1]) if cost is None else cost
-    key = ("minimisers", weights.tobytes())
-    return system.remember(key, lambda: all_minimisers(system, weights, *optimum(system, weights, budget), budget))
+    return system.remember_last(
+        "minimisers",
+        weights.tobytes(),
+        lambda: all_minimisers(system, weights, *optimum(system, weights, budget), budget),
+    )
 
 
 def all_minimisers(

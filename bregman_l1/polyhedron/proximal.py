@@ -92,6 +92,8 @@ def proximal_minimiser(system: LinearSystem, cost: Vector, budget: Budget | None
     program = _Program.of(system, cost)
     last = budget.used + _STEPS + 2 * system.shape[0]
     point, tolerance, seen = program.start(), _FIRST_TOLERANCE, b""
+    if not point.sigma > 0:
+        return None  # A'y = 0, so that y'y = y'A x = 0 for no x
     while budget.spent_out is None and budget.used < last:
         before = budget.used
         moved = _proximal(program, point, tolerance, budget, last)

@@ -250,9 +250,11 @@ class NullSpaceConstant(Problem):
         return np.where(pattern >= 0, 1.0, -1.0 if self._kind == "rho_tilde" else 0.0)
 
     def _limits(self) -> tuple[Vector, Vector]:
-        """(M+, M-): the largest (B p)_i and -(B p)_i over P, zero where that sign is not taken."""
-        low, high = self._cone.ranges
-        return np.where(high > -_ONE_SIDED * low, high, 0.0), np.where(-low > _ONE_SIDED * high, -low, 0.0)
+        """(M+, M-): the largest (B p)_i and -(B p)_i over P, zero where that sign is not taken but by rounding."""
+        (low, high), largest = self._cone.ranges, np.abs(self._cone.B).max(axis=1)
+        rounding = np.where(largest > 0, ROUNDINGS * largest, np.inf)
+        plus, minus = high > np.maximum(-_ONE_SIDED * low, rounding), -low > np.maximum(_ONE_SIDED * high, rounding)
+        return np.where(plus, high, 0.0), np.where(minus, -low, 0.0)
 
     @property
     def _neglected(self) -> float:

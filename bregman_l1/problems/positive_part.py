@@ -76,7 +76,7 @@ class PositivePart:
 
 
 def positive_part(system: LinearSystem, prior: Vector) -> PositivePart:
-    """Return the part of a system on which a prior is positive; that of equal zeros is made once for each system.
+    """Return the part of a system on which a prior is positive, the same as the last where the zeros are.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def positive_part(system: LinearSystem, prior: Vector) -> PositivePart:
         return PositivePart(system=system, columns=slice(None), n_columns=prior.size)
     columns = read_only(np.flatnonzero(prior))
     try:
-        part = system.remember(("columns", columns.tobytes()), lambda: system.restrict(columns))
+        part = system.remember_last("columns", columns.tobytes(), lambda: system.restrict(columns))
     except InfeasibleError as error:
         raise infeasible_outside_zeros(system, error.farkas) from error
     return PositivePart(system=part, columns=columns, n_columns=prior.size)

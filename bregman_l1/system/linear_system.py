@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from bregman_l1._types import Index, Matrix, Single, Vector
-from bregman_l1.caching import computed_once
+from bregman_l1.caching import computed_last, computed_once
 from bregman_l1.entry import entry_point
 from bregman_l1.errors import InfeasibleError, InvalidProblemError, InvalidSystemError
 from bregman_l1.foreign import Labels, labels_of
@@ -380,10 +380,18 @@ class LinearSystem:
     def remember(self, key: Hashable, make: Callable[[], _T]) -> _T:
         """Return what ``make()`` gave the first time ``key`` was asked for on this system.
 
-        For what depends on A and y alone and is costly: an l1 minimiser, a kernel cone. Arrays in
+        For what depends on A and y alone and is costly, such as its maximal support. Arrays in
         it become read-only: everyone shares them. What ``make`` gives must not depend on who asks, or when.
         """
         return computed_once(self._memory, key, lambda: read_only(make()))
+
+    def remember_last(self, name: Hashable, key: Hashable, make: Callable[[], _T]) -> _T:
+        """Return what ``make()`` gave for the key of this name if it was the last asked for; no older one is kept.
+
+        For what is large and of which there may be thousands: the part of A where a prior is positive, the kernel
+        cone of a support. Who needs one for longer holds on to it.
+        """
+        return computed_last(self._memory, name, key, lambda: read_only(make()))
 
     def remember_in_thread(self, key: Hashable, make: Callable[[], _T]) -> _T:
         """Return what ``make()`` gave the first time this thread asked for ``key``, for what its user changes."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.sparse.linalg import LinearOperator
 
 from bregman_l1._types import Matrix, Vector
 from bregman_l1.errors import InvalidSystemError
@@ -15,9 +16,13 @@ from bregman_l1.frozen import read_only
 from bregman_l1.names import matched, place, shared_names
 from bregman_l1.validation import checked_array, refuse_other_than_real
 
+# Packages of dask's arrays and data frames.
+_LAZY = ("dask", "dask_expr")
+
 
 def read_matrix(A: Any) -> Matrix | sp.csc_array:
     """A as it is stored, a copy."""
+    refuse_not_in_memory("A", A)
     if sp.issparse(A):
         refuse_other_than_real("A", A.dtype, InvalidSystemError)
     else:
@@ -31,6 +36,7 @@ def read_matrix(A: Any) -> Matrix | sp.csc_array:
 
 def read_target(y: Any, n_rows: int) -> Vector:
     """The target vector as it is stored, a copy in its given order."""
+    refuse_not_in_memory("y", y)
     if sp.issparse(y):
         raise InvalidSystemError("y must be a dense vector; pass y.toarray().ravel()")
     array = checked_array("y", y, InvalidSystemError)
@@ -41,6 +47,20 @@ def read_target(y: Any, n_rows: int) -> Vector:
     if not array.any():
         raise InvalidSystemError("y is zero: Assumption II.1(a) requires y != 0 (its l1 minimiser is x = 0)")
     return _copy(array)
+
+
+def refuse_not_in_memory(name: str, values: Any) -> None:
+    """Refuse what has its entries elsewhere, or none at all: reading them might fill the memory unasked."""
+    if isinstance(values, LinearOperator):
+        raise InvalidSystemError(
+            f"{name} is a LinearOperator, which knows products only; these are not supported yet: give the matrix, "
+            "dense or sparse. If it is small enough, that is operator.matmat(numpy.eye(operator.shape[1]))"
+        )
+    if type(values).__module__.partition(".")[0] in _LAZY:
+        raise InvalidSystemError(
+            f"{name} is a collection of dask, and these are not supported yet: give {name}.compute(), if it fits into "
+            "memory"
+        )
 
 
 def refuse_non_finite(name: str, stored: Any, *names: Labels | None) -> None:

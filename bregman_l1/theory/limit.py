@@ -177,7 +177,7 @@ class Limit(FrozenArrays):
 
 
 def find_limit(system: LinearSystem, cost: ArrayLike | None = None) -> Limit:
-    """Find the limit of the projections of alpha**cost as alpha -> 0, once for each system and cost.
+    """Find the limit of the projections of alpha**cost as alpha -> 0, the same as the last where the cost is.
 
     Raises
     ------
@@ -187,7 +187,7 @@ def find_limit(system: LinearSystem, cost: ArrayLike | None = None) -> Limit:
         If the cost is wrong or cost'x is unbounded below.
     """
     weights = checked_cost(cost, checked_system(system).shape[1], system.column_names)
-    return system.remember(("limit", weights.tobytes()), lambda: _find_limit(system, weights))
+    return system.remember_last("limit", weights.tobytes(), lambda: _find_limit(system, weights))
 
 
 def _find_limit(system: LinearSystem, cost: Vector) -> Limit:
