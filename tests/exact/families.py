@@ -56,7 +56,7 @@ def draw(name: str, seed: int, index: int) -> Case:
         A=np.ascontiguousarray(A, dtype=float),
         y=np.asarray(y, dtype=float),
         log_alpha=log_alpha,
-        cost=np.asarray(cost[0], dtype=float) if cost else None,
+        cost=np.asarray(cost[0], dtype=float) if cost and log_alpha else None,  # at alpha = 1 no cost counts
     )
 
 
