@@ -16,6 +16,7 @@ from bregman_l1.budget import Budget
 from bregman_l1.claim import Claim
 from bregman_l1.errors import BackendError, InfeasibleError, InvalidProblemError
 from bregman_l1.polyhedron.face import optimal_face
+from bregman_l1.polyhedron.kernel_cone import KernelCone
 from bregman_l1.polyhedron.minimiser import all_minimisers, minimisers, optimum
 from bregman_l1.polyhedron.proximal import proximal_minimiser
 from bregman_l1.theory.constants import null_space_constant
@@ -143,6 +144,19 @@ def test_proximal_points_do_not_depend_on_the_size_of_y(size):
     system, x0 = gaussian_system()
     found = proximal_minimiser(LinearSystem(system.matrix, system.y * size), np.ones(x0.size))
     np.testing.assert_allclose(found.x / size, x0, atol=1e-12)
+
+
+def test_proximal_points_end_where_rounding_is_all_that_is_left_of_the_residual():
+    """sigma grows with every point, and the rounding of x0 + sigma (A'mu - c) beyond the tolerance of A x = y."""
+    rng, x0 = np.random.default_rng(6), np.zeros(600)
+    A = rng.standard_normal((100, 600)) / 10
+    x0[rng.choice(600, 20, replace=False)] = rng.uniform(0.5, 2, 20)
+    cone = KernelCone(LinearSystem(A, A @ x0), np.flatnonzero(x0))
+    base = LinearSystem(np.vstack([cone.C, np.ones(580)]), np.append(np.zeros(80), 1.0))
+    for cost in (1 - cone.total(np.ones(20)), cone.B[1]):
+        found = proximal_minimiser(base, cost)
+        answer = linprog(cost, A_eq=base.matrix, b_eq=base.y)
+        assert cost @ found.x == pytest.approx(answer.fun, rel=1e-9)
 
 
 def test_proximal_points_keep_to_their_budget():

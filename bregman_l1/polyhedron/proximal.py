@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 _REACH, _GROWTH = 10.0, 2.0
 # How exactly the first proximal point solves A x = y; every following one ten times better, to the last.
 _FIRST_TOLERANCE, _LAST_TOLERANCE = 1e-2, 1e-13
+# What is left of A x = y on the same columns as a step before, and at least this share of it, is rounding.
+_STALLED = 0.9
 # What keeps A_J A_J' invertible, relative to its mean diagonal entry.
 _REGULARISATION = 1e-6
 # Newton steps at most, beyond two for each row: what takes longer is left to the simplex method.
@@ -225,12 +227,18 @@ def without_noise(mu: Vector) -> Vector:
 def _proximal(program: _Program, point: _Point, tolerance: float, budget: Budget, last: int) -> _Point | None:
     """The next proximal point; None where phi falls without end, so that no x is feasible."""
     mu, product, sigma, size = point.mu, point.product, point.sigma, float(np.linalg.norm(program.y))
+    columns, before = np.zeros(0, dtype=np.intp), np.inf
     while True:
         w = point.x + sigma * (product - program.cost)
-        A = program.chosen(np.flatnonzero(w > 0))
-        missing = program.y - A @ w[w > 0]
-        if np.linalg.norm(missing) <= tolerance * size or budget.spent_out is not None or budget.used >= last:
+        J = np.flatnonzero(w > 0)
+        A = program.chosen(J)
+        missing = program.y - A @ w[J]
+        left = float(np.linalg.norm(missing))
+        # On the same columns Newton's method is done in a step, but for rounding.
+        is_rounding = left > _STALLED * before and np.array_equal(J, columns)
+        if left <= tolerance * size or is_rounding or budget.spent_out is not None or budget.used >= last:
             return _Point(np.maximum(w, 0.0), mu, product, sigma)
+        columns, before = J, left
         budget.count()
         direction = _newton_direction(A, missing / sigma)
         change = program.transposed(direction)

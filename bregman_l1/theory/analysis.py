@@ -438,7 +438,9 @@ def analyze(system: LinearSystem, cost: ArrayLike | None = None, *, time_limit: 
         Exponents of the prior alpha**cost; ones, the case of the paper, if omitted.
     time_limit : float, default 10
         Seconds for each of rho, rho_tilde and rho_minus, in which it is bracketed as closely as possible; None for no
-        limit. The limit of x(alpha) and its rate are computed whatever it takes.
+        limit. It does not cover ``analyze`` itself, which finds the limit and the rate whatever that takes: an l1
+        minimiser, a linear program over the kernel cone (a second for |S| = 80 at 500 x 3000), and where rounding
+        hides the rate or a tie, a decision in rationals (four seconds for |S| = N at 200 x 1000).
 
     Returns
     -------
