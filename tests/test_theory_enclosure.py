@@ -230,3 +230,13 @@ def test_alpha_plan_finds_large_alphas_and_flat_priors():
 def test_impossible_errors_are_refused(error):
     with pytest.raises(InvalidProblemError, match="error"):
         analyze(COUNTEREXAMPLE).alpha_for(error)
+
+
+def test_enclosures_do_not_depend_on_the_unit_of_the_matrix():
+    """x grows like alpha here, and where alpha is far above y / A the Gram matrix of A itself overflows."""
+    A, y, shift = np.array([[1.0, -1.0, 0.5]]), [1.0], 660 * np.log(2.0)
+    plain, scaled = analyze(LinearSystem(A, y)), analyze(LinearSystem(np.ldexp(A, 660), y))
+    for log_alpha in (-30.0, -1.0, 400.0):
+        here, there = plain.enclosure(log_alpha=log_alpha), scaled.enclosure(log_alpha=log_alpha - shift)
+        assert there.log_lower + shift == pytest.approx(here.log_lower, abs=1e-9)
+        assert there.log_upper + shift == pytest.approx(here.log_upper, abs=1e-9)

@@ -77,7 +77,9 @@ def neighbourhood(system: LinearSystem, log_prior: Vector, dual: Vector, positiv
     positive : ndarray of bool, shape (d,)
         The maximal support: where x(alpha) is positive.
     """
-    A = system.columns(positive)
+    # In powers of two near the sizes of the rows: dividing by them is exact, and products stay in range.
+    units = system.row_units
+    A, y, dual = system.columns(positive) / units[:, None], system.y / units, dual * units
     sizes = np.abs(A)
     log_z = log_prior[positive] + A.T @ dual
     terms = np.abs(log_prior[positive]) + sizes.T @ np.abs(dual) + 1.0
@@ -88,8 +90,8 @@ def neighbourhood(system: LinearSystem, log_prior: Vector, dual: Vector, positiv
     with np.errstate(under="ignore"):
         z[positive] = np.exp(log_z)
     weights = z[positive]
-    noise = (rounding + A.shape[1] * EPS) * (sizes @ weights) + EPS * np.abs(system.y)
-    residual = np.abs(system.y - A @ weights) + noise
+    noise = (rounding + A.shape[1] * EPS) * (sizes @ weights) + EPS * np.abs(y)
+    residual = np.abs(y - A @ weights) + noise
     return Neighbourhood(z=z, rounding=rounding, gap=_distance_to_feasible(A, weights, residual))
 
 
