@@ -477,3 +477,30 @@ def test_a_forged_description_raises_nothing_but_our_error(data, tmp_path_factor
     path.write_bytes(archived(found | {"meta.json": json.dumps(meta).encode()}))
     with suppress(InputFileError):
         load(path)
+
+
+WRITTEN = Path(__file__).parent / "reference" / "results"
+BY_NAME = LinearSystem([[1.0, 0.5, 0.25]], [1.0], row_names=["total"], column_names=["a", "b", "c"])
+
+
+def test_a_solution_written_in_format_1_is_read():
+    found = load(WRITTEN / "solution_1.npz")
+    answer = solve(BregmanProjection(BY_NAME, log_alpha=-2302.6))
+    np.testing.assert_allclose(found.log_x, answer.log_x, rtol=1e-12, atol=1e-9)
+    assert (found.names, found.status) == (("a", "b", "c"), Status.CERTIFIED)
+    assert set(found.certificate.checks) == set(answer.certificate.checks)
+
+
+def test_a_path_written_in_format_1_is_read():
+    found = load(WRITTEN / "path_1.npz")
+    path = projection_path(BY_NAME, log_alphas=[-20.0, -2302.6], prior=[1.0, 2.0, 0.0], cost=[1.0, 2.0, 3.0])
+    np.testing.assert_allclose(found.log_x, path.log_x, rtol=1e-12, atol=1e-9)
+    np.testing.assert_array_equal(found.prior, path.prior)
+    assert found.system.column_names == ("a", "b", "c")
+
+
+def test_an_analysis_written_in_format_1_is_read():
+    found, analysis = load(WRITTEN / "analysis_1.npz"), analyze(BY_NAME)
+    assert found.rho.value == pytest.approx(analysis.rho.value, rel=1e-12)
+    np.testing.assert_allclose(found.exponents, analysis.exponents, rtol=1e-12)
+    assert "not computed" not in str(found)
