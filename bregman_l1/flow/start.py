@@ -43,22 +43,14 @@ def initial_log_alpha(alpha: float | None, log_alpha: float | None, initial_scal
 
 
 def refuse_extreme(system: LinearSystem, log_alpha: float) -> None:
-    """Raise `InvalidProblemError` where the loss ||A x - y||^2, on the way from alpha * 1, is no floating-point number.
-
-    Examples
-    --------
-    >>> from bregman_l1 import LinearSystem
-    >>> refuse_extreme(LinearSystem([[1.0]], [1e100]), -1.0)  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-        ...
-    bregman_l1.errors.InvalidProblemError: y is of the size 1e+100, beyond 1e-75 ...
-    """
+    """Raise `InvalidProblemError` where the loss on the way from alpha * 1 is no floating-point number."""
     sizes = {"A": float(checked_system(system).row_peaks.max()), "y": float(np.abs(system.y).max())}
     for name, size in sizes.items():
         if not 1 / _LARGEST <= size <= _LARGEST:
             raise InvalidProblemError(
                 f"{name} is of the size {size:.0e}, beyond {1 / _LARGEST:.0e} ... {_LARGEST:.0e}, where the loss "
-                "overflows or underflows: a A and b y have the same flow, x and alpha times b / a, in times 1 / (a b)"
+                "overflows or underflows: multiply A by some a and y by some b, which is the same flow with "
+                "x and alpha multiplied by b / a"
             )
     if log_alpha + np.log(max(sizes["A"], 1.0)) > _LARGEST_LOG_ALPHA:
         raise InvalidProblemError(f"alpha = exp({log_alpha:.6g}) is too large to start from: the loss overflows")
