@@ -175,6 +175,7 @@ def test_without_a_command_the_help_is_shown():
 # ---------------------------------------------------------------- sweep
 
 MEASURES = """
+import os
 import time
 
 def measured(seed, *, n):
@@ -183,7 +184,7 @@ def measured(seed, *, n):
     return {"value": 1.5 * n, "odd": n % 2 == 1}
 
 def slow(seed, *, n):
-    time.sleep(0.02)
+    time.sleep(float(os.environ.get("SECONDS_A_ROW", 0)))
     return {"value": n}
 
 def fragile(seed):
@@ -319,7 +320,12 @@ def workers_of(store):
 def test_ctrl_c_ends_a_sweep_in_words_with_a_store_that_can_be_continued(study, tmp_path):
     command = [*PROGRAM, *study("slow", {"n": list(range(100))}, repetitions=2), "--n-jobs", "2"]
     process = subprocess.Popen(
-        command, env=ENVIRONMENT, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        env={**ENVIRONMENT, "SECONDS_A_ROW": "0.2"},  # a worker may take seconds to start
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     # Both workers are at work then: one that is interrupted while it starts says so itself.
     while process.poll() is None and len(workers_of(tmp_path / "store")) < 2:
