@@ -309,6 +309,11 @@ def test_compare_finds_an_ensemble_in_the_current_directory(tmp_path):
     assert "newton" in result.stdout
 
 
+def heed_interrupts():
+    """Where the tests run in the background they may ignore SIGINT, and what they start would inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def workers_of(store):
     """The processes that have put a record into a store."""
     log = store / "log.jsonl"
@@ -323,6 +328,7 @@ def test_ctrl_c_ends_a_sweep_in_words_with_a_store_that_can_be_continued(study, 
         command,
         env={**ENVIRONMENT, "SECONDS_A_ROW": "0.2"},  # a worker may take seconds to start
         start_new_session=True,
+        preexec_fn=heed_interrupts,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
