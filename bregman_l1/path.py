@@ -276,7 +276,9 @@ def projection_path(
     values = natural_log_alphas(alphas, log_alphas)
     columns = system.shape[1], system.column_names
     exponents, factor = checked_cost(cost, *columns), checked_prior(prior, *columns)
-    problems = [projection_at(system, float(value), cost, prior) for value in values]
+    # Read once, not for every alpha; what was not given stays so, for an even prior is kept as one number.
+    given = {"cost": None if cost is None else exponents, "prior": None if prior is None else factor}
+    problems = [projection_at(system, float(value), **given) for value in values]
     with ProgressBar(len(problems)) as bar:
         solutions = []
         for solution in _solutions(problems, exponents, backend, tol):
