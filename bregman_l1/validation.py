@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bregman_l1._types import Vector
+from bregman_l1._types import Mask, Vector
 from bregman_l1.errors import BregmanError, InvalidOptionError, InvalidProblemError
 from bregman_l1.foreign import Labels, as_array, as_number, labels_of
 from bregman_l1.frozen import frozen
@@ -104,15 +104,19 @@ def checked_vector(
     return (array if order is None else array[order]).astype(np.float64)
 
 
+def refuse_unless_all(name: str, vector: Vector, fine: Mask, rule: str, names: Labels | None) -> None:
+    """Refuse a vector of which not every entry is fine: the first that is not is named, with the rule it breaks."""
+    if not fine.all():
+        first = int(np.argmin(fine))
+        raise InvalidProblemError(f"{name}{place([first], names)} is {vector[first]}; {rule}")
+
+
 def checked_cost(cost: ArrayLike | None, length: int, names: Labels | None = None) -> Vector:
     """Return the cost vector, ones if omitted, finite and read-only."""
     if cost is None:
         return np.broadcast_to(np.float64(1.0), length)
     vector = checked_vector("cost", cost, length, names)
-    bad = np.flatnonzero(~np.isfinite(vector))
-    if bad.size:
-        entry = place([int(bad[0])], names)
-        raise InvalidProblemError(f"cost{entry} is {vector[bad[0]]}; every entry must be finite")
+    refuse_unless_all("cost", vector, np.isfinite(vector), "every entry must be finite", names)
     return frozen(vector)
 
 
@@ -121,10 +125,8 @@ def checked_prior(prior: ArrayLike | None, length: int, names: Labels | None = N
     if prior is None:
         return np.broadcast_to(np.float64(1.0), length)
     vector = checked_vector("prior", prior, length, names)
-    bad = np.flatnonzero(~((vector >= 0) & (vector < np.inf)))
-    if bad.size:
-        entry = place([int(bad[0])], names)
-        raise InvalidProblemError(f"prior{entry} is {vector[bad[0]]}; every entry must be finite and nonnegative")
+    fine = (vector >= 0) & (vector < np.inf)
+    refuse_unless_all("prior", vector, fine, "every entry must be finite and nonnegative", names)
     if not vector.any():
         raise InvalidProblemError("prior is zero in every entry; x is zero where the prior is, so that none is left")
     return frozen(vector)

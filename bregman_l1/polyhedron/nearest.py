@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike
 
 from bregman_l1._types import ROUNDINGS, Vector
 from bregman_l1.entry import entry_point
-from bregman_l1.errors import BackendError, InvalidProblemError, InvalidSystemError
-from bregman_l1.names import place
+from bregman_l1.errors import BackendError, InvalidSystemError
 from bregman_l1.polyhedron.feasible_set import has_solution_of_moderate_size
-from bregman_l1.system import LinearSystem, checked_system, dense
-from bregman_l1.validation import checked_vector
+from bregman_l1.system import LinearSystem, checked_system, dense, one_for_zero, peaks
+from bregman_l1.validation import checked_vector, refuse_unless_all
 
 # The cosine between the change of y and a column that counts as a right angle.
 _RIGHT_ANGLE = 1e-10
@@ -64,10 +61,8 @@ def nearest_feasible(system: LinearSystem, *, scales: ArrayLike | None = None) -
     """
     n_rows, names = checked_system(system).shape[0], system.row_names
     units = np.ones(n_rows) if scales is None else checked_vector("scales", scales, n_rows, names, "row")
-    bad = np.flatnonzero(~((units > 0) & (units < np.inf)))
-    if bad.size:
-        entry = place([int(bad[0])], names)
-        raise InvalidProblemError(f"scales{entry} is {units[bad[0]]}; every scale must be positive and finite")
+    fine = (units > 0) & (units < np.inf)
+    refuse_unless_all("scales", units, fine, "every scale must be positive and finite", names)
     if has_solution_of_moderate_size(system):
         return system
     y = system.extended_matvec(_nonnegative_least_squares(system, units)).astype(np.float64)
@@ -82,9 +77,9 @@ def _nonnegative_least_squares(system: LinearSystem, units: Vector) -> Vector:
 
     largest = float(np.abs(system.y / units).max())
     y = system.y / units / largest
-    sizes = _one_for_zero(abs(system.scaled(1 / units, np.ones(system.shape[1]))).max(axis=0))
+    sizes = one_for_zero(peaks(system.scaled(1 / units, np.ones(system.shape[1])), axis=0))
     A = system.scaled(1 / units, 1 / sizes)
-    lengths = _one_for_zero(np.sqrt((A * A).sum(axis=0)))
+    lengths = one_for_zero(np.sqrt((A * A).sum(axis=0)))
     x, distance = np.zeros(sizes.size), np.inf
     while True:
         rest = y - A @ x
@@ -100,8 +95,3 @@ def _nonnegative_least_squares(system: LinearSystem, units: Vector) -> Vector:
             x[columns] = nnls(dense(A[:, columns]), y)[0]
         except RuntimeError as error:
             raise BackendError("the nonnegative least-squares problem was not solved", str(error)) from error
-
-
-def _one_for_zero(sizes: Any) -> Vector:
-    values = dense(sizes).ravel()
-    return np.where(values > 0, values, 1.0)

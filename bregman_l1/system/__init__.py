@@ -1,5 +1,5 @@
 """The linear system A x = y: read and checked once, then the only one to know how A is stored."""
 
-from bregman_l1.system.linear_system import LinearSystem, checked_system, dense, largest
+from bregman_l1.system.linear_system import LinearSystem, checked_system, dense, largest, one_for_zero, peaks
 
-__all__ = ["LinearSystem", "checked_system", "dense", "largest"]
+__all__ = ["LinearSystem", "checked_system", "dense", "largest", "one_for_zero", "peaks"]

@@ -122,10 +122,10 @@ class LinearSystem:
         self._parts = [slice(start, min(start + width, n_columns)) for start in range(0, n_columns, width)]
         self._memory: dict[Hashable, Any] = {}
         self._memory_of_thread = local()
-        self.row_peaks = read_only(_peaks(self._A, axis=1))
+        self.row_peaks = read_only(peaks(self._A, axis=1))
         self._refuse_impossible_row()
         self._refuse_extreme_row()
-        self.row_units = read_only(np.ldexp(1.0, np.frexp(_one_for_zero(self.row_peaks))[1]))
+        self.row_units = read_only(np.ldexp(1.0, np.frexp(one_for_zero(self.row_peaks))[1]))
 
     @property
     def matrix(self) -> Matrix | sp.csc_array:
@@ -170,8 +170,8 @@ class LinearSystem:
     def _column_sizes(self) -> Vector:
         units, columns = 1.0 / self.row_units, np.ones(self.shape[1])
         if self.is_sparse:
-            return _peaks(self.scaled(units, columns), axis=0)
-        return np.concatenate([_peaks(self._block(part) * units[:, None], axis=0) for part in self._parts])
+            return peaks(self.scaled(units, columns), axis=0)
+        return np.concatenate([peaks(self._block(part) * units[:, None], axis=0) for part in self._parts])
 
     def matvec(self, x: ArrayLike) -> Vector:
         """A @ x, shape (N,)."""
@@ -303,13 +303,13 @@ class LinearSystem:
     def _equilibrate(self) -> tuple[Vector, Vector]:
         n_rows, n_columns = self.shape
         rows, columns, target = np.ones(n_rows), np.ones(n_columns), np.abs(self._y)
-        size = float((target / _one_for_zero(self.row_peaks)).max())
+        size = float((target / one_for_zero(self.row_peaks)).max())
         for _ in range(_EQUILIBRATION_ROUNDS):
             scaled = self.scaled(1 / rows, 1 / columns)
-            row_peaks = np.maximum(_peaks(scaled, axis=1), target / rows / size)
-            column_peaks, size = _peaks(scaled, axis=0), size * float(np.sqrt((target / rows / size).max()))
-            rows, columns = rows * np.sqrt(_one_for_zero(row_peaks)), columns * np.sqrt(_one_for_zero(column_peaks))
-        return rows, columns * _one_for_zero(_peaks(self.scaled(1 / rows, 1 / columns), axis=0))
+            row_peaks = np.maximum(peaks(scaled, axis=1), target / rows / size)
+            column_peaks, size = peaks(scaled, axis=0), size * float(np.sqrt((target / rows / size).max()))
+            rows, columns = rows * np.sqrt(one_for_zero(row_peaks)), columns * np.sqrt(one_for_zero(column_peaks))
+        return rows, columns * one_for_zero(peaks(self.scaled(1 / rows, 1 / columns), axis=0))
 
     def extended_matvec(self, x: Vector) -> NDArray[np.longdouble]:
         """A @ x, shape (N,), in extended precision."""
@@ -511,14 +511,15 @@ def _diagonal(entries: Vector) -> sp.dia_array:
     return sp.dia_array((entries[None], 0), shape=(entries.size, entries.size))
 
 
-def _peaks(matrix: Matrix | sp.csc_array, axis: int) -> Vector:
+def peaks(matrix: Matrix | sp.csc_array, axis: int) -> Vector:
     """Largest magnitude along an axis."""
     if not isinstance(matrix, np.ndarray):
-        peaks = np.zeros(matrix.shape[1 - axis])
-        np.maximum.at(peaks, matrix.tocoo().coords[1 - axis], np.abs(matrix.data))
-        return peaks
+        found = np.zeros(matrix.shape[1 - axis])
+        np.maximum.at(found, matrix.tocoo().coords[1 - axis], np.abs(matrix.data))
+        return found
     return np.asarray(np.maximum(matrix.max(axis=axis), -matrix.min(axis=axis)), dtype=np.float64)
 
 
-def _one_for_zero(scale: Vector) -> Vector:
+def one_for_zero(scale: Vector) -> Vector:
+    """Scales to divide by: one where there is none."""
     return np.where(scale > 0, scale, 1.0)
