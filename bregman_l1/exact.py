@@ -7,6 +7,11 @@ evaluated in ball arithmetic, with as many digits as it takes.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import RLock
+
 import numpy as np
 import scipy.linalg as sla
 from flint import arb, arb_mat, ctx, fmpq, fmpq_mat, fmpz_mat, nmod_mat
@@ -24,6 +29,36 @@ _PRIME = 2**61 - 1
 _BITS = (256, 1024, 8192)
 # A step known to this is known.
 _RESOLVED = 1e-15
+
+_alone = RLock()
+
+
+def _be_alone_again() -> None:
+    global _alone
+    _alone = RLock()
+
+
+if hasattr(os, "register_at_fork"):  # a thread of the parent may hold the lock, and is not in the child
+    os.register_at_fork(after_in_child=_be_alone_again)
+
+
+@contextmanager
+def at_precision(bits: int) -> Iterator[None]:
+    """Balls of so many bits, in one thread at a time: the precision is one number for the whole process.
+
+    Examples
+    --------
+    >>> with at_precision(100):
+    ...     print((arb(1) / 3).rad() < 1e-29)
+    True
+    """
+    with _alone:
+        before = ctx.prec
+        ctx.prec = bits
+        try:
+            yield
+        finally:
+            ctx.prec = before
 
 
 def rank(A: Matrix) -> int:
@@ -196,16 +231,13 @@ def values(matrix: Matrix, columns: Matrix, zero: Mask) -> Matrix | None:
     array([[-1.],
            [ 1.]])
     """
-    before = ctx.prec
-    try:
-        for ctx.prec in _BITS:
+    for bits in _BITS:
+        with at_precision(bits):
             found = _solved(matrix, columns)
             if found is not None:
                 middle, radius = _floats(found, columns.shape)
                 if (zero | (radius <= np.abs(middle) * 1e-16)).all():
                     return np.where(zero, 0.0, middle)
-    finally:
-        ctx.prec = before
     return None
 
 
@@ -232,16 +264,13 @@ class Projection:
 
     def newton(self, om: Vector, log_rest: Vector) -> tuple[Vector, Vector] | None:
         """The Newton step of log x_J and log x_R at any candidate; None where no precision resolves it."""
-        before = ctx.prec
-        try:
-            for ctx.prec in _BITS:
+        for bits in _BITS:
+            with at_precision(bits):
                 step = self._step(om, log_rest)
                 if step is not None:
                     middle, radius = _floats(step, (om.size + log_rest.size,))
                     if (radius <= _RESOLVED + np.abs(middle) * 1e-6).all():
                         return middle[: om.size], middle[om.size :]
-        finally:
-            ctx.prec = before
         return None
 
     def _step(self, om: Vector, log_rest: Vector) -> arb_mat | None:
@@ -281,9 +310,8 @@ def heavy_columns(matrix: Matrix, weight: Vector) -> Index | None:
     """
     if matrix.shape[1] < matrix.shape[0]:
         return None
-    before, ctx.prec = ctx.prec, _BITS[0]
-    try:
-        rest = np.array(_balls(matrix).entries(), dtype=object).reshape(matrix.shape)
+    with at_precision(_BITS[0]):
+        rest = np.array(balls(matrix).entries(), dtype=object).reshape(matrix.shape)
         chosen = np.zeros(matrix.shape[0], dtype=np.intp)
         for k in range(matrix.shape[0]):
             with np.errstate(divide="ignore"):
@@ -296,14 +324,12 @@ def heavy_columns(matrix: Matrix, weight: Vector) -> Index | None:
             rest = rest - np.multiply.outer(rest[:, chosen[k]], pivot)
             rest[:, chosen[k]] = arb(0)
         return chosen
-    finally:
-        ctx.prec = before
 
 
 def _solved(matrix: Matrix, columns: Matrix) -> arb_mat | None:
     """The solution at the working precision; None where the matrix is not seen to be regular."""
     try:
-        return _balls(matrix).solve(_balls(columns))
+        return balls(matrix).solve(balls(columns))
     except ZeroDivisionError:
         return None
 
@@ -315,7 +341,14 @@ def _floats(balls: arb_mat, shape: tuple[int, ...]) -> tuple[Matrix, Matrix]:
     return middle, np.array([float(entry.rad()) for entry in entries]).reshape(shape)
 
 
-def _balls(matrix: Matrix) -> arb_mat:
+def balls(matrix: Matrix) -> arb_mat:
+    """The floats as balls of radius zero.
+
+    Examples
+    --------
+    >>> balls(np.array([[0.75]]))[0, 0].is_exact()
+    True
+    """
     return arb_mat(*matrix.shape, [arb(value) for value in matrix.ravel().tolist()])
 
 

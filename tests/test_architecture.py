@@ -22,6 +22,7 @@ LAYERS = [
     {"problems"},
     {"_backends"},
     {"solution", "_solve"},
+    {"proof"},
     {"path", "theory", "flow"},
     {"saving"},
     {"experiments"},

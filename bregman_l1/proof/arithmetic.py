@@ -1,0 +1,151 @@
+"""What every proof computes with: balls of any precision, rationals, and the way out to floats, which is outward."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import NamedTuple
+
+import numpy as np
+from flint import arb, arb_mat, fmpq, fmpq_mat, fmpz
+
+from bregman_l1._types import Matrix, Vector
+
+Dyadic = tuple[Fraction, Fraction]
+"""Midpoint and radius of a ball, exactly."""
+
+
+class Enclosed(NamedTuple):
+    """Numbers known to within a radius each: |true - mid| <= rad, whatever rounding did.
+
+    Attributes
+    ----------
+    mid, rad : ndarray
+        Midpoints, infinite where the number is, and radii.
+    """
+
+    mid: Vector
+    rad: Vector
+
+
+def exactly(values: Vector) -> list[arb]:
+    """The floats as balls of radius zero.
+
+    Examples
+    --------
+    >>> exactly(np.array([0.1]))[0].is_exact()
+    True
+    """
+    return [arb(value) for value in values.tolist()]
+
+
+def column(values: Sequence[arb]) -> arb_mat:
+    """A matrix of one column."""
+    return arb_mat(len(values), 1, list(values))
+
+
+def diagonal(values: Sequence[arb]) -> arb_mat:
+    """A square matrix with these entries on its diagonal."""
+    size = len(values)
+    matrix = arb_mat(size, size)
+    for i, value in enumerate(values):
+        matrix[i, i] = value
+    return matrix
+
+
+def product(matrix: arb_mat, values: Sequence[arb]) -> list[arb]:
+    """Matrix times vector; of no columns it is zero."""
+    if not matrix.nrows():
+        return []
+    return list((matrix * column(values)).entries()) if matrix.ncols() else [arb(0)] * matrix.nrows()
+
+
+def floats(balls: Sequence[arb]) -> Vector:
+    """The midpoints, rounded."""
+    return np.array([float(ball.mid()) for ball in balls])
+
+
+def upward(ball: arb) -> float:
+    """A float that no number of the ball exceeds.
+
+    Examples
+    --------
+    >>> upward(arb(1) / 3) >= 1 / 3, upward(arb(0))
+    (True, 0.0)
+    """
+    value = float(ball.upper())
+    return value if arb(value) >= ball else float(np.nextafter(value, np.inf))
+
+
+def downward(ball: arb) -> float:
+    """A float that is below every number of the ball."""
+    return -upward(-ball)
+
+
+def outward(balls: Sequence[arb]) -> Enclosed:
+    """Floats around every ball.
+
+    Examples
+    --------
+    >>> mid, rad = outward([arb(1) / 3, arb("-inf")])
+    >>> bool(0 < rad[0] < 1e-16), float(mid[1]), float(rad[1])
+    (True, -inf, 0.0)
+    """
+    mid = floats(balls)
+    pairs = zip(balls, mid.tolist(), strict=True)
+    rad = [upward(abs(ball - arb(value))) if np.isfinite(value) else 0.0 for ball, value in pairs]
+    return Enclosed(mid=mid, rad=np.array(rad))
+
+
+def dyadic(ball: arb) -> Dyadic:
+    """The ball as two fractions."""
+    return _fraction(ball.mid()), _fraction(ball.rad())
+
+
+def from_dyadic(ball: Dyadic) -> arb:
+    """The ball that `dyadic` took apart; its radius may be rounded up.
+
+    Examples
+    --------
+    >>> third = arb(1) / 3
+    >>> from_dyadic(dyadic(third)).contains(third)
+    True
+    """
+    mid, rad = map(_exact_ball, ball)
+    return arb(mid, rad)
+
+
+def fraction(value: fmpq) -> Fraction:
+    """The rational of the standard library.
+
+    Examples
+    --------
+    >>> fraction(fmpq(2, 6))
+    Fraction(1, 3)
+    """
+    return Fraction(int(value.p), int(value.q))
+
+
+def rational(value: float) -> fmpq:
+    """The float, which is a rational, exactly."""
+    numerator, denominator = float(value).as_integer_ratio()
+    return fmpq(numerator, denominator)
+
+
+def rationals(matrix: Matrix) -> fmpq_mat:
+    """A matrix of floats as the rationals they are."""
+    return fmpq_mat(*matrix.shape, [rational(value) for value in matrix.ravel().tolist()])
+
+
+def entries(matrix: fmpq_mat) -> list[fmpq]:
+    """The entries row by row; none where a side is empty."""
+    return list(matrix.entries()) if matrix.nrows() and matrix.ncols() else []
+
+
+def _fraction(ball: arb) -> Fraction:
+    mantissa, exponent = map(int, ball.man_exp())
+    return Fraction(mantissa) * Fraction(2) ** exponent
+
+
+def _exact_ball(value: Fraction) -> arb:
+    return arb((fmpz(value.numerator), fmpz(1 - value.denominator.bit_length())))
