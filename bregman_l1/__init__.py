@@ -27,6 +27,7 @@ from bregman_l1.errors import (
     MissingPackageError,
     NotAdmissibleError,
     NotCertifiedWarning,
+    NotProvedWarning,
     PositionalScalesError,
     StudyError,
     UndefinedConstantError,
@@ -42,8 +43,9 @@ from bregman_l1.solution import Solution, Status
 from bregman_l1.system import LinearSystem
 
 if TYPE_CHECKING:
-    from bregman_l1 import experiments, flow, theory
+    from bregman_l1 import experiments, flow, proof, theory
     from bregman_l1.flow import Flow, FlowStatus, compare_flow, gradient_descent, gradient_flow
+    from bregman_l1.proof import Proof, prove
     from bregman_l1.saving import load, save
     from bregman_l1.theory import AlphaPlan, Analysis, Constant, Enclosure, analyze
 
@@ -78,11 +80,13 @@ __all__ = [
     "MissingPackageError",
     "NotAdmissibleError",
     "NotCertifiedWarning",
+    "NotProvedWarning",
     "NullSpaceConstant",
     "Outcome",
     "PositionalScalesError",
     "Problem",
     "ProjectionPath",
+    "Proof",
     "Solution",
     "Status",
     "StudyError",
@@ -101,6 +105,8 @@ __all__ = [
     "load",
     "nearest_feasible",
     "projection_path",
+    "proof",
+    "prove",
     "save",
     "solve",
     "theory",
@@ -112,10 +118,10 @@ if not TYPE_CHECKING:  # a type checker that sees __getattr__ lets every misspel
         # These packages import what no projection needs: they are imported when something in them is asked for.
         from importlib import import_module
 
-        if name in ("experiments", "flow", "theory"):
+        if name in ("experiments", "flow", "proof", "theory"):
             return import_module(f"{__name__}.{name}")
         if name in __all__:
-            packages = (import_module(f"{__name__}.{package}") for package in ("theory", "flow", "saving"))
+            packages = (import_module(f"{__name__}.{package}") for package in ("theory", "flow", "proof", "saving"))
             return next(getattr(package, name) for package in packages if name in package.__all__)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

@@ -43,6 +43,7 @@ def solve(
     tol: float = 1e-9,
     max_iter: int | None = None,
     time_limit: float | None = None,
+    proof: bool = False,
     **native: Any,
 ) -> Solution:
     """Solve a problem and certify the answer.
@@ -68,13 +69,18 @@ def solve(
         Seconds for the backend, and as many again for the polish. Not counted are stating the problem for
         CVXPY, the factorisation or linear program under way when the time is up, and the certificate, which
         for an answer far off takes a linear program. ECOS cannot be stopped by time: give it ``max_iter``.
+    proof : bool, default False
+        Prove a certified answer, as `prove` does: ``solution.proof`` holds the proof, and an answer within ``tol`` of
+        what is proved is PROVED. An `InfeasibleError` holds one too. Outside of the time limit: 10 ms for 20 x 60, a
+        third of a second for 100 x 400, three seconds for 300 x 1000.
     **native
         Options handed to the solver as they are.
 
     Returns
     -------
     Solution
-        The answer; its ``status`` is CERTIFIED exactly if every check of its ``certificate`` passed.
+        The answer; its ``status`` is CERTIFIED exactly if every check of its ``certificate`` passed, and PROVED if a
+        proof was asked for and found as well.
 
     Raises
     ------
@@ -88,6 +94,8 @@ def solve(
     -----
     NotCertifiedWarning
         If the answer returned is anything short of CERTIFIED.
+    NotProvedWarning
+        If a proof was asked for and not found.
 
     Notes
     -----
@@ -107,12 +115,25 @@ def solve(
         raise InvalidProblemError(f"problem must be a Problem, such as BregmanProjection, got {type(problem).__name__}")
     tol = checked_tolerance(tol)
     chosen = choose_backend(problem, backend, tol=tol, max_iter=max_iter, time_limit=time_limit, native=native)
-    _LOG.debug("%r goes to %s", problem, chosen.name)
-    claim = _feasible_claim(problem, chosen)
-    _LOG.debug("%s claims: %s (%r)", chosen.name, claim.outcome.value, claim.raw_status)
-    if polish:
-        claim = _polished(problem, claim, chosen.time_limit, tol)
-    return certified(problem, claim, certificate_of(problem, claim, tol), chosen.name)
+    if proof:
+        from bregman_l1.proof import solve_and_prove
+
+        return solve_and_prove(problem, chosen, polish=polish, tol=tol)
+    return solved(problem, chosen, polish=polish, tol=tol)
+
+
+def solved(problem: Problem, backend: Backend, *, polish: bool, tol: float) -> Solution:
+    """What a backend claims, polished and certified."""
+    claim = claimed(problem, backend, polish=polish, tol=tol)
+    return certified(problem, claim, certificate_of(problem, claim, tol), backend.name)
+
+
+def claimed(problem: Problem, backend: Backend, *, polish: bool, tol: float) -> Claim:
+    """What a backend claims, polished."""
+    _LOG.debug("%r goes to %s", problem, backend.name)
+    claim = _feasible_claim(problem, backend)
+    _LOG.debug("%s claims: %s (%r)", backend.name, claim.outcome.value, claim.raw_status)
+    return _polished(problem, claim, backend.time_limit, tol) if polish else claim
 
 
 @entry_point
@@ -282,4 +303,5 @@ def certified(problem: Problem, claim: Claim, certificate: Certificate, backend:
         setup_time=claim.setup_time,
         solve_time=claim.solve_time,
         names=problem.system.column_names,
+        problem=problem,
     )

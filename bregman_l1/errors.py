@@ -19,7 +19,8 @@
         └── InvalidOptionError (TypeError, ValueError)
 
     BregmanWarning (UserWarning)
-    └── NotCertifiedWarning                  an answer is returned that its certificate does not support
+    ├── NotCertifiedWarning                  an answer is returned that its certificate does not support
+    └── NotProvedWarning                     a proof was asked for and not found
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ import numpy as np
 if TYPE_CHECKING:
     from bregman_l1._types import Index, Vector
     from bregman_l1.foreign import Labels
+    from bregman_l1.proof.record import Proof
 
 
 WHAT_TO_TRY = (
@@ -61,19 +63,23 @@ class InfeasibleError(InvalidSystemError):
         of them can be spared, unless looking for fewer would have taken longer than finding out.
     row_names : tuple of hashable, optional
         What these equations are called, if the rows of the system have names.
+    proof : Proof, optional
+        That no x >= 0 solves A x = y exactly, in rationals; where it was asked for.
     """
 
-    def __init__(self, message: str, farkas: Vector, row_names: Labels | None = None) -> None:
+    def __init__(
+        self, message: str, farkas: Vector, row_names: Labels | None = None, proof: Proof | None = None
+    ) -> None:
         super().__init__(message)
-        self.farkas, self.row_names = farkas, row_names
+        self.farkas, self.row_names, self.proof = farkas, row_names, proof
 
     @property
     def rows(self) -> Index:
         """The equations that contradict each other."""
         return np.flatnonzero(self.farkas)
 
-    def __reduce__(self) -> tuple[type[InfeasibleError], tuple[str, Vector, Labels | None]]:
-        return type(self), (str(self), self.farkas, self.row_names)
+    def __reduce__(self) -> tuple[type[InfeasibleError], tuple[str, Vector, Labels | None, Proof | None]]:
+        return type(self), (str(self), self.farkas, self.row_names, self.proof)
 
 
 class InvalidProblemError(BregmanError, ValueError):
@@ -140,3 +146,7 @@ class BregmanWarning(UserWarning):
 
 class NotCertifiedWarning(BregmanWarning):
     """The answer returned is not supported by its certificate; read ``solution.certificate``."""
+
+
+class NotProvedWarning(BregmanWarning):
+    """The answer returned could not be proved; read ``.proof``."""

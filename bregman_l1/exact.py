@@ -72,6 +72,21 @@ def rank(A: Matrix) -> int:
     return int(_integers(A)[0].rank())
 
 
+def independent_rows(A: Matrix) -> Index:
+    """Rows that are independent, as many as there are but for a probability of about 2^-60; the first of them.
+
+    They are so in rationals, for they are modulo a prime.
+
+    Examples
+    --------
+    >>> independent_rows(np.array([[1.0, 1.0], [2.0, 2.0], [1.0, 1.0 + 2.0**-52]])).tolist()
+    [0, 2]
+    """
+    reduced, found = _modular(A.T).rref()
+    pivots = [next(j for j, entry in enumerate(row) if int(entry)) for row in reduced.tolist()[:found]]
+    return np.array(pivots, dtype=np.intp)
+
+
 def is_independent(A: Matrix) -> bool:
     """Whether the columns of A are linearly independent: by condition number, in rationals where rounding hides it.
 
@@ -110,8 +125,8 @@ def inverse_bound(A: Matrix) -> float:
     return float(_ESTIMATE * np.sqrt(size) / reciprocal_condition / np.abs(R).sum(axis=0).max())
 
 
-def solve(A: Matrix, b: Vector) -> fmpq_mat | None:
-    """The exact x with A x = b for a square A; None where A is singular.
+def solve(A: Matrix, b: Vector | Matrix) -> fmpq_mat | None:
+    """The exact x with A x = b for a square A and one or more columns b; None where A is singular.
 
     Examples
     --------
@@ -119,9 +134,9 @@ def solve(A: Matrix, b: Vector) -> fmpq_mat | None:
     [1/3]
     """
     integers, _ = _integers(np.column_stack([A, b]))
-    rows = integers.tolist()
+    rows, size = integers.tolist(), A.shape[1]
     try:
-        return fmpz_mat([row[:-1] for row in rows]).solve(fmpz_mat([row[-1:] for row in rows]))
+        return fmpz_mat([row[:size] for row in rows]).solve(fmpz_mat([row[size:] for row in rows]))
     except ZeroDivisionError:
         return None
 

@@ -19,6 +19,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import fields
+from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
 from secrets import token_hex
@@ -34,6 +35,8 @@ from bregman_l1.errors import InputFileError, InvalidProblemError
 from bregman_l1.frozen import frozen, restored
 from bregman_l1.path import ProjectionPath
 from bregman_l1.polyhedron.kernel_cone import BasePoint, kernel_cone
+from bregman_l1.proof.arithmetic import Enclosed
+from bregman_l1.proof.record import Proof, ProvedSupport, RightHandSide, Step
 from bregman_l1.solution import Solution, Status
 from bregman_l1.system import LinearSystem
 from bregman_l1.theory.analysis import Analysis
@@ -43,7 +46,7 @@ from bregman_l1.theory.limit import LeadingFace, Limit
 
 __all__ = ["load", "save"]
 
-_FORMAT, _VERSION = "bregman_l1 result", 1
+_FORMAT, _VERSION = "bregman_l1 result", 2
 _META = "meta.json"
 _RESULTS = (Solution, ProjectionPath, Analysis)
 _CONSTANTS = ("rho", "rho_tilde", "rho_minus", "power_laws", "log_leading_constants")
@@ -59,7 +62,8 @@ def save(result: Solution | ProjectionPath | Analysis, path: str | os.PathLike[s
     Parameters
     ----------
     result : Solution, ProjectionPath or Analysis
-        A path and an analysis take their system with them; an analysis keeps the constants computed so far.
+        A path and an analysis take their system with them; an analysis keeps the constants computed so far. A
+        solution leaves its problem behind, which holds a system, and keeps its proof.
     path : str or path-like
         The file; nothing is added to its name. One that exists is replaced.
 
@@ -257,8 +261,16 @@ def _analysis(*, limit: Limit, time_limit: float, layer: Layer | None, **known: 
     return restored(Analysis, {"_limit": limit, "_time_limit": time_limit, "_layer": layer, **known})
 
 
+def _solution_parts(solution: Solution) -> dict[str, Any]:
+    """All but the problem, which holds a whole system."""
+    return {name: part for name, part in _record(Solution).parts(solution).items() if name != "problem"}
+
+
 _FORMS = {
-    **{kind.__name__: _record(kind) for kind in (Solution, Certificate, Check, Constant, PowerLaws, LeadingConstants)},
+    "Solution": _Form(_solution_parts, Solution),
+    "Fraction": _Form(lambda value: {"text": str(value)}, lambda text: Fraction(text)),
+    **{kind.__name__: _record(kind) for kind in (Proof, Step, Enclosed, RightHandSide, ProvedSupport)},
+    **{kind.__name__: _record(kind) for kind in (Certificate, Check, Constant, PowerLaws, LeadingConstants)},
     **{kind.__name__: _record(kind) for kind in (Layer, LeadingFace, BasePoint)},
     "ProjectionPath": _record(ProjectionPath, "log_deviation"),
     "Status": _Form(lambda status: {"value": status.value}, Status),
@@ -285,14 +297,14 @@ def _tree(value: Any, name: str, arrays: dict[str, NDArray[Any]]) -> Any:
     if isinstance(value, sp.csc_array):
         parts = {"data": value.data, "indices": value.indices, "indptr": value.indptr}
         return {"csc": inner(parts), "shape": list(value.shape)}
+    if kind in _FORMS:
+        return {"record": kind, "fields": inner(_FORMS[kind].parts(value))}
     if isinstance(value, tuple) and value and all(type(member) is Solution for member in value):
         return {"records": "Solution", "columns": inner(_columns([_FORMS["Solution"].parts(one) for one in value]))}
     if isinstance(value, tuple):
         return list(inner({str(i): member for i, member in enumerate(value)}).values())
     if isinstance(value, Mapping):
         return {"mapping": inner(value)}
-    if kind in _FORMS:
-        return {"record": kind, "fields": inner(_FORMS[kind].parts(value))}
     raise InvalidProblemError(f"{name} holds a {kind}, which cannot be saved; numbers, texts and tuples of them can")
 
 

@@ -22,11 +22,20 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from bregman_l1.problems.base import Problem
+    from bregman_l1.proof.record import Proof
+
 _ENTRIES_SHOWN = 4
 
 
 class Status(DocumentedEnum):
     """What is known of an answer, by our own certificate and not by the solver's word."""
+
+    PROVED = (
+        "proved",
+        "The answer is certified, and every log x is proved in ball arithmetic to be right to ``tol``, for y itself or "
+        "for the y' that ``solution.proof.right_hand_side`` names; of linear problems the answer, in rationals.",
+    )
 
     CERTIFIED = (
         "certified",
@@ -52,8 +61,8 @@ class Status(DocumentedEnum):
 
     @property
     def is_certified(self) -> bool:
-        """Whether this is CERTIFIED."""
-        return self is Status.CERTIFIED
+        """Whether this is CERTIFIED, or PROVED, which is more."""
+        return self in (Status.PROVED, Status.CERTIFIED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -84,6 +93,10 @@ class Solution(FrozenArrays):
         Seconds spent preparing and solving, certification excluded.
     names : tuple of hashable, optional
         What the entries of x are called, if the columns of the system have names.
+    problem : Problem, optional
+        What it is the answer to; None for a solution that was loaded from a file.
+    proof : Proof, optional
+        The proof, where one was asked for.
     """
 
     x: Vector
@@ -98,14 +111,17 @@ class Solution(FrozenArrays):
     setup_time: float
     solve_time: float
     names: Labels | None = None
+    problem: Problem | None = None
+    proof: Proof | None = None
 
     _shown: ClassVar = ("status", "backend", "value", "iterations", "x")
 
     def __str__(self) -> str:
-        return (
+        text = (
             f"{self.status.value.upper()} by {self.backend} ({self.raw_status}), value {self.value:.12g}, "
             f"{self.iterations} iterations, {self.setup_time + self.solve_time:.3g} s\n{self.certificate}"
         )
+        return text if self.proof is None else f"{text}\n{self.proof}"
 
     def to_series(self) -> pd.Series:
         """Return x as a pandas Series, indexed by the names of the columns of A where they have names.
@@ -165,6 +181,7 @@ class Solution(FrozenArrays):
             "names": None if self.names is None else [str(name) for name in self.names],
             "dual": None if self.dual is None else self.dual.tolist(),
             "certificate": self.certificate.to_dict(),
+            "proof": None if self.proof is None else self.proof.to_dict(),
         }
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -186,10 +203,13 @@ class Solution(FrozenArrays):
         ]
         headline = verdict(is_certified, f"{self.status.value.upper()}: {self.certificate.subject}")
         advice = () if is_certified else ((self.status.__doc__ or "").replace("``", ""),)
-        return together(
+        parts = [
             table(rows, caption=headline, notes=advice),
             folded(f"{passed} of {len(self.certificate.checks)} checks passed", certificate, is_open=not is_certified),
-        )
+        ]
+        if self.proof is not None:
+            parts.append(folded(self.proof.verdict, Markup(self.proof._repr_html_()), is_open=not self.proof.ok))
+        return together(*parts)
 
     def _largest_entries(self) -> str:
         order = np.argsort(-np.abs(self.x), kind="stable")[:_ENTRIES_SHOWN]

@@ -30,10 +30,10 @@ LAYERS = [
     {"__main__"},
 ]
 LAYER_OF = {part: number for number, parts in enumerate(LAYERS) for part in parts}
-# A method may import from a layer above when it is called: a system looks into its polyhedron, a result draws itself
-# and saves itself.
+# A method may import from a layer above when it is called: a system looks into its polyhedron, an answer is proved
+# where that is asked for, a result draws itself and saves itself.
 CALLED_UPWARDS = (
-    {("system", "polyhedron")}
+    {("system", "polyhedron"), ("_solve", "proof")}
     | {(part, "plotting") for part in ("path", "theory", "flow", "experiments")}
     | {(part, "saving") for part in ("solution", "path", "theory")}
 )

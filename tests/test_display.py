@@ -42,6 +42,7 @@ def results(n_rows: int, n_columns: int) -> dict[str, Any]:
             NullSpaceConstant(system, analysis.support, "rho"),
         ),
         "solution": solution,
+        "proof": bregman_l1.prove(solution),
         "minimiser": solve(L1Minimization(system)),
         "certificate": solution.certificate,
         "support": bregman_l1.Support(ok=False, reason="no exponential cone"),

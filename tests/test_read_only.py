@@ -33,6 +33,7 @@ RESULTS = {
     "assumptions": lambda system: system.check_assumptions(),
     "projection": lambda system: BregmanProjection(system, 0.1),
     "solution": lambda system: solve(BregmanProjection(system, 0.1)),
+    "proved": lambda system: solve(BregmanProjection(system, 0.1), proof=True),
     "l1": lambda system: solve(L1Minimization(system)),
     "constant": lambda system: NullSpaceConstant(system, [1], "rho"),
     "analysis": analyze,
@@ -89,6 +90,6 @@ def test_a_copy_is_read_only_too(name, trip):
 def test_the_walk_finds_what_there_is():
     flow = RESULTS["flow"](SYSTEMS["dense"])
     ways = {way for way, _ in arrays(flow, "flow", [])}
-    assert {"flow.x", "flow.log_x", "flow.equation.matrix", "flow.projection.x", "flow.system.y"} <= ways
+    assert {"flow.x", "flow.log_x", "flow.equation.matrix", "flow.projection.x", "flow.projection.problem.cost"} <= ways
     support = {way for way, _ in arrays(analyze(SYSTEMS["dense"]), "analysis", [])}
     assert {"analysis.support", "analysis.limit.cone.B", "analysis.rho.witness"} <= support

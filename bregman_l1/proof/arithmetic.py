@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import NamedTuple
 
 import numpy as np
 from flint import arb, arb_mat, fmpq, fmpq_mat, fmpz
 
 from bregman_l1._types import Matrix, Vector
+from bregman_l1.frozen import FrozenArrays
 
 Dyadic = tuple[Fraction, Fraction]
 """Midpoint and radius of a ball, exactly."""
 
 
-class Enclosed(NamedTuple):
-    """Numbers known to within a radius each: |true - mid| <= rad, whatever rounding did.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Enclosed(FrozenArrays):
+    """Numbers known to within a radius each: |true - mid| <= rad, whatever rounding did. A pair: ``mid, rad = ...``.
 
     Attributes
     ----------
@@ -26,6 +29,15 @@ class Enclosed(NamedTuple):
 
     mid: Vector
     rad: Vector
+
+    def __iter__(self) -> Iterator[Vector]:
+        return iter((self.mid, self.rad))
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, index: int) -> Vector:
+        return (self.mid, self.rad)[index]
 
 
 def exactly(values: Vector) -> list[arb]:
@@ -65,6 +77,11 @@ def floats(balls: Sequence[arb]) -> Vector:
     return np.array([float(ball.mid()) for ball in balls])
 
 
+def largest(balls: Sequence[arb]) -> arb:
+    """The largest magnitude that any of the balls holds, exactly."""
+    return max((ball.abs_upper() for ball in balls), default=arb(0))
+
+
 def upward(ball: arb) -> float:
     """A float that no number of the ball exceeds.
 
@@ -95,6 +112,27 @@ def outward(balls: Sequence[arb]) -> Enclosed:
     pairs = zip(balls, mid.tolist(), strict=True)
     rad = [upward(abs(ball - arb(value))) if np.isfinite(value) else 0.0 for ball, value in pairs]
     return Enclosed(mid=mid, rad=np.array(rad))
+
+
+def log_radius(ball: arb) -> float:
+    """The natural logarithm of the radius, however small; -inf for an exact ball.
+
+    Examples
+    --------
+    >>> log_radius(arb(0, 2) ** -5000) == np.inf, log_radius(arb(1))
+    (True, -inf)
+    """
+    radius = ball.rad()
+    if not radius.is_finite():
+        return np.inf
+    mantissa, exponent = radius.man_exp()
+    return math.log(int(mantissa)) + int(exponent) * math.log(2.0) if mantissa else -np.inf
+
+
+def digits_of(ball: arb) -> float:
+    """How many digits of a number are known: minus log10 of its radius relative to max(1, |number|)."""
+    size = float(abs(ball).lower())
+    return (math.log(max(1.0, size)) - log_radius(ball)) / math.log(10.0)
 
 
 def dyadic(ball: arb) -> Dyadic:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from bregman_l1._types import Index, Vector
+from bregman_l1._types import Index
 from bregman_l1.errors import InvalidProblemError
 from bregman_l1.frozen import FrozenArrays
 from bregman_l1.html import table, verdict
@@ -28,6 +28,10 @@ class Unproved(Exception):  # noqa: N818 - no error: what cannot be proved may s
     def __init__(self, step: str, why: str) -> None:
         super().__init__(why)
         self.step = Step(name=step, passed=False, meaning=why)
+
+
+class Imprecise(Unproved):
+    """The same, where more bits may help."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,14 +71,15 @@ class RightHandSide(FrozenArrays):
         y itself, every float taken as the rational it is, or a y' that differs from it by rounding.
     roundings : float
         max_i |y' - y|_i / (|A||x| + |y|)_i in units of 2^-52, rounded up; 0 for y itself.
-    columns, values : ndarray, optional
+    columns : ndarray of int, optional
+    values : tuple of Fraction, optional
         y' = A[:, columns] @ values, exactly; None for y itself.
     """
 
     which: Target
     roundings: float
     columns: Index | None = None
-    values: Vector | None = None
+    values: tuple[Fraction, ...] | None = None
 
     def __str__(self) -> str:
         return "y itself" if self.which == "y" else f"a y' within {self.roundings:.2g} roundings of y"
