@@ -57,6 +57,18 @@ def test_solve_as_json_holds_the_library_answer(files):
     assert answer["certificate"]["ok"] is True
 
 
+def test_an_answer_is_proved_on_request(files, monkeypatch):
+    _, paths = files
+    asked = ["solve", *paths, "--log-alpha", "-2302.6", "--proof"]
+    found = RUN.invoke(app, asked)
+    assert (found.exit_code, found.output.partition(" ")[0]) == (0, "PROVED")
+    assert json.loads(RUN.invoke(app, [*asked, "--json"]).output)["proof"]["ok"]
+    monkeypatch.setattr("bregman_l1.proof.krawczyk._CONTRACTION", 0.0)
+    found = RUN.invoke(app, asked)
+    assert (found.exit_code, found.output.partition(" ")[0]) == (1, "CERTIFIED")
+    assert "NOT PROVED" in found.output
+
+
 def test_json_is_strict_where_zeros_have_no_logarithm(tmp_path):
     np.savetxt(tmp_path / "A.csv", [[1, 1, 1], [0, 1, 1]], delimiter=",")
     np.savetxt(tmp_path / "y.csv", [1, 1])

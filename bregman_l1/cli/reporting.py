@@ -18,8 +18,8 @@ from bregman_l1.errors import (
     BackendError,
     BackendNotInstalledError,
     BregmanError,
+    BregmanWarning,
     InvalidOptionError,
-    NotCertifiedWarning,
     UnknownBackendError,
     UnsupportedProblemError,
 )
@@ -47,14 +47,14 @@ EXIT_CODES = (
 def reports_errors(command: Callable[_P, ExitCode | None]) -> Callable[_P, None]:
     """Turn the package's exceptions, and Ctrl-C, into one line on standard error and an exit code.
 
-    A command returns its exit code; the statuses it prints say what a NotCertifiedWarning would.
+    A command returns its exit code; the statuses it prints say what its warning would.
     """
 
     @functools.wraps(command)
     def run(*args: _P.args, **kwargs: _P.kwargs) -> None:
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", NotCertifiedWarning)
+                warnings.simplefilter("ignore", BregmanWarning)
                 code = command(*args, **kwargs)
         except (BregmanError, ImportError) as error:
             typer.echo(f"bregman-l1: {error}", err=True)

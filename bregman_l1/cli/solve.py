@@ -14,7 +14,7 @@ from bregman_l1.cli.files import check_output, read_system, read_vector, write_s
 from bregman_l1.cli.reporting import ExitCode, reports_errors, to_json
 from bregman_l1.errors import InvalidProblemError
 from bregman_l1.problems import BregmanProjection, L1Minimization, Problem
-from bregman_l1.solution import Solution
+from bregman_l1.solution import Solution, Status
 
 
 class Kind(StrEnum):
@@ -42,13 +42,14 @@ def solve(
     tol: Annotated[float, typer.Option(help="Accuracy asked for, and tolerance of the certificate.")] = 1e-9,
     max_iter: Annotated[int | None, typer.Option(help="Iteration limit of the backend.")] = None,
     time_limit: Annotated[float | None, typer.Option(help="Time limit of backend and polish, seconds.")] = None,
+    proof: Annotated[bool, typer.Option("--proof", help="Prove the answer; exit code 1 if that fails.")] = False,
     output: Annotated[
         Path | None,
         typer.Option(help="Write x to this .csv (with its names) or .npy file, or x, log_x, dual and names to .npz."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole solution as JSON.")] = False,
 ) -> ExitCode:
-    """Solve and certify. Exit code 0: certified; 1: not certified; 2: bad input."""
+    """Solve and certify. Exit code 0: certified, and proved if asked; 1: not so; 2: bad input."""
     if output is not None:
         check_output(output)
     system = read_system(matrix, target)
@@ -62,7 +63,9 @@ def solve(
         raise InvalidProblemError(
             "the l1 minimiser has no alpha and no prior: leave out --alpha, --log-alpha and --prior"
         )
-    solution = solve_problem(problem, backend, polish=polish, tol=tol, max_iter=max_iter, time_limit=time_limit)
+    solution = solve_problem(
+        problem, backend, polish=polish, tol=tol, max_iter=max_iter, time_limit=time_limit, proof=proof
+    )
     if output is not None:
         write_solution(output, solution)
     if as_json:
@@ -70,7 +73,8 @@ def solve(
     else:
         typer.echo(solution)
         typer.echo(_largest_entries(solution))
-    return ExitCode.CERTIFIED if solution.status.is_certified else ExitCode.NOT_CERTIFIED
+    is_enough = solution.status is Status.PROVED if proof else solution.status.is_certified
+    return ExitCode.CERTIFIED if is_enough else ExitCode.NOT_CERTIFIED
 
 
 def _largest_entries(solution: Solution, most: int = 10) -> str:
