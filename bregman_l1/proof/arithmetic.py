@@ -78,8 +78,16 @@ def floats(balls: Sequence[arb]) -> Vector:
 
 
 def largest(balls: Sequence[arb]) -> arb:
-    """The largest magnitude that any of the balls holds, exactly."""
-    return max((ball.abs_upper() for ball in balls), default=arb(0))
+    """The largest magnitude that any of the balls holds, exactly; infinite where one is no number.
+
+    Examples
+    --------
+    >>> largest([arb(1), arb(2, 0.5)]) >= 2.5, largest([arb(1), arb.nan()]) > 1e300
+    (True, True)
+    """
+    sizes = [ball.abs_upper() for ball in balls]
+    # Nothing compares with what is no number: a maximum would pass it over.
+    return arb.pos_inf() if any(size.is_nan() for size in sizes) else max(sizes, default=arb(0))
 
 
 def upward(ball: arb) -> float:

@@ -13,7 +13,7 @@ from bregman_l1.basis.choice import SingularBasisError, exchange
 from bregman_l1.basis.tableau import Tableau
 from bregman_l1.caching import cached_property
 from bregman_l1.exact import balls
-from bregman_l1.proof.arithmetic import dyadic, entries, exactly, floats, log_radius, product, upward
+from bregman_l1.proof.arithmetic import dyadic, entries, exactly, floats, largest, log_radius, product, upward
 from bregman_l1.proof.record import Y_ITSELF, Imprecise, RightHandSide, Unproved
 from bregman_l1.proof.support import ExactFace
 from bregman_l1.settings import UNBALANCED
@@ -105,8 +105,8 @@ class Tabulation:
         missed = [a - b for a, b in zip(product(basis, values), y, strict=True)]
         terms = product(balls(np.abs(face.A)), [value.exp() for value in log_x])
         sizes = [a + abs(b) for a, b in zip(terms, y, strict=True)]
-        shares = [abs(a) / b for a, b in zip(missed, sizes, strict=True) if not a.is_zero()]
-        roundings = max(map(upward, shares), default=0.0) / EPS
+        shares = [a / b for a, b in zip(missed, sizes, strict=True) if not a.is_zero()]
+        roundings = upward(largest(shares)) / EPS
         if not roundings <= MARGIN:
             raise Unproved("right-hand side", f"its y' is {roundings:.2g} roundings from y, more than {MARGIN:g}")
         if not shares:
