@@ -223,6 +223,13 @@ def test_what_is_certified_and_not_proved_is_told(monkeypatch):
     assert str(solution.proof).startswith("NOT PROVED")
 
 
+def test_what_would_take_too_long_is_not_begun(monkeypatch):
+    monkeypatch.setattr("bregman_l1.proof.targets._LARGEST", 10)
+    found = prove(BregmanProjection(gaussian(6, (5, 12), 2), log_alpha=-5.0))
+    assert not found.ok
+    assert "5 x 7 balls" in found.steps[-1].meaning
+
+
 def test_a_conic_answer_can_be_proved():
     solution = solve(BregmanProjection(gaussian(6, (5, 12), 2), log_alpha=-5.0), "clarabel", proof=True)
     assert solution.status is Status.PROVED

@@ -20,6 +20,8 @@ from bregman_l1.settings import UNBALANCED
 
 # Entries of T beyond which those that rounding hides are not decided in rationals: it would take minutes.
 _LARGEST_EXACT = 60_000
+# Entries of T that take two gigabytes, and products of its computation that take some minutes.
+_LARGEST, _MOST_WORK = 10_000_000, 2e10
 _EXCHANGES = 6
 # Roundings of the terms of A x that a y' may differ by from y.
 MARGIN = 64.0
@@ -53,6 +55,9 @@ class Tabulation:
 
     @classmethod
     def _of(cls, face: ExactFace, log_x: Vector, log_goal: float) -> Tabulation:
+        k, m = face.J.size, face.R.size
+        if k * m > _LARGEST or k**2 * (k + m) > _MOST_WORK:
+            raise Unproved("existence", f"a tableau of {k} x {m} balls would take too much memory or time")
         right = np.column_stack([face.part.columns(face.R), face.part.y])
         try:
             table = balls(face.basis).solve(balls(right)).tolist()
@@ -63,15 +68,14 @@ class Tabulation:
                              for row in zip(table, excess.tolist(), strict=True)])  # fmt: skip
         touched = np.flatnonzero(doubtful.any(axis=0))
         if touched.size:
-            if face.basis.size + face.J.size * touched.size > _LARGEST_EXACT:
+            if k * (k + touched.size) > _LARGEST_EXACT:
                 raise Unproved("existence", f"{doubtful.sum()} entries of A_J^-1 A may be zero: too many for rationals")
             columns = exact.solve(face.basis, right[:, touched])
             if columns is None:
                 raise Unproved("rows", "the basis is singular")
-            for place, value in zip(np.ndindex(face.J.size, touched.size), entries(columns), strict=True):
+            for place, value in zip(np.ndindex(k, touched.size), entries(columns), strict=True):
                 table[place[0]][touched[place[1]]] = arb(value)
-        m = face.R.size
-        T = arb_mat(face.J.size, m, [entry for row in table for entry in row[:m]])
+        T = arb_mat(k, m, [entry for row in table for entry in row[:m]])
         return cls(face=face, T=T, u=[row[m] for row in table])
 
     @cached_property
