@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from bregman_l1._types import Index, Vector
+from bregman_l1._types import Index
 from bregman_l1.errors import InvalidProblemError
 from bregman_l1.frozen import FrozenArrays
 from bregman_l1.html import table, verdict
@@ -67,14 +67,15 @@ class RightHandSide(FrozenArrays):
         y itself, every float taken as the rational it is, or a y' that differs from it by rounding.
     roundings : float
         max_i |y' - y|_i / (|A||x| + |y|)_i in units of 2^-52, rounded up; 0 for y itself.
-    columns, values : ndarray, optional
+    columns : ndarray of int, optional
+    values : tuple of Fraction, optional
         y' = A[:, columns] @ values, exactly; None for y itself.
     """
 
     which: Target
     roundings: float
     columns: Index | None = None
-    values: Vector | None = None
+    values: tuple[Fraction, ...] | None = None
 
     def __str__(self) -> str:
         return "y itself" if self.which == "y" else f"a y' within {self.roundings:.2g} roundings of y"
@@ -132,6 +133,8 @@ class Proof(FrozenArrays):
         The answer itself where it is rational: to an l1 minimisation or of a null-space constant.
     value : tuple of Fraction, optional
         Two fractions that enclose the optimal value where they are known, equal where it is known exactly.
+    farkas : tuple of Fraction, optional
+        z with A'z <= 0 < y'z where it was proved that no x >= 0 solves A x = y.
     balls : tuple, optional
         Midpoint and radius of log x at the working precision, as fractions; `ball` makes balls of them.
     """
@@ -147,6 +150,7 @@ class Proof(FrozenArrays):
     error: float = np.nan
     x: tuple[Fraction, ...] | None = None
     value: tuple[Fraction, Fraction] | None = None
+    farkas: tuple[Fraction, ...] | None = None
     balls: tuple[Dyadic | None, ...] | None = None
 
     _shown: ClassVar = ("ok", "subject", "digits", "right_hand_side", "failed")
@@ -212,6 +216,7 @@ class Proof(FrozenArrays):
             "log_x": None if self.log_x is None else [part.tolist() for part in self.log_x],
             "x": None if self.x is None else [str(entry) for entry in self.x],
             "value": None if self.value is None else [str(end) for end in self.value],
+            "farkas": None if self.farkas is None else [str(entry) for entry in self.farkas],
         }
 
     @property
