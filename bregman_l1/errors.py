@@ -19,7 +19,8 @@
         └── InvalidOptionError (TypeError, ValueError)
 
     BregmanWarning (UserWarning)
-    └── NotCertifiedWarning                  an answer is returned that its certificate does not support
+    ├── NotCertifiedWarning                  an answer is returned that its certificate does not support
+    └── NotProvedWarning                     a proof was asked for and not found
 """
 
 from __future__ import annotations
@@ -140,3 +141,7 @@ class BregmanWarning(UserWarning):
 
 class NotCertifiedWarning(BregmanWarning):
     """The answer returned is not supported by its certificate; read ``solution.certificate``."""
+
+
+class NotProvedWarning(BregmanWarning):
+    """The answer returned could not be proved; read ``.proof``."""
