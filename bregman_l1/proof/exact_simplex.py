@@ -27,6 +27,8 @@ from bregman_l1.proof.record import Unproved
 _LARGEST_RATIO = fmpq(10**12)
 # Pivots by Bland's rule, which ends; each solves three systems of equations in rationals.
 _PIVOTS = 200
+# What the search for an optimal basis may take, what runs when they are spent not counted.
+_SECONDS = 60.0
 # Linear programs in floating point, each around what the one before found.
 _ROUNDS = 3
 _ZERO = fmpq(0)
@@ -59,13 +61,13 @@ class Optimum:
     reduced: Rationals
 
 
-def minimise(program: ExactProgram, x: Vector, mu: Vector, budget: Budget | None = None) -> Optimum:
+def minimise(program: ExactProgram, x: Vector, mu: Vector) -> Optimum:
     """Find a minimiser and its multipliers from estimates of both.
 
     Raises
     ------
     Unproved
-        If there is none, or too many pivots would be needed to find it, or more seconds than the budget has.
+        If there is none, or more pivots than 200 or more seconds than 60 would be needed to find it.
 
     Examples
     --------
@@ -79,7 +81,7 @@ def minimise(program: ExactProgram, x: Vector, mu: Vector, budget: Budget | None
         multipliers = multipliers_near(program, np.flatnonzero(x), mu)
         if multipliers is not None and is_optimal(program, solution, multipliers[1]):
             return Optimum(x=solution, mu=multipliers[0], reduced=multipliers[1])
-    return _Simplex(program, budget or Budget()).optimum(exact_vector(x), exact_vector(mu))
+    return _Simplex(program).optimum(exact_vector(x), exact_vector(mu))
 
 
 def solution_near(program: ExactProgram, x: Vector) -> Rationals | None:
@@ -191,10 +193,10 @@ class _Vertex:
 class _Simplex:
     """The simplex method in rationals. Basic columns of A go by their numbers, the unit vector of row i by -1 - i."""
 
-    def __init__(self, program: ExactProgram, budget: Budget) -> None:
+    def __init__(self, program: ExactProgram) -> None:
         self._program, self._matrix = program, program.matrix
         self._free: list[bool] = program.free.tolist()
-        self._budget = budget
+        self._budget = Budget(seconds=_SECONDS)
         self._pivots = 0
 
     def optimum(self, x: Rationals, mu: Rationals) -> Optimum:
@@ -272,7 +274,7 @@ class _Simplex:
     def _exchanged(self, vertex: _Vertex, entering: int, leaving: int) -> list[int]:
         self._pivots += 1
         if self._pivots > _PIVOTS or self._budget.spent_out is not None:
-            raise Unproved("optimal basis", f"none was found in {self._pivots} pivots in rationals")
+            raise Unproved("optimal basis", f"none was found in time: {self._pivots} pivots in rationals")
         return [entering if k == leaving else j for k, j in enumerate(vertex.basic)]
 
     def _split(self, basic: list[int]) -> tuple[list[int], list[int]]:

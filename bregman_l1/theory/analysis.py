@@ -482,7 +482,8 @@ def analyze(
         minimiser, a linear program over the kernel cone (a second for |S| = 80 at 500 x 3000), and where rounding
         hides the rate or a tie, a decision in rationals (four seconds for |S| = N at 200 x 1000).
     proof : bool, default False
-        Prove the limit, and the constants that are computed, in rationals; see `Analysis.proofs`.
+        Prove the limit, and the constants once they are computed, in rationals; see `Analysis.proofs`. A constant may
+        take its time limit once more.
 
     Returns
     -------
