@@ -116,7 +116,7 @@ def solve(
     tol = checked_tolerance(tol)
     chosen = choose_backend(problem, backend, tol=tol, max_iter=max_iter, time_limit=time_limit, native=native)
     if proof:
-        from bregman_l1.proof import solve_and_prove
+        from bregman_l1.proof._prove import solve_and_prove
 
         return solve_and_prove(problem, chosen, polish=polish, tol=tol)
     return solved(problem, chosen, polish=polish, tol=tol)

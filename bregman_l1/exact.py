@@ -69,22 +69,7 @@ def rank(A: Matrix) -> int:
     >>> rank(np.array([[1.0, 1.0], [1.0, 1.0 + 2.0**-52]]))
     2
     """
-    return int(_integers(A)[0].rank())
-
-
-def independent_rows(A: Matrix) -> Index:
-    """Rows that are independent, as many as there are but for a probability of about 2^-60; the first of them.
-
-    They are so in rationals, for they are modulo a prime.
-
-    Examples
-    --------
-    >>> independent_rows(np.array([[1.0, 1.0], [2.0, 2.0], [1.0, 1.0 + 2.0**-52]])).tolist()
-    [0, 2]
-    """
-    reduced, found = _modular(A.T).rref()
-    pivots = [next(j for j, entry in enumerate(row) if int(entry)) for row in reduced.tolist()[:found]]
-    return np.array(pivots, dtype=np.intp)
+    return int(as_integers(A)[0].rank())
 
 
 def is_independent(A: Matrix) -> bool:
@@ -133,7 +118,7 @@ def solve(A: Matrix, b: Vector | Matrix) -> fmpq_mat | None:
     >>> solve(np.array([[3.0]]), np.array([1.0]))
     [1/3]
     """
-    integers, _ = _integers(np.column_stack([A, b]))
+    integers, _ = as_integers(np.column_stack([A, b]))
     rows, size = integers.tolist(), A.shape[1]
     try:
         return fmpz_mat([row[:size] for row in rows]).solve(fmpz_mat([row[size:] for row in rows]))
@@ -149,7 +134,7 @@ def residual(b: Vector, A: Matrix, x: fmpq_mat) -> list[fmpq]:
     >>> residual(np.array([1.0]), np.array([[2.0]]), solve(np.array([[3.0]]), np.array([1.0])))
     [1/3]
     """
-    integers, exponents = _integers(np.column_stack([A, b]))
+    integers, exponents = as_integers(np.column_stack([A, b]))
     extended = fmpq_mat([[-x[i, 0]] for i in range(x.nrows())] + [[fmpq(1)]])
     products = integers * extended
     return [products[i, 0] * fmpq(2) ** int(exponents[i]) for i in range(products.nrows())]
@@ -168,7 +153,7 @@ def orthogonal(A: Matrix, z: Vector) -> Vector | None:
     True
     """
     order = np.argsort(np.abs(z) * np.abs(A).max(axis=1, initial=0.0), kind="stable")
-    reduced, denominator, rank = _integers(A[order].T)[0].rref()
+    reduced, denominator, rank = as_integers(A[order].T)[0].rref()
     if rank == z.size:
         return None
     rows = [[int(entry) for entry in row] for row in reduced.tolist()[:rank]]
@@ -383,9 +368,17 @@ def _dyadic(A: Matrix) -> tuple[Index, Index]:
     return np.ldexp(mantissas, _MANTISSA).astype(np.int64), exponents - _MANTISSA
 
 
-def _integers(A: Matrix) -> tuple[fmpz_mat, Vector]:
-    """(M, e) with A_ij = M_ij 2^{e_i}."""
+def as_integers(A: Matrix, of_columns: Index | None = None) -> tuple[fmpz_mat, Index]:
+    """(M, r) with A_ij = M_ij 2^(r_i + c_j), the c_j given; zero if omitted.
+
+    Examples
+    --------
+    >>> M, r = as_integers(np.array([[0.75, 2.0**-40]]), np.array([0, -40]))
+    >>> (int(M[0, 0]) * 2.0 ** r[0], int(M[0, 1]) * 2.0 ** (r[0] - 40)) == (0.75, 2.0**-40)
+    True
+    """
     whole, exponents = _dyadic(A)
+    exponents = exponents if of_columns is None else exponents - of_columns
     least = np.where(whole != 0, exponents, np.iinfo(np.int32).max).min(axis=1, initial=np.iinfo(np.int32).max)
     least = np.where((whole != 0).any(axis=1), least, 0)
     shifts = np.where(whole != 0, exponents - least[:, None], 0)

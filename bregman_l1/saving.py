@@ -252,13 +252,15 @@ def _limit(*, support: NDArray[np.intp], leading: LeadingFace | None = None, **p
 
 def _analysis_parts(analysis: Analysis) -> dict[str, Any]:
     state = vars(analysis)
-    return {"limit": state["_limit"], "time_limit": state["_time_limit"], "layer": state["_layer"]} | _known(
-        analysis, _CONSTANTS
-    )
+    names = ("limit", "time_limit", "layer", "proofs")
+    return {name: state.get(f"_{name}") for name in names} | _known(analysis, _CONSTANTS)
 
 
-def _analysis(*, limit: Limit, time_limit: float, layer: Layer | None, **known: Any) -> Analysis:
-    return restored(Analysis, {"_limit": limit, "_time_limit": time_limit, "_layer": layer, **known})
+def _analysis(
+    *, limit: Limit, time_limit: float, layer: Layer | None, proofs: dict[str, Proof] | None = None, **known: Any
+) -> Analysis:
+    proved = {} if proofs is None else {"_proofs": proofs}
+    return restored(Analysis, {"_limit": limit, "_time_limit": time_limit, "_layer": layer, **proved, **known})
 
 
 def _solution_parts(solution: Solution) -> dict[str, Any]:

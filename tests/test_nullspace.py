@@ -16,9 +16,9 @@ from bregman_l1.claim import Claim
 from bregman_l1.errors import InvalidProblemError, UndefinedConstantError
 from bregman_l1.polyhedron.kernel_cone import KernelCone
 from bregman_l1.problems import NullSpaceConstant
+from bregman_l1.problems.left_inverse import left_inverse_bound
 from bregman_l1.system import LinearSystem
 from bregman_l1.theory.constants import bracketed, null_space_constant
-from bregman_l1.theory.left_inverse import left_inverse_bound
 
 KINDS = ("rho", "rho_tilde", "rho_minus")
 LAYERED = LinearSystem([[1, 0, 2, -1, -1.5], [0, 1, -1, 1, 0.5], [0, 0, 1, -1, -2]], [1, 1, 0])

@@ -76,6 +76,7 @@ RESULTS = {
     "minimiser": lambda system: solve(L1Minimization(system)),
     "path": lambda system: projection_path(system, log_alphas=[-1.0, -2302.6, -10.0]),
     "analysis": analyze,
+    "proved analysis": lambda system: analyze(system, proof=True),
     "known analysis": lambda system: known(analyze(system)),
 }
 

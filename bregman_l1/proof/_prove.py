@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -12,8 +14,11 @@ from bregman_l1._backends.registry import choose_backend
 from bregman_l1._solve import claimed, solved
 from bregman_l1.claim import Claim
 from bregman_l1.entry import entry_point, warn_caller
-from bregman_l1.errors import InvalidOptionError, InvalidProblemError, NotProvedWarning
-from bregman_l1.problems import BregmanProjection, Problem
+from bregman_l1.errors import InfeasibleError, InvalidOptionError, InvalidProblemError, NotProvedWarning
+from bregman_l1.problems import BregmanProjection, L1Minimization, NullSpaceConstant, Problem
+from bregman_l1.proof.infeasibility import prove_infeasible
+from bregman_l1.proof.linear import prove_l1
+from bregman_l1.proof.nullspace import prove_constant
 from bregman_l1.proof.projection import prove_projection
 from bregman_l1.proof.record import TARGETS, Proof, Target
 from bregman_l1.solution import Solution, Status
@@ -70,33 +75,52 @@ def prove(answer: Solution | Problem, digits: int = _DIGITS, *, for_: Target | N
     digits, for_ = _checked(digits, for_)
     if isinstance(answer, Problem):
         backend = choose_backend(answer, "auto", tol=_TOLERANCE, max_iter=None, time_limit=None, native={})
-        claim = claimed(answer, backend, polish=True, tol=_TOLERANCE)
+        with _proving_infeasibility(answer):
+            claim = claimed(answer, backend, polish=True, tol=_TOLERANCE)
         return _proof(answer, claim, digits=digits, for_=for_, tol=None)
     if not isinstance(answer, Solution):
         raise InvalidProblemError(f"a Solution or a Problem can be proved, got {type(answer).__name__}")
     if answer.problem is None:
         raise InvalidProblemError("a solution that was loaded from a file does not hold its problem: prove the problem")
-    claim = Claim(x=answer.x, log_x=answer.log_x, dual=answer.dual, value=answer.value)
-    return _proof(answer.problem, claim, digits=digits, for_=for_, tol=_TOLERANCE)
+    return _proof(answer.problem, _claim_of(answer), digits=digits, for_=for_, tol=_TOLERANCE)
 
 
 def solve_and_prove(problem: Problem, backend: Backend, *, polish: bool, tol: float) -> Solution:
     """What a backend claims, polished, certified and, where it is certified, proved; warns where that fails."""
-    solution = solved(problem, backend, polish=polish, tol=tol)
+    with _proving_infeasibility(problem):
+        solution = solved(problem, backend, polish=polish, tol=tol)
     if not solution.certificate.ok:
         return solution
-    claim = Claim(x=solution.x, log_x=solution.log_x, dual=solution.dual, value=solution.value)
-    proof = _proof(problem, claim, digits=_DIGITS, for_=None, tol=tol)
+    proof = _proof(problem, _claim_of(solution), digits=_DIGITS, for_=None, tol=tol)
     if not proof.ok:
         warn_caller(f"{proof.verdict}; {proof.steps[-1].meaning}", NotProvedWarning)
     return replace(solution, proof=proof, status=Status.PROVED if proof.ok else solution.status)
+
+
+@contextmanager
+def _proving_infeasibility(problem: Problem) -> Iterator[None]:
+    """Give an `InfeasibleError` its proof on the way out."""
+    try:
+        yield
+    except InfeasibleError as error:
+        columns = np.flatnonzero(problem.prior) if isinstance(problem, BregmanProjection) else slice(None)
+        error.proof = prove_infeasible(problem.system, error.farkas, columns)
+        raise
+
+
+def _claim_of(solution: Solution) -> Claim:
+    return Claim(x=solution.x, log_x=solution.log_x, dual=solution.dual, value=solution.value)
 
 
 def _proof(problem: Problem, claim: Claim, *, digits: int, for_: Target | None, tol: float | None) -> Proof:
     if isinstance(problem, BregmanProjection):
         with np.errstate(all="ignore"):
             return prove_projection(problem, claim.log_point, digits=digits, for_=for_, tol=tol)
-    raise InvalidProblemError(f"a {type(problem).__name__} cannot be proved")
+    if isinstance(problem, L1Minimization):
+        return prove_l1(problem, claim, digits=digits, for_=for_, tol=tol)
+    if isinstance(problem, NullSpaceConstant):
+        return prove_constant(problem, claim, tol=tol)
+    raise InvalidProblemError(f"how to prove a {type(problem).__name__} is not known")
 
 
 def _checked(digits: Any, for_: Any) -> tuple[int, Target | None]:

@@ -137,6 +137,10 @@ class Proof(FrozenArrays):
         The answer itself where it is rational: to an l1 minimisation or of a null-space constant.
     value : tuple of Fraction, optional
         Two fractions that enclose the optimal value where they are known, equal where it is known exactly.
+    dual : tuple of Fraction, optional
+        mu with A'mu <= c and equality where x is positive, which proves an l1 minimiser.
+    farkas : tuple of Fraction, optional
+        z with A'z <= 0 < y'z where it was proved that no x >= 0 solves A x = y.
     balls : tuple, optional
         Midpoint and radius of log x at the working precision, as fractions; `ball` makes balls of them.
     """
@@ -152,6 +156,8 @@ class Proof(FrozenArrays):
     error: float = np.nan
     x: tuple[Fraction, ...] | None = None
     value: tuple[Fraction, Fraction] | None = None
+    dual: tuple[Fraction, ...] | None = None
+    farkas: tuple[Fraction, ...] | None = None
     balls: tuple[Dyadic | None, ...] | None = None
 
     _shown: ClassVar = ("ok", "subject", "digits", "right_hand_side", "failed")
@@ -217,6 +223,8 @@ class Proof(FrozenArrays):
             "log_x": None if self.log_x is None else [part.tolist() for part in self.log_x],
             "x": None if self.x is None else [str(entry) for entry in self.x],
             "value": None if self.value is None else [str(end) for end in self.value],
+            "dual": None if self.dual is None else [str(entry) for entry in self.dual],
+            "farkas": None if self.farkas is None else [str(entry) for entry in self.farkas],
         }
 
     @property

@@ -16,6 +16,7 @@ from bregman_l1.basis.rows import independent_rows
 from bregman_l1.errors import InfeasibleError
 from bregman_l1.polyhedron.linear_program import LinearProgram, solve_linear_program
 from bregman_l1.proof.arithmetic import entries, fraction, rationals
+from bregman_l1.proof.exact_matrix import exact_matrix
 from bregman_l1.proof.record import Unproved
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def proved_zeros(face: ExactFace, system: LinearSystem, positive: Mask) -> tuple
     if positive.all():
         return None
     if face.relations is None:
-        raise Unproved("support", "its zeros are zeros to rounding only: no vector exposes them")
+        raise Unproved("support", "no vector exposes its zeros: no row follows from others where it is positive")
     zero = system.columns(np.flatnonzero(~positive))
     slack = rationals(zero[face.others]).transpose() - rationals(zero[face.rows]).transpose() * face.relations
     v = rationals(_all_negative(slack, face.others.size)[:, None])
@@ -171,7 +172,7 @@ def _heavy_basis(A: Matrix, log_x: Vector) -> tuple[Index, Index]:
     """Rows and columns of a basis where rounding hides that the rows are independent."""
     if A.shape[0] * A.size > _LARGEST_ELIMINATION:
         raise Unproved("rows", "rounding hides the rank of A, and it is too large for rationals")
-    rows = exact.independent_rows(A)
+    rows = np.sort(exact_matrix(A).independent(range(A.shape[1]))[0])
     J = exact.heavy_columns(A[rows], 0.5 * log_x)
     if J is None:
         raise Unproved("rows", "the rank of A is not decided")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -35,6 +37,7 @@ from bregman_l1.theory.deviation import deviation
 from bregman_l1.theory.enclosure import POINT, Encloser, Enclosure
 from bregman_l1.theory.limit import Limit, find_limit
 from bregman_l1.theory.logarithms import exponential
+from bregman_l1.theory.proofs import prove_known_constant, prove_limit
 from bregman_l1.validation import checked_positive
 
 if TYPE_CHECKING:
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
+    from bregman_l1.proof import Proof
     from bregman_l1.system import LinearSystem
 
 
@@ -63,10 +67,23 @@ class Analysis(FrozenArrays):
     unless it is given exactly one of them, positive and finite. A method of many takes ``alphas`` or ``log_alphas``.
     """
 
-    def __init__(self, system: LinearSystem, cost: ArrayLike | None = None, *, time_limit: float | None = 10.0) -> None:
+    # An analysis that was asked for no proofs has none.
+    _proofs: dict[str, Proof] | None = None
+
+    def __init__(
+        self,
+        system: LinearSystem,
+        cost: ArrayLike | None = None,
+        *,
+        time_limit: float | None = 10.0,
+        proof: bool = False,
+    ) -> None:
         self._limit = find_limit(system, cost)
         self._time_limit = checked_time_limit(time_limit)
         self._layer = self._leading_layer()
+        if proof:
+            self._proofs = {"limit": prove_limit(self._limit)}
+            _ = self.rho
 
     @property
     def system(self) -> LinearSystem:
@@ -167,6 +184,23 @@ class Analysis(FrozenArrays):
             return Constant.missing(f"not computed (call .{kind})")
         constant: Constant = getattr(self, kind)
         return constant
+
+    @property
+    def proofs(self) -> Mapping[str, Proof]:
+        """What was proved in rationals, by name; empty unless `analyze` was asked for proofs.
+
+        "limit": x* minimises, and is the only minimiser or not; where it is not, which entries are zero at every
+        minimiser is proved, and not that x* is the one of largest entropy. "rho", and "rho_tilde" and "rho_minus" once
+        they were computed: a constant that is exact has both ends equal in ``value``, any other a bracket there, which
+        branch and bound in rationals may leave wider than its own.
+        """
+        proofs, kinds = self._proofs, get_args(Kind)
+        if proofs is None:
+            return MappingProxyType({})
+        for kind in (kind for kind in kinds if kind in vars(self) and kind not in proofs):
+            if not vars(self)[kind].reason:
+                proofs[kind] = prove_known_constant(self._limit, kind, vars(self)[kind], self._time_limit)
+        return MappingProxyType(dict(proofs))
 
     @cached_property
     def power_laws(self) -> PowerLaws:
@@ -428,7 +462,13 @@ class Analysis(FrozenArrays):
 
 
 @entry_point
-def analyze(system: LinearSystem, cost: ArrayLike | None = None, *, time_limit: float | None = 10.0) -> Analysis:
+def analyze(
+    system: LinearSystem,
+    cost: ArrayLike | None = None,
+    *,
+    time_limit: float | None = 10.0,
+    proof: bool = False,
+) -> Analysis:
     """Turn the theorem into numbers: how the projections x(alpha) of a system approach their limit.
 
     Parameters
@@ -441,6 +481,9 @@ def analyze(system: LinearSystem, cost: ArrayLike | None = None, *, time_limit: 
         limit. It does not cover ``analyze`` itself, which finds the limit and the rate whatever that takes: an l1
         minimiser, a linear program over the kernel cone (a second for |S| = 80 at 500 x 3000), and where rounding
         hides the rate or a tie, a decision in rationals (four seconds for |S| = N at 200 x 1000).
+    proof : bool, default False
+        Prove the limit, and the constants once they are computed, in rationals; see `Analysis.proofs`. A constant may
+        take its time limit once more.
 
     Returns
     -------
@@ -454,6 +497,11 @@ def analyze(system: LinearSystem, cost: ArrayLike | None = None, *, time_limit: 
         If no x >= 0 solves A x = y.
     InvalidProblemError
         If the cost or the time limit is wrong, or cost'x is unbounded below.
+
+    Warns
+    -----
+    NotProvedWarning
+        If a proof was asked for and that of the limit fails.
 
     Notes
     -----
@@ -470,5 +518,11 @@ def analyze(system: LinearSystem, cost: ArrayLike | None = None, *, time_limit: 
     (0.5, 0.5, 9.5)
     >>> round(analysis.enclosure(log_alpha=-2000.0).log_upper, 6)
     -1000.0
+
+    A near tie is none:
+
+    >>> analysis = analyze(LinearSystem([[1.0, 1.0 - 2.0**-30]], [1.0]), proof=True)
+    >>> analysis.x_star.tolist(), analysis.unique, analysis.proofs["limit"].ok
+    ([1.0, 0.0], True, True)
     """
-    return Analysis(system, cost, time_limit=time_limit)
+    return Analysis(system, cost, time_limit=time_limit, proof=proof)

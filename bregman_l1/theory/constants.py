@@ -15,9 +15,9 @@ from bregman_l1.claim import Claim
 from bregman_l1.errors import InvalidProblemError
 from bregman_l1.frozen import FrozenArrays
 from bregman_l1.polyhedron.kernel_cone import BasePoint, KernelCone
+from bregman_l1.problems.left_inverse import left_inverse_bound
 from bregman_l1.problems.nullspace import Kind, NullSpaceConstant
 from bregman_l1.scale import is_real
-from bregman_l1.theory.left_inverse import left_inverse_bound
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem

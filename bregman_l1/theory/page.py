@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from bregman_l1._types import Vector
+    from bregman_l1.proof import Proof
     from bregman_l1.theory.analysis import Analysis
     from bregman_l1.theory.constants import Constant
 
@@ -60,17 +61,20 @@ def as_dict(analysis: Analysis, levels: Vector) -> dict[str, Any]:
             "total": leading.total,
             "maximum_off_support": leading.maximum_off_support,
         },
+        "proofs": {name: proof.to_dict() for name, proof in analysis.proofs.items()},
         "levels": [_level(analysis, float(t)) for t in levels],
     }
 
 
 def _sections(analysis: Analysis) -> dict[str, list[Row]]:
     n_rows, n_columns = analysis.system.shape
-    return {
+    sections = {
         f"The limit of x(alpha) as alpha -> 0 (A is {n_rows} x {n_columns})": [*_limit(analysis)],
         "Null-space constants of S": [_constant(name, analysis.known(name)) for name in _CONSTANTS],
         "Asymptotics (exact limits as alpha -> 0)": [*_asymptotics(analysis)],
     }
+    proofs = [_proof(name, proof) for name, proof in analysis.proofs.items()]
+    return sections | ({"Proofs in rationals": proofs} if proofs else {})
 
 
 def _line(row: Row) -> str:
@@ -109,6 +113,14 @@ def _constant(name: str, constant: Constant) -> Row:
     if constant.reason:
         return name, "-", constant.reason
     return name, str(constant), "exact, attained by a kernel vector" if constant.exact else "rigorous bracket"
+
+
+def _proof(name: str, proof: Proof) -> Row:
+    if not proof.ok:
+        return name, "NOT PROVED", proof.steps[-1].meaning
+    about = [f"{step.name}: {step.outcome}" for step in proof.steps if not step.decisive]
+    target = [] if proof.right_hand_side is None else [f"for {proof.right_hand_side}"]
+    return name, "proved", "; ".join([*target, *about])
 
 
 def _asymptotics(analysis: Analysis) -> Iterator[Row]:

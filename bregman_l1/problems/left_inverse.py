@@ -57,13 +57,18 @@ def left_inverse_bound(problem: NullSpaceConstant, budget: Budget | None = None)
     >>> 5 / 6 <= left_inverse_bound(NullSpaceConstant(system, [0, 1], "rho_minus")) < 0.834
     True
     """
-    best, cone = problem.column_bound(), problem.cone
+    return problem.column_bound(best_left_inverse(problem, budget))
+
+
+def best_left_inverse(problem: NullSpaceConstant, budget: Budget | None = None) -> Matrix:
+    """The W, shape (|S|, rank C), of the best bound found in the seconds of the budget."""
+    cone, best = problem.cone, np.zeros((problem.cone.support.size, len(problem.cone.C)))
     if cone.is_orthant or not cone.B.any():
         return best
-    budget = budget or Budget()
+    least, budget = problem.column_bound(), budget or Budget()
     # Rows of equal length, orthogonal to each other, make all directions of W alike.
     Q, R = sla.qr(cone.C.T, mode="economic")
-    V = np.zeros((cone.support.size, len(cone.C)))
+    V = np.zeros_like(best)
     unit = float(np.abs(cone.B).sum(axis=0).max())
 
     def stop_in_time(_: Vector) -> None:
@@ -82,7 +87,9 @@ def left_inverse_bound(problem: NullSpaceConstant, budget: Budget | None = None)
             callback=stop_in_time,
             options={"maxiter": _STEPS},
         ).x.reshape(V.shape)
-        best = min(best, problem.column_bound(sla.solve_triangular(R, V.T).T))
+        W = sla.solve_triangular(R, V.T).T
+        if (bound := problem.column_bound(W)) < least:
+            best, least = W, bound
     return best
 
 
