@@ -18,13 +18,14 @@ from sphinx.config import Config
 _HEADINGS = {
     "Systems and problems": ("system", "problems", "polyhedron"),
     "Solve and certify": ("_solve", "path", "solution", "certificate", "claim", "saving", "_backends"),
+    "Proof": ("proof",),
     "Theory": ("theory",),
     "The network": ("flow",),
     "Studies": ("experiments",),
     "Errors and warnings": ("errors",),
 }
 _OTHERS = "More"
-_PACKAGES = ("bregman_l1", "bregman_l1.theory", "bregman_l1.flow", "bregman_l1.experiments",
+_PACKAGES = ("bregman_l1", "bregman_l1.proof", "bregman_l1.theory", "bregman_l1.flow", "bregman_l1.experiments",
              "bregman_l1.experiments.ensembles")  # fmt: skip
 
 
