@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from bregman_l1.errors import BackendError
-from bregman_l1.theory.logarithms import exponential
+from bregman_l1.theory.logarithms import exponential, exponential_below
 
 _STEEPEST = 60.0
 
@@ -23,11 +23,11 @@ class AlphaPlan:
     error : float
         The distance asked for.
     log_guaranteed : float
-        Logarithm of the largest alpha for which (1 + rho_tilde) U(alpha) <= error: proved for it and for
-        every smaller alpha.
+        Logarithm of the largest alpha for which (1 + rho_tilde) U(alpha) <= error; the same follows for every
+        smaller alpha. Proved where the plan was made with ``rigorous=True``, up to rounding otherwise.
     log_exact : float
         Logarithm of the alpha at which the distance, computed on the path itself, equals ``error``;
-        infinite where every alpha keeps below it.
+        infinite where every alpha keeps below it. An estimate.
     """
 
     error: float
@@ -36,8 +36,8 @@ class AlphaPlan:
 
     @property
     def guaranteed(self) -> float:
-        """The guaranteed alpha; 0 where it underflows."""
-        return exponential(self.log_guaranteed)
+        """The guaranteed alpha, rounded down: 0 where it underflows."""
+        return exponential_below(self.log_guaranteed)
 
     @property
     def exact(self) -> float:

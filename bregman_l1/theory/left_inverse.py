@@ -57,13 +57,22 @@ def left_inverse_bound(problem: NullSpaceConstant, budget: Budget | None = None)
     >>> 5 / 6 <= left_inverse_bound(NullSpaceConstant(system, [0, 1], "rho_minus")) < 0.834
     True
     """
-    best, cone = problem.column_bound(), problem.cone
+    return problem.column_bound(best_shift(problem, budget))
+
+
+def best_shift(problem: NullSpaceConstant, budget: Budget | None = None) -> Matrix:
+    """Find W, of shape (|S|, rank C), for which the bound by pinv(A_S) - W Q' is least; zero without time.
+
+    Its rows are those of ``cone.dual_vector(e_i, -W_i)``.
+    """
+    cone = problem.cone
+    shift, best = np.zeros((cone.support.size, len(cone.C))), problem.column_bound()
     if cone.is_orthant or not cone.B.any():
-        return best
+        return shift
     budget = budget or Budget()
     # Rows of equal length, orthogonal to each other, make all directions of W alike.
     Q, R = sla.qr(cone.C.T, mode="economic")
-    V = np.zeros((cone.support.size, len(cone.C)))
+    V = np.zeros_like(shift)
     unit = float(np.abs(cone.B).sum(axis=0).max())
 
     def stop_in_time(_: Vector) -> None:
@@ -82,8 +91,11 @@ def left_inverse_bound(problem: NullSpaceConstant, budget: Budget | None = None)
             callback=stop_in_time,
             options={"maxiter": _STEPS},
         ).x.reshape(V.shape)
-        best = min(best, problem.column_bound(sla.solve_triangular(R, V.T).T))
-    return best
+        W = sla.solve_triangular(R, V.T).T
+        bound = problem.column_bound(W)
+        if bound < best:
+            shift, best = W, bound
+    return shift
 
 
 def _smoothed(V: Vector, B: Matrix, Q: Matrix, m: float, slopes: tuple[float, float]) -> tuple[float, Vector]:
