@@ -21,7 +21,7 @@ from bregman_l1.proof.record import Unproved
 from bregman_l1.theory.analysis import Analysis
 from bregman_l1.theory.enclosure import Encloser, Witnesses
 from bregman_l1.theory.limit import Limit
-from bregman_l1.theory.rigorous_limit import BallLimit, Precisions, in_kernel
+from bregman_l1.theory.rigorous_limit import BallLimit, Precisions, above, below, in_kernel
 
 COUNTEREXAMPLE = LinearSystem([[1, 0, 5], [0, 1, -9 / 2]], [1, 1])
 MIXED = LinearSystem([[1, 0, 2, -1, -3 / 2], [0, 1, -1, 1, 1 / 2], [0, 0, 1, -1, -2]], [1, 1, 0])
@@ -360,8 +360,8 @@ def test_the_guaranteed_alpha_is_proved_to_be_one(system, error):
     assert plan.log_guaranteed <= rounded.log_guaranteed + 1e-9
     assert plan.log_guaranteed == pytest.approx(rounded.log_guaranteed, abs=1e-6)
     assert plan.log_exact == pytest.approx(rounded.log_exact, abs=1e-8)
-    for below in (0.0, 1.0, 50.0):
-        enclosure = analysis.deviation_enclosure(log_alpha=plan.log_guaranteed - below, rigorous=True)
+    for further in (0.0, 1.0, 50.0):
+        enclosure = analysis.deviation_enclosure(log_alpha=plan.log_guaranteed - further, rigorous=True)
         with at_precision(128):
             assert arb(enclosure.log_upper) <= arb(error).log() + arb(1e-12)
 
@@ -391,6 +391,36 @@ def test_dependent_rows_are_left_out_by_proof():
         assert enclosure.log_width < 1e-9
 
 
+def test_what_is_not_proved_is_refused_with_the_step_that_failed(monkeypatch):
+    def fails(*_):
+        raise Unproved("A_S", "its columns were not proved to be independent")
+
+    monkeypatch.setattr(BallLimit, "left_inverse", fails)
+    analysis, reason = analyze(MIXED), "rigorous=True: A_S could not be proved: its columns"
+    for ask in (analysis.enclosure, analysis.deviation_enclosure, analysis.upper_bound, analysis.lower_bound):
+        with pytest.raises(NotAdmissibleError, match=reason):
+            ask(1e-3, rigorous=True)
+    with pytest.raises(NotAdmissibleError, match=reason):
+        analysis.alpha_for(1e-3, rigorous=True)
+    with pytest.raises(NotAdmissibleError, match=reason):
+        analyze(STILL).enclosure(1e-3, rigorous=True)
+
+
+def test_a_lower_end_that_is_not_proved_is_zero(monkeypatch):
+    def fails(*_):
+        raise Unproved("kernel vector", "there is none")
+
+    monkeypatch.setattr(BallLimit, "kernel_vector", fails)
+    monkeypatch.setattr("bregman_l1.theory.rigorous.ball_neighbourhood", fails)
+    analysis = analyze(MIXED)
+    true_off, true_total = true_deviations(analysis, -30.0)
+    off = analysis.enclosure(log_alpha=-30.0, rigorous=True)
+    total = analysis.deviation_enclosure(log_alpha=-30.0, rigorous=True)
+    assert off.log_lower == total.log_lower == -np.inf
+    assert is_between(off, true_off)
+    assert is_between(total, true_total)
+
+
 def test_more_bits_are_taken_where_a_step_needs_them():
     seen = []
 
@@ -408,6 +438,20 @@ def test_more_bits_are_taken_where_a_step_needs_them():
     assert seen == [128, 256, 512]
     with pytest.raises(Unproved, match="not yet"):
         precisions.first_proved(needs(10**6))
+
+
+@pytest.mark.parametrize("ball", [arb(1, 1e-9), arb("nan"), arb("inf")])
+def test_a_ball_that_is_not_resolved_takes_more_bits(ball):
+    for side in (above, below):
+        with pytest.raises(Unproved, match="precision"):
+            side(ball)
+
+
+def test_a_resolved_ball_is_rounded_to_its_own_side():
+    with at_precision(128):
+        third = arb(1) / 3
+        assert arb(below(third)) < third < arb(above(third))
+        assert above(third) - below(third) == 2.0**-54
 
 
 def test_an_analysis_that_proved_something_is_pickled_and_copied():

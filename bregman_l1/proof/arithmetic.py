@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
@@ -74,7 +75,7 @@ def upward(ball: arb) -> float:
     (True, 0.0)
     """
     value = float(ball.upper())
-    return value if arb(value) >= ball else float(np.nextafter(value, np.inf))
+    return value if arb(value) >= ball else math.nextafter(value, math.inf)
 
 
 def downward(ball: arb) -> float:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import brentq
 
-from bregman_l1.errors import BackendError
+from bregman_l1.errors import BackendError, NotAdmissibleError
+from bregman_l1.scale import LARGEST_LOG
 from bregman_l1.theory.logarithms import exponential, exponential_below
 
 _STEEPEST = 60.0
@@ -59,6 +60,8 @@ def crossing(f: Callable[[float], float], start: float, farthest: float) -> floa
     ------
     BackendError
         Where the function is not a number.
+    NotAdmissibleError
+        If it is positive at every log(alpha) there is.
     """
 
     def clipped(t: float) -> float:
@@ -69,6 +72,8 @@ def crossing(f: Callable[[float], float], start: float, farthest: float) -> floa
 
     low, high, step = start, start, 1.0
     while clipped(low) > 0:
+        if low < -LARGEST_LOG:
+            raise NotAdmissibleError(f"no log alpha above {-LARGEST_LOG:g} is seen to be small enough for that error")
         high, low, step = low, low - step, 2 * step
     step = 1.0
     while high <= low or clipped(high) <= 0:

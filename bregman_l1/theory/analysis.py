@@ -375,7 +375,8 @@ class Analysis(FrozenArrays):
         InvalidProblemError
             If error is not positive and finite.
         NotAdmissibleError
-            For ``rigorous``, where the minimiser is not unique, or something could not be proved.
+            If no log alpha above -1e15 is seen to be small enough; for ``rigorous`` also where the minimiser is not
+            unique, or something could not be proved.
         """
         error = checked_positive("error", error)
         if self._layer is None:
@@ -591,8 +592,8 @@ def analyze(system: LinearSystem, cost: ArrayLike | None = None, *, time_limit: 
     -----
     A reduced cost is zero where it is so in rationals, floats being rationals; where that is too much work, what
     rounding hides is taken for zero, and ``assumed_ties`` says so. A part of a column below 32 roundings counts as
-    none, and what 64 roundings of A x explain in y is no entry of x: the limit, and what is proved around it, is that
-    of the system read so.
+    none, and what 64 roundings of A x explain in y is no entry of x: the limit, and what is said around it, is that
+    of the system read so. ``rigorous=True`` reads nothing so: see `Analysis.enclosure`.
 
     Examples
     --------

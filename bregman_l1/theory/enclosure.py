@@ -12,7 +12,8 @@ and even log r = F(q, x(alpha)_S) + KL(q, p). Two consequences:
     lower   log r >= F(q, v) for any q, with v the worst point of a box that U proves to hold x(alpha)_S.
 
 The maximum is bounded by its dual, so that any multiplier gives a valid U, and any feasible q a valid lower
-bound. Both are moved outward by what floating point may have cost.
+bound. Both are moved outward by an estimate of what floating point may have cost: they are true up to rounding.
+`bregman_l1.theory.rigorous` evaluates them in balls.
 
 The same box says how far p can be from the maximiser q of F(., x*_S): entropy is 1-strongly concave in the
 l1 norm (Pinsker), so that a tilt changed by at most e in each coordinate moves the maximiser by at most e.
@@ -56,12 +57,12 @@ _NEGLIGIBLE = 80.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enclosure:
-    """A number known to lie between exp(log_lower) and exp(log_upper).
+    """A number between exp(log_lower) and exp(log_upper): proved where it was asked for so, up to rounding otherwise.
 
     Attributes
     ----------
     log_lower, log_upper : float
-        Natural logarithms of the two ends; ``log_lower`` is -inf where none is proved to be positive.
+        Natural logarithms of the two ends; ``log_lower`` is -inf where none is known to be positive.
 
     Examples
     --------
@@ -190,7 +191,7 @@ class Encloser:
         return float(np.abs(self._B).sum(axis=0).max(initial=0.0))
 
     def guarantee(self, log_alpha: float, growth: float) -> float:
-        """Log of an upper bound on ||x(alpha) - limit||_1 that increases with alpha; inf where none is proved.
+        """Log of an upper bound on ||x(alpha) - limit||_1 that increases with alpha; inf where none is known.
 
         ``growth`` bounds ||B p||_1 on P.
         """
@@ -214,7 +215,8 @@ class Encloser:
         A_R = self._limit.system.columns(cone.outside)
         weight, fall = log_alpha * self._limit.cost[cone.outside] + A_R.T @ dual, -(A_R.T @ exposing)[~self._used]
         excess = weight[~self._used] - weight[self._used].max() + _NEGLIGIBLE
-        return max(0.0, float((excess / fall).max())) * exposing
+        far = np.divide(excess, fall, out=np.zeros_like(fall), where=fall > 0).max()
+        return np.asarray(max(0.0, float(far)) * exposing)
 
     def dcp(self, log_alpha: float, log_upper: float | None = None) -> cp.Problem:
         """State a bound as a disciplined convex program, for any conic solver to confirm.
@@ -250,7 +252,7 @@ class Encloser:
         return self._layer.rate * log_alpha + peak.upper + self._margin(log_alpha)
 
     def _margin(self, log_alpha: float) -> float:
-        """Bound what rounding in B, C, x* and the exponentials can change in a value of F."""
+        """Estimate what rounding in B, C, x* and the exponentials can change in a value of F, generously."""
         relative = EPS * (_ROUNDING + self._limit.cone.condition)
         return relative * (abs(log_alpha) * self._cost_size + self._tilt_size) + self._limit_error
 

@@ -31,11 +31,11 @@ from flint import arb
 from bregman_l1._types import Vector
 from bregman_l1.errors import NotAdmissibleError
 from bregman_l1.newton import project
-from bregman_l1.proof.arithmetic import downward, product, upward
+from bregman_l1.proof.arithmetic import product
 from bregman_l1.proof.record import Unproved
 from bregman_l1.scale import natural_log_alpha
 from bregman_l1.theory.enclosure import POINT, Encloser, Enclosure, Witnesses
-from bregman_l1.theory.rigorous_limit import BallLimit, Precisions, largest
+from bregman_l1.theory.rigorous_limit import BallLimit, Precisions, above, below, largest
 from bregman_l1.theory.rigorous_neighbourhood import BallNeighbourhood, ball_neighbourhood
 
 _P = ParamSpec("_P")
@@ -204,8 +204,8 @@ def _still(limit: BallLimit) -> Ends:
 def _above(limit: BallLimit, log_alpha: arb, witnesses: Witnesses) -> Ends:
     log_upper = _upper(limit, log_alpha, witnesses).log
     return Ends(
-        off_support=Enclosure(log_lower=-np.inf, log_upper=upward(log_upper)),
-        deviation=Enclosure(log_lower=-np.inf, log_upper=upward(log_upper + limit.largest_response.log1p())),
+        off_support=Enclosure(log_lower=-np.inf, log_upper=above(log_upper)),
+        deviation=Enclosure(log_lower=-np.inf, log_upper=above(log_upper + limit.largest_response.log1p())),
     )
 
 
@@ -225,10 +225,8 @@ def _both(limit: BallLimit, log_alpha: arb, witnesses: Witnesses) -> Ends:
     here, change = sum((abs(z) for z in kernel.z), arb(0)), limit.largest_response * moved
     smallest, most = arb.max(here - change, arb(0)), arb.min(here + change, limit.largest_response)
     return Ends(
-        off_support=Enclosure(log_lower=downward(log_lower), log_upper=upward(upper.log)),
-        deviation=Enclosure(
-            log_lower=downward(log_lower + smallest.log1p()), log_upper=upward(upper.log + most.log1p())
-        ),
+        off_support=Enclosure(log_lower=below(log_lower), log_upper=above(upper.log)),
+        deviation=Enclosure(log_lower=below(log_lower + smallest.log1p()), log_upper=above(upper.log + most.log1p())),
     )
 
 

@@ -25,13 +25,13 @@ from bregman_l1.caching import cached_property
 from bregman_l1.errors import NotAdmissibleError
 from bregman_l1.polyhedron.kernel_cone import KernelCone
 from bregman_l1.problems.nullspace import NullSpaceConstant
-from bregman_l1.proof.arithmetic import downward, exactly, product, upward
+from bregman_l1.proof.arithmetic import exactly, product
 from bregman_l1.proof.record import Unproved
 from bregman_l1.theory.bounds import LowerForm
 from bregman_l1.theory.constants import is_quick
 from bregman_l1.theory.left_inverse import best_shift
 from bregman_l1.theory.rigorous import Scale, or_not_admissible
-from bregman_l1.theory.rigorous_limit import BallLimit, Precisions, largest
+from bregman_l1.theory.rigorous_limit import BallLimit, Precisions, above, below, largest
 
 Convex = Literal["rho_tilde", "rho_minus"]
 
@@ -61,7 +61,7 @@ class RigorousTheorem:
         cone = self._limit.cone
         ones = np.ones(cone.support.size)
         mu = cone.dual_vector(ones, self._limit.steepest.b)
-        bound = self._precisions.first_proved(lambda limit: upward(_dual_bound(limit, ones, mu)))
+        bound = self._precisions.first_proved(lambda limit: above(_dual_bound(limit, ones, mu)))
         if not bound < 1:
             raise Unproved("rho < 1", f"the dual vector proves rho <= {bound:.17g} only")
         return bound
@@ -70,7 +70,7 @@ class RigorousTheorem:
     def rho_lower(self) -> float:
         """A float below rho."""
         p = exactly(self._limit.steepest.p)
-        return self._precisions.first_proved(lambda limit: downward(sum(limit.kernel_vector(p).z, arb(0))))
+        return self._precisions.first_proved(lambda limit: below(sum(limit.kernel_vector(p).z, arb(0))))
 
     @cached_property
     def rho_tilde(self) -> float:
@@ -96,7 +96,7 @@ class RigorousTheorem:
         def bound(limit: BallLimit) -> float:
             log_eps = _log_eps(limit, scale)
             size = arb(self._limit.cone.outside.size).log() + rho_minus * _log_kappa(limit)
-            return upward(scale.ball - rho * log_eps + rho_tilde.log1p() + size)
+            return above(scale.ball - rho * log_eps + rho_tilde.log1p() + size)
 
         return self._precisions.first_proved(bound, scale.log_alpha)
 
@@ -117,18 +117,19 @@ class RigorousTheorem:
             log_eps, log_kappa = _log_eps(limit, scale), _log_kappa(limit)
             size = self._limit.cone.outside.size * (rho_minus * log_kappa + (1 - rho) * log_eps).exp()
             common = scale.ball + low * (largest(limit.x).log() - scale.ball) - rho_minus * log_kappa
-            return downward(common + (_corrected if form == "corrected" else _printed)(rho_tilde, size))
+            return below(common + (_corrected if form == "corrected" else _printed)(rho_tilde, size))
 
         return self._precisions.first_proved(bound, scale.log_alpha)
 
+    @or_not_admissible
     def _convex(self, kind: Convex) -> float:
         """The least bound of a constant that is the maximum of a convex function."""
         problem = NullSpaceConstant.over(self._limit.cone, kind)
         shift = best_shift(problem, Budget(seconds=self._seconds))
-        bounds = [self._precisions.first_proved(lambda limit: upward(_column_bound(limit, shift, kind)))]
+        bounds = [self._precisions.first_proved(lambda limit: above(_column_bound(limit, shift, kind)))]
         duals = None if self._limit.cone.is_orthant else _duals(self._limit.cone, kind)
         if duals is not None:
-            bounds.append(self._precisions.first_proved(lambda limit: upward(_bound_over_patterns(limit, duals, kind))))
+            bounds.append(self._precisions.first_proved(lambda limit: above(_bound_over_patterns(limit, duals, kind))))
         return min(bounds)
 
 

@@ -20,7 +20,7 @@ from bregman_l1.basis.choice import SingularBasisError, choose_basis
 from bregman_l1.basis.rows import independent_rows
 from bregman_l1.caching import cached_property, computed_last
 from bregman_l1.exact import at_precision
-from bregman_l1.proof.arithmetic import column, exactly, floats, fraction, product, rationals
+from bregman_l1.proof.arithmetic import column, exactly, floats, fraction, product, rationals, upward
 from bregman_l1.proof.record import Y_ITSELF, RightHandSide, Unproved
 from bregman_l1.system import LinearSystem
 
@@ -36,6 +36,8 @@ _LEAST_SHARE, _SAFE_SHARE = 1e-30, 1e-13
 _PREFERRED = 20.0
 
 
+# Radius of a bound, beyond one in proportion, that counts as none beside the rounding to floats.
+_RESOLVED = 1e-18
 # Bits to start with, beyond those of log alpha, and how often they are doubled.
 _BITS, _DOUBLINGS = 128, 4
 
@@ -281,6 +283,24 @@ def _require_combinations(A: Matrix, others: Matrix, J: Index, rest: Index) -> N
         raise Unproved("rank", "the columns offered are dependent") from None
     if weights * rationals(A[:, rest]) != rationals(others[:, rest]):
         raise Unproved("rank", "rows that depend on others up to rounding do not depend on them exactly")
+
+
+def above(ball: arb) -> float:
+    """A float that no number of the ball exceeds.
+
+    Raises
+    ------
+    Unproved
+        If the ball is so large that a higher precision would give a closer float.
+    """
+    if not (ball.is_finite() and ball.rad() < _RESOLVED * (1 + abs(ball))):
+        raise Unproved("digits", "the working precision does not resolve a bound")
+    return upward(ball)
+
+
+def below(ball: arb) -> float:
+    """A float that exceeds no number of the ball; raises as `above` does."""
+    return -above(-ball)
 
 
 def largest(values: list[arb]) -> arb:

@@ -17,10 +17,10 @@ from flint import arb, arb_mat
 
 from bregman_l1 import exact
 from bregman_l1._types import Index, Matrix, Vector
-from bregman_l1.proof.arithmetic import column, downward, exactly, product, upward
+from bregman_l1.proof.arithmetic import column, exactly, product
 from bregman_l1.proof.record import Unproved
 from bregman_l1.theory.enclosure import Enclosure
-from bregman_l1.theory.rigorous_limit import BallLimit, basis, largest
+from bregman_l1.theory.rigorous_limit import BallLimit, above, basis, below, largest
 
 _NEWTON_STEPS = 8
 # The share of ||x(alpha)_R||_1 that the bound of the Bregman distance is to be: sums are known to about its root.
@@ -115,6 +115,6 @@ def _newton_step(A: arb_mat, z: list[arb], y: list[arb]) -> list[arb]:
 def _enclosure(low: arb, high: arb) -> Enclosure:
     """The enclosure between two balls, none where they hold no number."""
     return Enclosure(
-        log_lower=downward(low.log()) if low > 0 else -np.inf,
-        log_upper=upward(high.log()) if high > 0 else np.inf,
+        log_lower=below(low.log()) if low > 0 else -np.inf,
+        log_upper=above(high.log()) if high > 0 else np.inf,
     )
