@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bregman_l1 import solve
-from bregman_l1.errors import InvalidProblemError
+from bregman_l1.errors import InvalidProblemError, NotAdmissibleError
 from bregman_l1.problems import BregmanProjection
 from bregman_l1.system import LinearSystem
 from bregman_l1.theory.analysis import analyze
@@ -224,6 +224,11 @@ def test_alpha_plan_finds_large_alphas_and_flat_priors():
     bounded = analyze(LinearSystem([[1, 1 / 2]], [1])).alpha_for(1e3)
     assert bounded.exact == np.inf
     assert str(bounded).endswith("true for every alpha")
+
+
+def test_an_error_that_takes_an_alpha_beyond_all_logarithms_is_refused():
+    with pytest.raises(NotAdmissibleError, match=r"no log alpha above -1e\+15"):
+        analyze(LinearSystem([[1.0, 1.0 - 2.0**-50]], [1.0])).alpha_for(1e-300)
 
 
 @pytest.mark.parametrize("error", [0.0, -1.0, np.inf, np.nan, "small", None])

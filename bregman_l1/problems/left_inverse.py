@@ -61,7 +61,10 @@ def left_inverse_bound(problem: NullSpaceConstant, budget: Budget | None = None)
 
 
 def best_left_inverse(problem: NullSpaceConstant, budget: Budget | None = None) -> Matrix:
-    """The W, shape (|S|, rank C), of the best bound found in the seconds of the budget."""
+    """The W, shape (|S|, rank C), of the best bound by pinv(A_S) - W Q' found in the seconds of the budget.
+
+    Its rows are those of ``cone.dual_vector(e_i, -W_i)``.
+    """
     cone, best = problem.cone, np.zeros((problem.cone.support.size, len(problem.cone.C)))
     if cone.is_orthant or not cone.B.any():
         return best

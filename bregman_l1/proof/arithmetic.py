@@ -99,7 +99,7 @@ def upward(ball: arb) -> float:
     (True, 0.0)
     """
     value = float(ball.upper())
-    return value if arb(value) >= ball else float(np.nextafter(value, np.inf))
+    return value if arb(value) >= ball else math.nextafter(value, math.inf)
 
 
 def downward(ball: arb) -> float:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import brentq
 
-from bregman_l1.errors import BackendError
-from bregman_l1.theory.logarithms import exponential
+from bregman_l1.errors import BackendError, NotAdmissibleError
+from bregman_l1.scale import LARGEST_LOG
+from bregman_l1.theory.logarithms import exponential, exponential_below
 
 _STEEPEST = 60.0
 
@@ -23,11 +24,11 @@ class AlphaPlan:
     error : float
         The distance asked for.
     log_guaranteed : float
-        Logarithm of the largest alpha for which (1 + rho_tilde) U(alpha) <= error: proved for it and for
-        every smaller alpha.
+        Logarithm of the largest alpha for which (1 + rho_tilde) U(alpha) <= error; the same follows for every
+        smaller alpha. Proved where the plan was made with ``rigorous=True``, up to rounding otherwise.
     log_exact : float
         Logarithm of the alpha at which the distance, computed on the path itself, equals ``error``;
-        infinite where every alpha keeps below it.
+        infinite where every alpha keeps below it. An estimate.
     """
 
     error: float
@@ -36,8 +37,8 @@ class AlphaPlan:
 
     @property
     def guaranteed(self) -> float:
-        """The guaranteed alpha; 0 where it underflows."""
-        return exponential(self.log_guaranteed)
+        """The guaranteed alpha, rounded down: 0 where it underflows."""
+        return exponential_below(self.log_guaranteed)
 
     @property
     def exact(self) -> float:
@@ -59,6 +60,8 @@ def crossing(f: Callable[[float], float], start: float, farthest: float) -> floa
     ------
     BackendError
         Where the function is not a number.
+    NotAdmissibleError
+        If it is positive at every log(alpha) there is.
     """
 
     def clipped(t: float) -> float:
@@ -69,6 +72,8 @@ def crossing(f: Callable[[float], float], start: float, farthest: float) -> floa
 
     low, high, step = start, start, 1.0
     while clipped(low) > 0:
+        if low < -LARGEST_LOG:
+            raise NotAdmissibleError(f"no log alpha above {-LARGEST_LOG:g} is seen to be small enough for that error")
         high, low, step = low, low - step, 2 * step
     step = 1.0
     while high <= low or clipped(high) <= 0:

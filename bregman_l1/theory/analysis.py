@@ -36,8 +36,11 @@ from bregman_l1.theory.constants import Constant, bracketed, checked_time_limit,
 from bregman_l1.theory.deviation import deviation
 from bregman_l1.theory.enclosure import POINT, Encloser, Enclosure
 from bregman_l1.theory.limit import Limit, find_limit
-from bregman_l1.theory.logarithms import exponential
+from bregman_l1.theory.logarithms import exponential, exponential_above, exponential_below
 from bregman_l1.theory.proofs import prove_known_constant, prove_limit
+from bregman_l1.theory.rigorous.bounds import RigorousTheorem
+from bregman_l1.theory.rigorous.enclosure import RigorousEncloser, Scale
+from bregman_l1.theory.rigorous.limit import Precisions, right_hand_side
 from bregman_l1.validation import checked_positive
 
 if TYPE_CHECKING:
@@ -45,7 +48,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from bregman_l1.proof import Proof
+    from bregman_l1.proof import Proof, RightHandSide
     from bregman_l1.system import LinearSystem
 
 
@@ -140,7 +143,10 @@ class Analysis(FrozenArrays):
 
     @cached_property
     def rho(self) -> Constant:
-        """The null-space constant (II.1), exact or a rigorous bracket; NaN with the reason where it does not exist."""
+        """The null-space constant (II.1), exact or bracketed; NaN with the reason where it does not exist.
+
+        True up to rounding: the two ends have no margin but that of `Constant`.
+        """
         if self.unique and self.moves and self._has_unit_cost:
             found = rho_at_vertex(self._limit.cone, self._limit.steepest)
             return found if found.exact else self._constant("rho")
@@ -148,7 +154,7 @@ class Analysis(FrozenArrays):
 
     @cached_property
     def rho_tilde(self) -> Constant:
-        """The first constant of (II.2), exact or a rigorous bracket; NaN with the reason where it does not exist.
+        """The first constant of (II.2), exact or bracketed; NaN with the reason where it does not exist.
 
         It does not where the minimiser is not unique, or x(alpha) the same for every alpha.
         """
@@ -156,7 +162,7 @@ class Analysis(FrozenArrays):
 
     @cached_property
     def rho_minus(self) -> Constant:
-        """The second constant of (II.2), exact or a rigorous bracket; NaN with the reason where it does not exist.
+        """The second constant of (II.2), exact or bracketed; NaN with the reason where it does not exist.
 
         It does not where the minimiser is not unique, or x(alpha) the same for every alpha.
         """
@@ -229,23 +235,52 @@ class Analysis(FrozenArrays):
             return LeadingConstants(off_support=-np.inf, total=-np.inf, maximum_off_support=-np.inf)
         return leading_constants(self._limit, self._layer)
 
-    def upper_bound(self, alpha: float | None = None, *, log_alpha: float | None = None) -> float:
-        """Bound ||x(alpha) - x*||_1 from above by (II.3); 0 where the bound underflows, or x(alpha) does not move.
+    def upper_bound(
+        self, alpha: float | None = None, *, log_alpha: float | None = None, rigorous: bool = False
+    ) -> float:
+        """Bound ||x(alpha) - x*||_1 from above by (II.3).
+
+        Parameters
+        ----------
+        alpha, log_alpha : float
+            Exactly one of the two.
+        rigorous : bool, default False
+            The formula in balls, rounded up, with proved upper bounds of the constants, which may be larger than the
+            constants themselves; see `enclosure` for what is proved. Without it the formula is evaluated in floating
+            point, with the upper ends of ``rho``, ``rho_tilde`` and ``rho_minus``: true up to rounding, with no margin
+            for it; in the logarithm that is a few 1e-16 of |log alpha|, more where A_S is ill-conditioned.
+
+        Returns
+        -------
+        float
+            0 where the bound underflows, the smallest positive float if it is rigorous; 0 where x(alpha) does not
+            move.
 
         Raises
         ------
         NotAdmissibleError
-            Unless alpha < min x*_S, the costs are one, and the minimiser unique.
+            Unless alpha < min x*_S, the costs are one, and the minimiser unique; where a constant is not proved.
         """
-        return exponential(self.log_upper_bound(alpha, log_alpha=log_alpha))
+        log_bound = self.log_upper_bound(alpha, log_alpha=log_alpha, rigorous=rigorous)
+        return exponential_above(log_bound) if rigorous else exponential(log_bound)
 
-    def log_upper_bound(self, alpha: float | None = None, *, log_alpha: float | None = None) -> float:
+    def log_upper_bound(
+        self, alpha: float | None = None, *, log_alpha: float | None = None, rigorous: bool = False
+    ) -> float:
         """Logarithm of `upper_bound`."""
-        t = natural_log_alpha(alpha, log_alpha)
-        return self._theorem("(II.3)").log_upper(t) if self.moves else -np.inf
+        scale = Scale.of(alpha, log_alpha)
+        if not self.moves:
+            return self.deviation_enclosure(log_alpha=scale.log_alpha, rigorous=rigorous).log_upper
+        theorem = self._theorem("(II.3)")
+        return self._rigorous_theorem.log_upper(scale) if rigorous else theorem.log_upper(scale.log_alpha)
 
     def lower_bound(
-        self, alpha: float | None = None, form: LowerForm = "corrected", *, log_alpha: float | None = None
+        self,
+        alpha: float | None = None,
+        form: LowerForm = "corrected",
+        *,
+        log_alpha: float | None = None,
+        rigorous: bool = False,
     ) -> float:
         """Bound ||x(alpha) off S||_inf from below by (II.4); 0 where the bound underflows, or x(alpha) does not move.
 
@@ -255,32 +290,87 @@ class Analysis(FrozenArrays):
             Exactly one of the two.
         form : {"corrected", "printed"}
             As it can be proved, or as printed, which is false in general.
+        rigorous : bool, default False
+            The formula in balls, rounded down, with constants that are proved to be on the safe side; see `enclosure`
+            for what is proved. Of the printed form it is the formula that is evaluated so: the statement stays false
+            in general. Without it the formula is evaluated in floating point without a margin, as in `upper_bound`.
 
         Raises
         ------
         NotAdmissibleError
             Outside the range of alpha for which the form is claimed, for costs other than one, and where the
-            minimiser is not unique.
+            minimiser is not unique, or a constant not proved.
         """
-        return exponential(self.log_lower_bound(alpha, log_alpha=log_alpha, form=form))
+        log_bound = self.log_lower_bound(alpha, log_alpha=log_alpha, form=form, rigorous=rigorous)
+        return exponential_below(log_bound) if rigorous else exponential(log_bound)
 
     def log_lower_bound(
-        self, alpha: float | None = None, form: LowerForm = "corrected", *, log_alpha: float | None = None
+        self,
+        alpha: float | None = None,
+        form: LowerForm = "corrected",
+        *,
+        log_alpha: float | None = None,
+        rigorous: bool = False,
     ) -> float:
         """Logarithm of `lower_bound`."""
-        t = natural_log_alpha(alpha, log_alpha)
+        scale = Scale.of(alpha, log_alpha)
         checked_form(form)
-        return self._theorem("(II.4)").log_lower(t, form) if self.moves else -np.inf
+        if not self.moves:
+            return self.deviation_enclosure(log_alpha=scale.log_alpha, rigorous=rigorous).log_lower
+        theorem = self._theorem("(II.4)")
+        return self._rigorous_theorem.log_lower(scale, form) if rigorous else theorem.log_lower(scale.log_alpha, form)
 
-    def enclosure(self, alpha: float | None = None, *, log_alpha: float | None = None) -> Enclosure:
-        """Enclose ||x(alpha) off S||_1; both ends meet as alpha -> 0. Rigorous, for every alpha."""
-        t = natural_log_alpha(alpha, log_alpha)
-        return POINT if self._layer is None else self.encloser.off_support(t)
+    def enclosure(
+        self, alpha: float | None = None, *, log_alpha: float | None = None, rigorous: bool = False
+    ) -> Enclosure:
+        """Enclose ||x(alpha) off S||_1, for every alpha; both ends meet as alpha -> 0.
 
-    def deviation_enclosure(self, alpha: float | None = None, *, log_alpha: float | None = None) -> Enclosure:
-        """Enclose ||x(alpha) - x*||_1; both ends meet as alpha -> 0. Rigorous, for every alpha."""
-        t = natural_log_alpha(alpha, log_alpha)
-        return POINT if self._layer is None else self.encloser.deviation(t)
+        Parameters
+        ----------
+        alpha, log_alpha : float
+            Exactly one of the two.
+        rigorous : bool, default False
+            A proof: evaluated in balls, with both ends rounded outward. It speaks of A, of alpha or log alpha, and of
+            ``x_star`` as the rationals that these floats are, and of x(alpha) for the right-hand side y' = A x_star,
+            exactly; ``right_hand_side`` says by how many roundings y' differs from y. Any cost will do. Without it
+            both ends are true up to rounding: they are moved outward by (4 + the condition number of A_S) 2^-52 of
+            the terms of the logarithms, some of which are as large as |log alpha|, and by what the residual of
+            ``x_star`` says of its error. That is an estimate of the rounding, and no bound of it.
+
+        Raises
+        ------
+        NotAdmissibleError
+            For ``rigorous``, where the minimiser is not unique, or something could not be proved: the message says
+            what. A lower end that could not is -inf.
+
+        Examples
+        --------
+        >>> from bregman_l1 import LinearSystem, analyze
+        >>> enclosure = analyze(LinearSystem([[1.0, 0.5]], [1.0])).enclosure(log_alpha=-2302.6, rigorous=True)
+        >>> enclosure.log_lower <= -1151.3 <= enclosure.log_upper, enclosure.log_width < 1e-12
+        (True, True)
+        """
+        scale = Scale.of(alpha, log_alpha)
+        if rigorous:
+            return self._rigorous.off_support(scale)
+        return POINT if self._layer is None else self.encloser.off_support(scale.log_alpha)
+
+    def deviation_enclosure(
+        self, alpha: float | None = None, *, log_alpha: float | None = None, rigorous: bool = False
+    ) -> Enclosure:
+        """Enclose ||x(alpha) - x*||_1, for every alpha; both ends meet as alpha -> 0.
+
+        Parameters and what is raised are those of `enclosure`.
+        """
+        scale = Scale.of(alpha, log_alpha)
+        if rigorous:
+            return self._rigorous.deviation(scale)
+        return POINT if self._layer is None else self.encloser.deviation(scale.log_alpha)
+
+    @cached_property
+    def right_hand_side(self) -> RightHandSide:
+        """The y' = A x_star that ``rigorous=True`` speaks of, and by how many roundings it differs from y: a proof."""
+        return right_hand_side(self._limit)
 
     @cached_property
     def encloser(self) -> Encloser:
@@ -299,24 +389,39 @@ class Analysis(FrozenArrays):
         t = natural_log_alpha(alpha, log_alpha)
         return -np.inf if self._layer is None else float(self._log_x(t)[self._limit.cone.outside].max())
 
-    def alpha_for(self, error: float) -> AlphaPlan:
+    def alpha_for(self, error: float, *, rigorous: bool = False) -> AlphaPlan:
         """How small alpha must be for ||x(alpha) - x*||_1 to fall below ``error``.
 
         The guarantee needs an upper bound of rho_tilde where the minimiser is unique, within its time limit.
+
+        Parameters
+        ----------
+        error : float
+            The distance.
+        rigorous : bool, default False
+            ``log_guaranteed`` is proved: at it, with a proved bound of rho_tilde, and at every smaller alpha; see
+            `enclosure` for what of. ``log_exact`` stays an estimate. Without it the guarantee is true up to rounding,
+            with the margin that `enclosure` has.
 
         Raises
         ------
         InvalidProblemError
             If error is not positive and finite.
+        NotAdmissibleError
+            If no log alpha above -1e15 is seen to be small enough; for ``rigorous`` also where the minimiser is not
+            unique, or something could not be proved.
         """
         error = checked_positive("error", error)
         if self._layer is None:
+            self.deviation_enclosure(log_alpha=0.0, rigorous=rigorous)
             return AlphaPlan(error=error, log_guaranteed=np.inf, log_exact=np.inf)
         log_error = float(np.log(error))
-        growth = self.rho_tilde.upper if self.unique else self.encloser.largest_response
         guess = (log_error - self.log_leading_constants.total) / self.rate
         farthest = self._log_alpha_of_growth(log_error)
+        growth = self._growth(rigorous)
         guaranteed = crossing(lambda t: self.encloser.guarantee(t, growth) - log_error, guess, max(guess, farthest))
+        if rigorous:
+            guaranteed = self._rigorous.guaranteed(error, growth, min(guaranteed, max(guess, farthest)))
         exact = crossing(lambda t: self.log_deviation(log_alpha=t) - log_error, guaranteed, farthest)
         return AlphaPlan(error=error, log_guaranteed=guaranteed, log_exact=exact)
 
@@ -448,6 +553,33 @@ class Analysis(FrozenArrays):
             raise NotAdmissibleError(f"{name} is stated for unit costs; enclosure() and rate hold for any")
         return self._unit_theorem
 
+    @property
+    def _rigorous(self) -> RigorousEncloser:
+        """The encloser in balls."""
+        return RigorousEncloser(self._precisions, None if self._layer is None else self.encloser)
+
+    @cached_property
+    def _rigorous_theorem(self) -> RigorousTheorem:
+        """The bounds in balls."""
+        return RigorousTheorem(self._precisions, self._time_limit)
+
+    @cached_property
+    def _precisions(self) -> Precisions:
+        """The limit in balls."""
+        if not self.unique:
+            raise NotAdmissibleError(
+                "rigorous=True needs a unique minimiser: the limit of several is known up to rounding only, and no "
+                "right-hand side is known for which it is the limit exactly; without it the enclosures hold up to "
+                "rounding"
+            )
+        return Precisions(self._limit)
+
+    def _growth(self, rigorous: bool) -> float:
+        """A bound of ||B p||_1 for the shares p."""
+        if rigorous:
+            return self._rigorous_theorem.rho_tilde
+        return self.rho_tilde.upper if self.unique else self.encloser.largest_response
+
     @cached_property
     def _unit_theorem(self) -> TheoremBounds:
         x = self._limit.x_S
@@ -507,8 +639,8 @@ def analyze(
     -----
     A reduced cost is zero where it is so in rationals, floats being rationals; where that is too much work, what
     rounding hides is taken for zero, and ``assumed_ties`` says so. A part of a column below 32 roundings counts as
-    none, and what 64 roundings of A x explain in y is no entry of x: the limit, and what is proved around it, is that
-    of the system read so.
+    none, and what 64 roundings of A x explain in y is no entry of x: the limit, and what is said around it, is that
+    of the system read so. ``rigorous=True`` reads nothing so: see `Analysis.enclosure`.
 
     Examples
     --------

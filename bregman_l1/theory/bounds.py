@@ -4,6 +4,7 @@ The printed lower bound (II.4) is false in general: the step to (III.11) drops t
 at most rho_tilde ||m_{S^c}||_1 and not ||m_{S^c}||_1. It can fail from rho_tilde > 1 + sqrt(3) on. Carrying the
 factor along, and bounding |log(1 + v)| by -log(1 - |v|), gives the corrected form.
 
+They are evaluated in floating point, without a margin; `bregman_l1.theory.rigorous.bounds` evaluates them in balls.
 All formulas increase with rho_tilde and rho_minus on the side where that is safe, so that the upper ends of
 brackets keep them valid.
 """

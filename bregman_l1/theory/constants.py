@@ -1,4 +1,4 @@
-"""The null-space constants with their witnesses: exact, or rigorously bracketed."""
+"""The null-space constants with their witnesses: exact, or bracketed, up to rounding."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ class Constant(FrozenArrays):
     value : float
         Its value at the witness: the constant itself where exact, else its lower end; NaN where there is none.
     lower, upper : float
-        A rigorous bracket: the witness attains the lower end, a dual bound proves the upper. NaN where there is none.
+        A bracket: the witness attains the lower end, a dual bound is the upper. Both are true up to rounding, of
+        which bounds over left inverses have a margin, (rank C + 2) 2^-52 of their terms. NaN where there is none.
     exact : bool
         Whether the two ends agree up to rounding.
     witness : ndarray of shape (d,), optional

@@ -12,7 +12,8 @@ and even log r = F(q, x(alpha)_S) + KL(q, p). Two consequences:
     lower   log r >= F(q, v) for any q, with v the worst point of a box that U proves to hold x(alpha)_S.
 
 The maximum is bounded by its dual, so that any multiplier gives a valid U, and any feasible q a valid lower
-bound. Both are moved outward by what floating point may have cost.
+bound. Both are moved outward by an estimate of what floating point may have cost: they are true up to rounding.
+`bregman_l1.theory.rigorous` evaluates them in balls.
 
 The same box says how far p can be from the maximiser q of F(., x*_S): entropy is 1-strongly concave in the
 l1 norm (Pinsker), so that a tilt changed by at most e in each coordinate moves the maximiser by at most e.
@@ -33,9 +34,10 @@ import numpy as np
 from bregman_l1._types import EPS, Matrix, Vector
 from bregman_l1.caching import cached_property
 from bregman_l1.errors import UndefinedConstantError
+from bregman_l1.frozen import FrozenArrays
 from bregman_l1.newton import project
 from bregman_l1.polyhedron.maximum_entropy import EntropyMaximum, maximise_entropy
-from bregman_l1.theory.logarithms import exponential, log_plus
+from bregman_l1.theory.logarithms import exponential, exponential_above, exponential_below, log_plus
 from bregman_l1.theory.neighbourhood import Neighbourhood, neighbourhood
 
 if TYPE_CHECKING:
@@ -49,16 +51,18 @@ _ROUNDING = 4.0
 _NARROWINGS = 20
 _WIDE = 0.1
 _LARGEST_EXPONENT = 600.0
+# What weighs less than exp(-_NEGLIGIBLE) beside the rest has no say.
+_NEGLIGIBLE = 80.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enclosure:
-    """A number known to lie between exp(log_lower) and exp(log_upper).
+    """A number between exp(log_lower) and exp(log_upper): proved where it was asked for so, up to rounding otherwise.
 
     Attributes
     ----------
     log_lower, log_upper : float
-        Natural logarithms of the two ends; ``log_lower`` is -inf where none is proved to be positive.
+        Natural logarithms of the two ends; ``log_lower`` is -inf where none is known to be positive.
 
     Examples
     --------
@@ -71,13 +75,13 @@ class Enclosure:
 
     @property
     def lower(self) -> float:
-        """The lower end; 0 where it underflows."""
-        return exponential(self.log_lower)
+        """The lower end, rounded down: 0 where it underflows."""
+        return exponential_below(self.log_lower)
 
     @property
     def upper(self) -> float:
-        """The upper end; 0 where it underflows."""
-        return exponential(self.log_upper)
+        """The upper end, rounded up: the smallest positive float where it underflows."""
+        return exponential_above(self.log_upper)
 
     @property
     def log_width(self) -> float:
@@ -93,6 +97,21 @@ class Enclosure:
     def contains(self, *, log_value: float) -> bool:
         """Whether exp(log_value) lies inside."""
         return self.log_lower <= log_value <= self.log_upper
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Witnesses(FrozenArrays):
+    """Dual vectors that bound ||x(alpha)_R||_1 from above as soon as they satisfy their equations exactly.
+
+    Attributes
+    ----------
+    mu, eta : ndarray of shape (N,)
+        A_S'mu = c_S and A_S'eta = log x*_S, up to rounding; the bound is U where the logarithms of the columns off S,
+        log_alpha c_j + a_j'(eta - log_alpha mu), are those of the best shares.
+    """
+
+    mu: Vector
+    eta: Vector
 
 
 POINT = Enclosure(log_lower=-np.inf, log_upper=-np.inf)
@@ -172,12 +191,32 @@ class Encloser:
         return float(np.abs(self._B).sum(axis=0).max(initial=0.0))
 
     def guarantee(self, log_alpha: float, growth: float) -> float:
-        """Log of an upper bound on ||x(alpha) - limit||_1 that increases with alpha; inf where none is proved.
+        """Log of an upper bound on ||x(alpha) - limit||_1 that increases with alpha; inf where none is known.
 
         ``growth`` bounds ||B p||_1 on P.
         """
         _, box, off_support = self._asymptotic(log_alpha)
         return log_plus(off_support.log_upper + float(np.log1p(growth)), box.bend)
+
+    def witnesses(self, log_alpha: float) -> Witnesses:
+        """The dual vectors of U at one alpha, as far as floating point takes them."""
+        limit, cone, peak = self._limit, self._limit.cone, self._peak(log_alpha)
+        mu = cone.dual_vector(limit.cost[limit.support], self._layer.b)
+        eta = cone.dual_vector(np.log(limit.x_S), limit.tilt_multiplier(self._layer.b) + peak.b)
+        if not self._used.all():
+            eta = eta + self._sunk(log_alpha, eta - log_alpha * mu)
+        return Witnesses(mu=mu, eta=eta)
+
+    def _sunk(self, log_alpha: float, dual: Vector) -> Vector:
+        """What to add to a dual vector for columns that vanish everywhere to weigh nothing beside the others."""
+        cone = self._limit.cone
+        _, b = cone.exposed(np.ones_like(self._used))
+        exposing = cone.dual_vector(np.zeros(cone.support.size), b)
+        A_R = self._limit.system.columns(cone.outside)
+        weight, fall = log_alpha * self._limit.cost[cone.outside] + A_R.T @ dual, -(A_R.T @ exposing)[~self._used]
+        excess = weight[~self._used] - weight[self._used].max() + _NEGLIGIBLE
+        far = np.divide(excess, fall, out=np.zeros_like(fall), where=fall > 0).max()
+        return np.asarray(max(0.0, float(far)) * exposing)
 
     def dcp(self, log_alpha: float, log_upper: float | None = None) -> cp.Problem:
         """State a bound as a disciplined convex program, for any conic solver to confirm.
@@ -213,7 +252,7 @@ class Encloser:
         return self._layer.rate * log_alpha + peak.upper + self._margin(log_alpha)
 
     def _margin(self, log_alpha: float) -> float:
-        """Bound what rounding in B, C, x* and the exponentials can change in a value of F."""
+        """Estimate what rounding in B, C, x* and the exponentials can change in a value of F, generously."""
         relative = EPS * (_ROUNDING + self._limit.cone.condition)
         return relative * (abs(log_alpha) * self._cost_size + self._tilt_size) + self._limit_error
 

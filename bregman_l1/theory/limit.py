@@ -115,9 +115,12 @@ class Limit(FrozenArrays):
 
         C q = 0 on P, so that any multiple will do; b is the multiplier of the rate.
         """
+        return np.asarray(self.B.T @ np.log(self.x_S) + self.cone.C.T @ self.tilt_multiplier(b))
+
+    def tilt_multiplier(self, b: Vector) -> Vector:
+        """The multiple of b that `tilt` adds, shape (rank C,)."""
         log_x, cost = np.log(self.x_S), self.cost[self.support]
-        scale = float(cost @ log_x / (cost @ cost or 1.0))
-        return np.asarray(self.B.T @ log_x + scale * (self.cone.C.T @ b))
+        return np.asarray(float(cost @ log_x / (cost @ cost or 1.0)) * b)
 
     @cached_property
     def relative_error(self) -> Vector:

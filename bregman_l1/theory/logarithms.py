@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from flint import arb
+
+from bregman_l1.exact import at_precision
+from bregman_l1.proof.arithmetic import downward, upward
 
 
 def exponential(log_value: float) -> float:
@@ -15,6 +19,30 @@ def exponential(log_value: float) -> float:
     """
     with np.errstate(under="ignore", over="ignore"):
         return float(np.exp(log_value))
+
+
+def exponential_below(log_value: float) -> float:
+    """A float that exp(log_value) is not below; 0 where that underflows.
+
+    Examples
+    --------
+    >>> exponential_below(-2302.6), exponential_below(1.0) <= np.e
+    (0.0, True)
+    """
+    with at_precision(64):
+        return downward(arb(log_value).exp()) + 0.0
+
+
+def exponential_above(log_value: float) -> float:
+    """A float that exp(log_value) is not above; the smallest there is where that underflows.
+
+    Examples
+    --------
+    >>> exponential_above(-2302.6), exponential_above(-np.inf)
+    (5e-324, 0.0)
+    """
+    with at_precision(64):
+        return upward(arb(log_value).exp())
 
 
 def log_plus(log_value: float, change: float) -> float:

@@ -21,13 +21,13 @@ from bregman_l1.system import LinearSystem
 
 _LARGEST_EXPONENT = 600.0
 # Eigenvalues of the scaled Gram matrix, relative to the largest: below the first a row of A depends on others;
-# between the two nothing is proved.
+# between the two nothing is known.
 _DEPENDENT, _SMALLEST = 1e-15, 1e-11
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Neighbourhood:
-    """A point z with a proved bound on the Bregman distance D(x(alpha), z).
+    """A point z with a bound on the Bregman distance D(x(alpha), z), up to rounding.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Neighbourhood:
     rounding : float
         Relative error of its entries.
     gap : float
-        The bound on D(x(alpha), z); infinite where none is proved.
+        The bound on D(x(alpha), z); infinite where none is known.
     """
 
     z: Vector

@@ -112,7 +112,7 @@ def _limit(analysis: Analysis) -> Iterator[Row]:
 def _constant(name: str, constant: Constant) -> Row:
     if constant.reason:
         return name, "-", constant.reason
-    return name, str(constant), "exact, attained by a kernel vector" if constant.exact else "rigorous bracket"
+    return name, str(constant), "exact, attained by a kernel vector" if constant.exact else "bracket"
 
 
 def _proof(name: str, proof: Proof) -> Row:
@@ -141,7 +141,7 @@ def _asymptotics(analysis: Analysis) -> Iterator[Row]:
 
 def _table(analysis: Analysis, levels: Any) -> str:
     head = (
-        f"  {'alpha':>10}  {'||x - x*||_1':>12}  {'proved to lie in':>24}  {'(II.3)':>10}  {'(II.4) corrected':>16}  "
+        f"  {'alpha':>10}  {'||x - x*||_1':>12}  {'between':>24}  {'(II.3)':>10}  {'(II.4) corrected':>16}  "
         f"{'printed':>10}"
     )
     rows = [_table_row(_level(analysis, float(t))) for t in levels]
