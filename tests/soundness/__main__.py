@@ -26,6 +26,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
@@ -69,17 +70,18 @@ def replay(path: Path) -> int:
 
 
 def watched(records: Iterator[Record], options: argparse.Namespace) -> list[Record]:
-    """All of them, told of every minute, failures written at once."""
+    """All of them, or those before an interrupt; failures are written at once, and every minute is told."""
     start, told, kept = time.perf_counter(), 0.0, []
-    for record in records:
-        kept.append(record)
-        if record.column in (*FAILURES, *options.keep):
-            save(record, options.output)
-        seconds = time.perf_counter() - start
-        if seconds - told > EVERY:
-            told = seconds
-            failures = {name: n for name, n in Counter(each.column for each in kept).items() if name in FAILURES}
-            sys.stderr.write(f"{seconds / 60:.0f} min: {len(kept)} claims judged, failures: {failures}\n")
+    with suppress(KeyboardInterrupt):
+        for record in records:
+            kept.append(record)
+            if record.column in (*FAILURES, *options.keep):
+                save(record, options.output)
+            seconds = time.perf_counter() - start
+            if seconds - told > EVERY:
+                told = seconds
+                failures = {name: n for name, n in Counter(each.column for each in kept).items() if name in FAILURES}
+                sys.stderr.write(f"{seconds / 60:.0f} min: {len(kept)} claims judged, failures: {failures}\n")
     return kept
 
 

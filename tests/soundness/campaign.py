@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
-from itertools import count, islice
+from itertools import count, islice, takewhile
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -84,27 +84,36 @@ def campaign(
 ) -> Iterator[Record]:
     """Perform so many tasks of the rota, or those for which there is time."""
     start = perf_counter()
-    ahead = islice(rota(seed, families, subjects), tasks)
+    ahead = takewhile(lambda _: perf_counter() - start <= seconds, islice(rota(seed, families, subjects), tasks))
     if jobs == 1:
         for task in ahead:
             yield from perform(task)
-            if perf_counter() - start > seconds:
-                return
-        return
-    running: dict[Future[list[Record]], Task] = {}
-    with ProcessPoolExecutor(jobs) as pool:
+    else:
+        yield from _in_processes(ahead, jobs)
+
+
+def _in_processes(ahead: Iterator[Task], jobs: int) -> Iterator[Record]:
+    pool, running = ProcessPoolExecutor(jobs), {}
+    try:
         while True:
-            if perf_counter() - start <= seconds:
-                running |= {pool.submit(perform, task): task for task in islice(ahead, AHEAD * jobs - len(running))}
+            for task in islice(ahead, AHEAD * jobs - len(running)):
+                running[pool.submit(perform, task)] = task
             if not running:
                 return
-            for done in wait(running, return_when=FIRST_COMPLETED).done:
-                yield from _outcome(done, running.pop(done))
+            finished = wait(running, return_when=FIRST_COMPLETED).done
+            died = any(isinstance(each.exception(), BrokenProcessPool) for each in finished)
+            for each in finished:
+                yield from _outcome(each, running.pop(each))
+            if died:
+                pool.shutdown()
+                pool = ProcessPoolExecutor(jobs)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _outcome(done: Future[list[Record]], task: Task) -> list[Record]:
     try:
         return done.result()
     except BrokenProcessPool as error:
-        detail = f"a process died, perhaps of this case: {error}"
+        detail = f"a process died, of this case or of one beside it: {error}"
         return [Record(case=draw(*task[1:]), subject=task.subject, outcome="untyped", detail=detail)]

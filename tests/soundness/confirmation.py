@@ -33,6 +33,8 @@ STEPS = 12
 SPARE = 8
 # Balls may be missed by this share of their radius: they are compared with midpoints that are rounded themselves.
 SHARE = Fraction(1, 1000)
+# Differences of logarithms below this count as none: exact numbers, whose radius is zero, are confirmed to so much.
+GRAIN = Fraction(1, 10**100)
 # Steps longer than this are cut: far from the answer the exponentials would overflow.
 LONGEST = 50
 
@@ -202,13 +204,13 @@ class _Equations:
         self.u = [number(value) for value in reduced.u]
         self.b = {j: statement.prior[j].logarithm() for j in (*self.J, *self.R)}
         self.balls = statement.log_x
-        self.steepness = [
-            sum((abs(row[k]) for row in self.T), mp.mpf(0)) for k in range(len(self.R))
-        ]  # of log x_R in log x_J
+        self.steepness = [mp.fsum(abs(row[k]) for row in self.T) for k in range(len(self.R))]  # of log x_R in log x_J
 
     def verdict(self) -> Confirmation:
+        if not self.J:  # the rows are zero on these columns, and x is the prior
+            return self._verdict_at([], mp.mpf(0))
         w = [number(self.balls[j].middle) for j in self.J]
-        radius = max(number(self.balls[j].radius) for j in self.J)
+        radius = max(number(self.balls[j].radius + GRAIN) for j in self.J)
         first = self.step(w, radius)
         if first is None:
             return Confirmation(finding=Finding.UNDECIDED, reason="the derivative is singular")
@@ -232,20 +234,20 @@ class _Equations:
         again = self.step(w, reach)
         if again is None or again.length * again.inverse_norm * again.curvature > mp.mpf(1) / 2:
             return Confirmation(finding=Finding.UNDECIDED, reason="Newton's method does not settle at these digits")
-        rest = self.rest_of(w)
+        return self._verdict_at(w, reach)
+
+    def _verdict_at(self, w: list[mp.mpf], reach: mp.mpf) -> Confirmation:
+        """What the balls are worth if the solution is within ``reach`` of w."""
+        undecided, values = None, w + self.rest_of(w)
         errors = [reach] * len(self.J) + [
             slope * reach + noise for slope, noise in zip(self.steepness, self.rest_noise(w), strict=True)
         ]
-        return self._verdict_of(dict(zip((*self.J, *self.R), zip(w + rest, errors, strict=True), strict=True)))
-
-    def _verdict_of(self, found: dict[int, tuple[mp.mpf, mp.mpf]]) -> Confirmation:
-        undecided = None
-        for j, (value, error) in found.items():
+        for j, value, error in zip((*self.J, *self.R), values, errors, strict=True):
             middle, radius = number(self.balls[j].middle), number(self.balls[j].radius)
-            off = abs(value - middle)
-            if off - error > radius * (1 + number(SHARE)):
+            off, allowed = abs(value - middle), radius * (1 + number(SHARE)) + number(GRAIN)
+            if off - error > allowed:
                 return _wrong(f"log x_{j} is off by {mp.nstr(off, 3)}, the radius {mp.nstr(radius, 3)}")
-            if off + error > radius * (1 + number(SHARE)):
+            if off + error > allowed:
                 undecided = f"log x_{j} is known to {mp.nstr(error, 3)} only, the radius {mp.nstr(radius, 3)}"
         if undecided:
             return Confirmation(finding=Finding.UNDECIDED, reason=undecided)

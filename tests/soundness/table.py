@@ -47,7 +47,7 @@ def _counts(title: str, rows: Mapping[str, list[Record]]) -> str:
     for name, members in rows.items():
         counts = Counter(record.column for record in members)
         cells = "".join(f"{counts[column] or '.':>{width}}" for column, width in zip(shown, widths, strict=True))
-        runs = len({(record.case.name, record.subject) for record in members if record.subject != "proof"})
+        runs = len({record.case.name for record in members})
         seconds = [record.seconds for record in members] or [0.0]
         lines.append(f"{name:<25}{runs:>8}{cells}{1000 * np.median(seconds):>11.1f}{max(seconds):>8.2f}")
     return "\n".join(lines)

@@ -155,3 +155,19 @@ def test_zero_is_the_answer_where_nothing_else_is_feasible():
     for y, finding in ((Fraction(0), Finding.CONFIRMED), (Fraction(1), Finding.WRONG)):
         statement = Statement(A=A, y=[y], prior=prior, log_x=[None, None], exposing=z)
         assert confirmation(statement).finding is finding
+
+
+def test_where_the_rows_are_zero_the_prior_is_the_answer():
+    statement = statement_of(Case(name="free", A=np.array([[0.0, 0.0, 1.0]]), y=np.zeros(1), log_alpha=-7.0))
+    assert [ball is None for ball in statement.log_x] == [False, False, True]
+    assert confirmation(statement).finding is Finding.CONFIRMED
+    assert confirmation(moved(statement, 1, 2 * RADIUS)).finding is Finding.WRONG
+
+
+def test_an_exact_number_of_radius_zero_is_confirmed():
+    # The middle column is zero: log x_2 = log alpha, of which a float is the exact value.
+    statement = statement_of(Case(name="zero", A=np.array([[1.0, 0.0, 0.5]]), y=np.ones(1), log_alpha=-7.0))
+    balls = [statement.log_x[0], Ball(middle=Fraction(-7), radius=Fraction(0)), statement.log_x[2]]
+    assert confirmation(with_balls(statement, balls)).finding is Finding.CONFIRMED
+    balls[1] = Ball(middle=-7 + Fraction(1, 10**90), radius=Fraction(0))
+    assert confirmation(with_balls(statement, balls)).finding is Finding.WRONG

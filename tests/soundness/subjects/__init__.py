@@ -8,12 +8,12 @@ from typing import NamedTuple
 from ..cases import FAMILIES, ILL_CONDITIONED, Case
 from ..records import Record
 from .backends import every_backend
-from .corrupted import corrupted
-from .paths import paths
-from .projections import projections, tolerances
+from .corruption import spoilt_answers
+from .paths import along_paths
+from .projections import at_other_tolerances, solved
 from .sharing import interrupts, pickles, processes, threads
-from .theory import theory
-from .training import training
+from .theory import analysed
+from .training import trained
 
 
 class Subject(NamedTuple):
@@ -31,13 +31,13 @@ WITHOUT_BLOCKS = tuple(name for name in ORDINARY if name != "blocks")
 PLAIN = tuple(name for name in WITHOUT_BLOCKS if name not in ("small_right_hand_side", "priors", "dyadic", "one_row"))
 
 SUBJECTS = {
-    "solve": Subject(projections, ALL, len(ALL)),
-    "tolerances": Subject(tolerances, ORDINARY, 3),
-    "certify": Subject(corrupted, ALL, 8),
-    "theory": Subject(theory, PLAIN, 8),
+    "solve": Subject(solved, ALL, len(ALL)),
+    "tolerances": Subject(at_other_tolerances, ORDINARY, 3),
+    "certify": Subject(spoilt_answers, ALL, 8),
+    "theory": Subject(analysed, PLAIN, 8),
     "backends": Subject(every_backend, PLAIN, 4),
-    "training": Subject(training, PLAIN, 2),
-    "paths": Subject(paths, WITHOUT_BLOCKS, 3),
+    "training": Subject(trained, PLAIN, 2),
+    "paths": Subject(along_paths, WITHOUT_BLOCKS, 3),
     "threads": Subject(threads, ORDINARY, 1),
     "processes": Subject(processes, PLAIN, 1),
     "interrupts": Subject(interrupts, ORDINARY, 2),

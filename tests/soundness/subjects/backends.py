@@ -15,7 +15,6 @@ from ..enumeration import TooManyError, minimisers
 from ..guard import TIME_LIMIT, answer_of, judged_error
 from ..judging import right, wrong
 from ..oracle import undecided
-from ..rational import rank
 from ..records import Record
 from .projections import projected
 
@@ -59,7 +58,7 @@ def _compared(case: Case, name: str, answer: Solution, exact: float | None, seco
     detail = f"{name}: {answer.status.value}"
     if not answer.status.is_certified:
         verdict, outcome = undecided("not certified"), "inaccurate"
-    elif exact is None or not (case.is_exact or rank(case.A) == case.y.size):
+    elif exact is None or not (case.is_exact or np.linalg.matrix_rank(case.A) == case.y.size):
         verdict, outcome = undecided("rows that are dependent within rounding only"), "certified"
     else:
         close = abs(answer.value - exact) <= CLOSE * exact

@@ -23,7 +23,7 @@ POINTS = 5
 TWICE = 2e-9
 
 
-def paths(case: Case) -> Iterator[Record]:
+def along_paths(case: Case) -> Iterator[Record]:
     """One record for each point of a path."""
     rng = generator(case, "paths")
     wanted = rng.choice(LOG_ALPHAS, POINTS - 1, replace=False).tolist()

@@ -33,12 +33,12 @@ def problem_of(case: Case, system: LinearSystem | None = None, *, log_alpha: flo
     return BregmanProjection(system or LinearSystem(case.A, case.y), log_alpha=log_alpha, cost=cost, prior=case.prior)
 
 
-def projections(case: Case) -> Iterator[Record]:
+def solved(case: Case) -> Iterator[Record]:
     """The native answer to the projection."""
     yield projected(case)
 
 
-def tolerances(case: Case) -> Iterator[Record]:
+def at_other_tolerances(case: Case) -> Iterator[Record]:
     """The same at another tolerance, to which a certified answer is right."""
     tol = float(generator(case, "tolerances").choice(TOLERANCES))
     record = projected(case, tol)

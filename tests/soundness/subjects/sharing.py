@@ -31,8 +31,8 @@ Vector = NDArray[np.float64]
 
 LOG_ALPHAS = (0.0, -3.0, -30.0, -690.8)
 THREADS, INTERRUPTS = 4, 3
-# Starting a process from nothing takes a second: one case in so many does.
-SPAWNED = 25
+# Starting processes from nothing takes seconds: this share of the cases does.
+SPAWNED = 0.05
 
 
 def threads(case: Case) -> Iterator[Record]:
@@ -57,7 +57,7 @@ def processes(case: Case) -> Iterator[Record]:
     first = answer_of(lambda: solve(problem_of(case, shared)))
     if isinstance(first, Exception):
         return
-    method = "spawn" if int(case.name.rpartition("/")[2]) % SPAWNED == 0 else "fork"
+    method = "spawn" if generator(case, "processes").random() < SPAWNED else "fork"
     problems = [problem_of(case, shared, log_alpha=log_alpha) for log_alpha in LOG_ALPHAS]
 
     def solved() -> list[Vector]:

@@ -47,7 +47,7 @@ class Facts(NamedTuple):
     cost: Vector
 
 
-def theory(case: Case) -> Iterator[Record]:
+def analysed(case: Case) -> Iterator[Record]:
     """One record for all that is said of a system: of its minimiser, its constants and its bounds."""
     cost = case.cost if case.cost is not None and (case.cost > 0).all() else np.ones(case.A.shape[1])
     if not case.is_exact:

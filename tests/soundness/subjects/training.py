@@ -29,7 +29,7 @@ TOL, SLACK = 1e-6, 1.1
 LOSS_TOL = 1e-12
 
 
-def training(case: Case) -> Iterator[Record]:
+def trained(case: Case) -> Iterator[Record]:
     """A flow and a descent from the same start."""
     log_alpha = float(generator(case, "training").choice(LOG_ALPHAS))
     start = replace(case, log_alpha=log_alpha, cost=None, prior=None, blocks=())

@@ -183,7 +183,7 @@ def another_dual(rng: Generator, case: Case, log_x: Vector, dual: Vector) -> Can
     return Candidate(given={"log_x": log_x, "dual": spoilt}, log_x=log_x)
 
 
-def corrupted(case: Case) -> Iterator[Record]:
+def spoilt_answers(case: Case) -> Iterator[Record]:
     """Some of the ways to spoil an answer, each put to `certify`."""
     rng = generator(case, "corrupted")
     answer = answer_of(lambda: solve(problem_of(case), time_limit=TIME_LIMIT))
