@@ -219,7 +219,23 @@ def test_any_logarithms_can_be_asked_about(log_x):
     assert not certify(BregmanProjection(HALF, log_alpha=SHALLOW), log_x=log_x).ok
 
 
+@pytest.mark.parametrize("size", [1e-3, 1.0, 1e100, 1e200, 1e300])
+def test_a_multiplier_of_any_size_that_is_not_that_of_x_is_rejected(size):
+    system = LinearSystem([[1e10, 0.5e10]], [1e10])
+    log_x = right(SHALLOW)
+    assert certify(BregmanProjection(system, log_alpha=SHALLOW), log_x=log_x, dual=[(log_x[0] - SHALLOW) / 1e10]).ok
+    assert not certify(BregmanProjection(system, log_alpha=SHALLOW), log_x=log_x, dual=[size]).ok
+
+
 # Whatever is asked, the exceptions are this package's own.
+
+
+@pytest.mark.parametrize("log_alpha", [-1.0, -1e4])
+@pytest.mark.parametrize("value", [-2.8e-25, -1.0, 0.5, 300.0])
+def test_a_zero_that_leaves_contradictory_rows_is_rejected_in_kind(value, log_alpha):
+    A = [[2.5446829763442707, -0.6823315047983152], [-0.4002129799561753, -1.5809163867099894]]
+    problem = BregmanProjection(LinearSystem(A, [1.8623514715459555, -1.9811293666661647]), log_alpha=log_alpha)
+    assert not certify(problem, log_x=[-np.inf, value], tol=1e-12).ok
 
 
 @pytest.mark.parametrize("errors", ["default", "raise"])
