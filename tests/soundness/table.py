@@ -12,6 +12,7 @@ from .records import COLUMNS, FAILURES, Record
 
 # Subjects that are about the projection of the case itself: their counts stand in the rows of its family.
 BY_FAMILY = ("solve", "proof")
+MOST_REASONS = 40
 # Columns that need no reason.
 AS_IT_SHOULD_BE = ("certified", "proved", "rejected", "inf right")
 
@@ -63,7 +64,9 @@ def reasons(records: Iterable[Record]) -> str:
             told[f"{where}{record.column}: {' '.join(why.split())[:110]}"] += 1
         if record.stray:
             told[f"stray warning of {record.subject}: {record.stray[:100]}"] += 1
-    return "\n".join(f"{number:>7}  {text}" for text, number in told.most_common())
+    lines = [f"{number:>7}  {text}" for text, number in told.most_common(MOST_REASONS)]
+    rest = sum(told.values()) - sum(number for _, number in told.most_common(MOST_REASONS))
+    return "\n".join([*lines, f"{rest:>7}  others"] if rest else lines)
 
 
 def shares(records: list[Record]) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
@@ -108,8 +109,17 @@ class _InterruptingClock:
             raise KeyboardInterrupt
 
 
+@cache
+def _import_all() -> None:
+    """Whatever is imported when first used: an import that is interrupted fails for good, in any package."""
+    system = LinearSystem([[1.0, 0.5]], [1.0])
+    projection_path(system, log_alphas=[-2.0], backend="clarabel")
+    str(analyze(system))
+
+
 def interrupts(case: Case) -> Iterator[Record]:
     """Interrupted anywhere, a system answers as a fresh one does; so do its backends."""
+    _import_all()
     rng = generator(case, "interrupts")
     start = perf_counter()
     fresh = answer_of(lambda: solve(problem_of(case)))
