@@ -26,7 +26,7 @@ import mpmath as mp
 Row = list[Fraction]
 
 # Digits of the arithmetic: the next where a comparison cannot be decided.
-DIGITS = (60, 150, 400, 1000, 2500)
+DIGITS = (60, 150, 400, 1000, 2500, 6000)
 # Newton's steps at each; they double the digits.
 STEPS = 12
 # Decimal digits that the estimate of rounding gives away.
