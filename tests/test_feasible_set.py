@@ -95,3 +95,16 @@ def test_answers_that_are_shared_cannot_be_written_to():
 )
 def test_infeasibility_is_a_number_for_every_vector(x, expected):
     assert infeasibility(LinearSystem([[1.0, 1.0]], [1.0]), np.array(x)) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("more", [0, 120])
+def test_a_zero_that_is_forced_within_rounding_only_is_not_exposed_in_a_system_of_any_size(more):
+    # 0.1 * 3 is not 0.3: x_3 = 9e-18 x_1 is positive, however parallel the first two columns look.
+    A = np.block(
+        [[np.array([[0.1, 1.0, -1.0], [0.3, 3.0, 0.0]]), np.zeros((2, more))], [np.zeros((more, 3)), np.eye(more)]]
+    )
+    mask, z = np.ones(3 + more, dtype=bool), np.zeros(2 + more)
+    mask[2], z[:2] = False, [3.0, -1.0]
+    assert not exposes(LinearSystem(A, np.r_[2.0, 6.0, np.ones(more)]), z, mask)
+    A[:2, 0] = [0.5, 1.5]
+    assert exposes(LinearSystem(A, np.r_[2.0, 6.0, np.ones(more)]), z, mask)

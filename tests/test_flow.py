@@ -36,6 +36,14 @@ def flow_in_u(system: LinearSystem, alpha: float, times: np.ndarray) -> np.ndarr
     return 2 * np.log(run.y.T)
 
 
+def test_a_column_of_zeros_stays_where_it_starts_whatever_the_callers_error_state():
+    with np.errstate(all="raise"):
+        flow = gradient_flow(LinearSystem([[1.0, 0.5, 0.0]], [1.0]), 0.01)
+    assert flow.status is FlowStatus.CONVERGED
+    np.testing.assert_allclose(flow.x[:2], gradient_flow(PAIR, 0.01).x, rtol=1e-8)
+    assert flow.x[2] == pytest.approx(0.01, rel=1e-12)
+
+
 @pytest.mark.parametrize("alpha", ALPHAS)
 def test_flow_ends_at_the_solved_projection(case: ReferenceCase, alpha: float) -> None:
     flow = gradient_flow(case.system, alpha)

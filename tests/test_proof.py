@@ -1,6 +1,6 @@
 """PROVED: every log x enclosed, ranks and zeros exact, and nothing proved that is wrong.
 
-The truth is that of tests/exact (rationals, and balls of its own), of closed forms in mpmath, and of fractions.
+The truth is that of tests/soundness (rationals, and balls of its own), of closed forms in mpmath, and of fractions.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import flint
 import mpmath
 import numpy as np
 import pytest
-from exact.families import FAMILIES, draw
-from exact.truth import NoConvergenceError, exact_projection
+from soundness.families import FAMILIES, draw
+from soundness.truth import NoConvergenceError, exact_projection
 
 from bregman_l1 import (
     BregmanError,

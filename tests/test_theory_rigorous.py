@@ -10,8 +10,8 @@ from functools import cache
 
 import numpy as np
 import pytest
-from exact.truth import exact_projection
 from flint import arb, arb_mat, ctx, fmpq_mat
+from soundness.truth import exact_projection
 
 from bregman_l1 import LinearSystem, analyze
 from bregman_l1.errors import InvalidProblemError, NotAdmissibleError

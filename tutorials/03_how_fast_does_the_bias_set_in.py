@@ -82,7 +82,7 @@ _ = figure.legend(loc="outside right upper")
 #
 # A power law is a statement about small $\alpha$. The path can be followed as far as one likes, because the library
 # keeps logarithms. Beside the true distance stands $K \alpha^{1-\varrho}$ with the exact constant $K$, and the interval
-# in which the distance is *proved* to lie, by duality.
+# in which the distance is *proved* to lie, by duality, and with `rigorous=True` in ball arithmetic.
 
 # %%
 K = analysis.log_leading_constants.total
@@ -90,7 +90,7 @@ print(f"{'alpha':>7}  {'log distance':>16}  {'log K alpha^rate':>16}  {'proved l
 for power in (-2, -4, -8, -30, -300):
     log_alpha = power * np.log(10)
     truth = analysis.log_deviation(log_alpha=log_alpha)
-    enclosure = analysis.deviation_enclosure(log_alpha=log_alpha)
+    enclosure = analysis.deviation_enclosure(log_alpha=log_alpha, rigorous=True)
     print(f"1e{power:<5}  {truth:16.9f}  {K + analysis.rate * log_alpha:16.9f}  {enclosure.log_width:30.1e}")
 
 # %% [markdown]

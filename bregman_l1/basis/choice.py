@@ -30,7 +30,8 @@ def choose_basis(system: LinearSystem, log_x: Vector) -> Index:
         If the columns with log_x > -inf do not span the rows.
     """
     n_rows, units, sizes = system.shape[0], system.row_units, system.column_sizes
-    weight = 0.5 * log_x + np.log(sizes)
+    with np.errstate(divide="ignore"):  # a column of zeros weighs nothing
+        weight = 0.5 * log_x + np.log(sizes)
     order = np.argsort(-weight, kind="stable")[: int(np.count_nonzero(weight > -np.inf))]
     heavy = np.union1d(np.arange(min(order.size, int(1.3 * n_rows) + 20)), system.first_in_rows(order, settings.FIRST))
     fitting = order[: settings.LARGEST_TABLEAU // n_rows]

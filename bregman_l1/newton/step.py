@@ -249,7 +249,7 @@ def _held_against_dropped_rows(system: LinearSystem, rows: Rows, log_x: Vector, 
     assert step.y is not None
     size = np.exp(unit)
     missed = np.asarray(system.y - rows.implied(system, step.y, x * size), dtype=np.float64)
-    terms = system.abs_matvec(x) * size + np.abs(system.y)
+    terms = system.abs_matvec(np.abs(x)) * size + np.abs(system.y)  # a long step has x negative
     if (np.abs(missed) > settings.MARGIN * terms).any() and step.moved is not None:
         moves = rows.moves(missed[rows.dropped], terms)
         missed[rows.kept] -= moves

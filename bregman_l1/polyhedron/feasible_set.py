@@ -330,16 +330,19 @@ def _maximal_support(system: LinearSystem, budget: Budget | None) -> MaximalSupp
 def exposes(system: LinearSystem, z: Vector, mask: Mask) -> bool:
     """Whether z proves that every feasible x vanishes off the mask (see `MaximalSupport`).
 
-    That A'z = 0 on the mask is seen exactly where A is small: zeros that hold to rounding only are none.
+    That A'z = 0 on the mask is seen exactly where the part of A that z sees is small: zeros that hold to rounding
+    only are none.
     """
     if mask.all():
         return True
-    on_mask, clear = system.columns(np.flatnonzero(mask)), _STRICT
-    if 0 < on_mask.size <= _EXACT_ENTRIES:
-        exactly = orthogonal(on_mask, z) if np.isfinite(z).all() else None
+    rows, clear = np.flatnonzero(z), _STRICT
+    seen = system.columns(np.flatnonzero(mask))[rows]
+    seen = seen[:, seen.any(axis=0)]
+    if 0 < seen.size <= _EXACT_ENTRIES:
+        exactly = orthogonal(seen, z[rows]) if np.isfinite(z).all() else None
         if exactly is None:
             return False
-        z, clear = exactly, ROUNDINGS
+        z, clear = _embedded(exactly, rows, z.size), ROUNDINGS
     slack, size = system.rmatvec(z), system.abs_rmatvec(np.abs(z))
     on_face = (np.abs(slack) <= ROUNDING * size)[mask].all()
     strict = (slack < -clear * size)[~mask].all()

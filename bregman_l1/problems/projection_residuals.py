@@ -310,7 +310,8 @@ class ProjectionResiduals:
         misfit = self._ratio(slice(None)) - self._system.rmatvec(lam)
         if largest(misfit) > _SMALL_MISFIT:
             terms = self._system.abs_rmatvec(np.abs(lam)) + np.abs(self._ratio(slice(None)))
-            misfit = np.maximum(np.abs(misfit) - ROUNDINGS * terms, 0.0)
+            beyond = np.abs(misfit) - ROUNDINGS * terms
+            misfit = np.where(np.isnan(beyond), np.inf, np.maximum(beyond, 0.0))  # NaN where the terms overflow
         return self._largest(np.where(self.positive, misfit, 0.0))
 
     def _remarks(self) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Is a claimed projection right? Decided in rationals and balls, without the package under test.
 
-The claim "log_x is the entropy projection of exp(log_alpha * cost) onto {x >= 0 : A x = y}, to ``tol``" is true
+The claim "log_x is the entropy projection of prior * exp(log_alpha * cost) onto {x >= 0 : A x = y}, to ``tol``" is true
 here if it is true for this A and some y' with |y' - y|_i <= 64 eps (|A| x + |y|)_i. Every projection for some y'
 has log x = b + A'lam on its support P, P is exposed (some z has A_P'z = 0 and A'z < 0 elsewhere), and conversely
 such an x is the projection for y' = A x. So the claim is right exactly if P, where it is positive, is exposed and
@@ -21,23 +21,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from flint import arb, arb_mat, ctx, fmpq, fmpq_mat
+from flint import arb, arb_mat, ctx
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linprog
 
-from exact.rational import (
-    entries,
-    equilibration,
-    exact_column,
-    exact_matrix,
-    exposing_vector,
-    feasible,
-    heavy_basis,
-    nonnegative_solution,
-    pivot_columns,
-    rank,
-    rational,
-)
+from .rational import equilibration, exposing_vector, heavy_basis, pivot_columns, rank
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
@@ -58,10 +46,6 @@ CORRECTIONS = 4
 ENOUGH = 0.5
 # Beyond this a response is as good as infinite for the floating-point programs.
 STEEPEST = 1e100
-# An infeasibility that so few roundings of y explain is none; and how much larger than y the terms of A x may be.
-FEW_ROUNDINGS, MODERATE = 4, 1024.0
-# Relaxations of the infeasibility program from which a strict Farkas vector is taken.
-RELAXATIONS = (1e-5, 1e-7, 1e-9, 1e-11)
 
 
 class Ruling(enum.Enum):
@@ -85,6 +69,11 @@ class Verdict:
     reason: str
 
 
+def undecided(reason: str) -> Verdict:
+    """What cannot be decided, and why."""
+    return Verdict(ruling=Ruling.UNDECIDED, error=math.nan, reason=reason)
+
+
 def spread(log_alpha: float, log_x: Vector) -> Vector:
     """How many tolerances an entry is allowed: one up to 1000 in size, in proportion beyond."""
     size = np.where(np.isfinite(log_x), np.abs(log_x), 0.0)
@@ -92,32 +81,59 @@ def spread(log_alpha: float, log_x: Vector) -> Vector:
 
 
 def judge(
-    A: Matrix, y: Vector, log_alpha: float, log_x: Vector, *, cost: Vector | None = None, tol: float = 1e-9
+    A: Matrix,
+    y: Vector,
+    log_alpha: float,
+    log_x: Vector,
+    *,
+    cost: Vector | None = None,
+    prior: Vector | None = None,
+    tol: float = 1e-9,
 ) -> Verdict:
-    """Rule on a claimed log x (-inf where the claim is zero)."""
+    """Rule on a claimed log x (-inf where the claim is zero), the projection of prior * exp(log_alpha * cost)."""
     A, y, log_x = (np.asarray(part, dtype=float) for part in (A, y, log_x))
     if log_x.shape != (A.shape[1],) or np.isnan(log_x).any() or (log_x == np.inf).any():
         return Verdict(ruling=Ruling.WRONG, error=math.inf, reason="not a vector of logarithms")
+    cost, prior = (np.ones(A.shape[1]) if part is None else np.asarray(part, dtype=float) for part in (cost, prior))
+    counts = prior > 0
+    if not counts.all():
+        if np.isfinite(log_x[~counts]).any():
+            return Verdict(ruling=Ruling.WRONG, error=math.inf, reason="not zero where the prior is")
+        return judge(A[:, counts], y, log_alpha, log_x[counts], cost=cost[counts], prior=prior[counts], tol=tol)
     positive = np.isfinite(log_x)
     if not positive.any():
         empty = not y.any() and exposing_vector(A, positive) is not None
         return Verdict(ruling=Ruling.RIGHT if empty else Ruling.WRONG, error=0.0 if empty else math.inf, reason="x = 0")
-    cost = np.ones(A.shape[1]) if cost is None else np.asarray(cost, dtype=float)
-    verdict = _judged_at_rising_precision(A, y, log_alpha, log_x, cost, tol)
+    prior_of = Prior(log_alpha=log_alpha, cost=cost[positive], factor=prior[positive])
+    verdict = _judged_at_rising_precision(A[:, positive], y, log_x[positive], prior_of, tol)
     if verdict.ruling is not Ruling.WRONG and not positive.all() and exposing_vector(A, positive) is None:
         zeros = int(np.count_nonzero(~positive))
         return Verdict(ruling=Ruling.WRONG, error=math.inf, reason=f"not all of the {zeros} zeros can be zeros")
     return verdict
 
 
-def _judged_at_rising_precision(
-    A: Matrix, y: Vector, log_alpha: float, log_x: Vector, cost: Vector, tol: float
-) -> Verdict:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prior:
+    """The vector factor * exp(log_alpha * cost)."""
+
+    log_alpha: float
+    cost: Vector
+    factor: Vector
+
+    def logarithms(self) -> list[arb]:
+        """In balls at the working precision."""
+        exponents = (arb(self.log_alpha) * arb(value) for value in self.cost.tolist())
+        return [
+            b if beta == 1.0 else b + arb(beta).log() for b, beta in zip(exponents, self.factor.tolist(), strict=True)
+        ]
+
+
+def _judged_at_rising_precision(A: Matrix, y: Vector, log_x: Vector, prior: Prior, tol: float) -> Verdict:
     before = ctx.prec
     try:
         for ctx.prec in PRECISIONS:
             for heavy in (True, False):
-                verdict = _Claim(A, y, log_alpha, log_x, cost, tol, heavy=heavy).verdict()
+                verdict = _Claim(A, y, log_x, prior, tol, heavy=heavy).verdict()
                 if verdict.ruling is not Ruling.UNDECIDED or math.isfinite(verdict.error):
                     return verdict
         return verdict
@@ -167,16 +183,12 @@ class _Point:
 class _Claim:
     """The positive part of a claim, in balls at the working precision."""
 
-    def __init__(
-        self, A: Matrix, y: Vector, log_alpha: float, log_x: Vector, cost: Vector, tol: float, *, heavy: bool
-    ) -> None:
-        self.heavy = heavy
-        positive = np.isfinite(log_x)
-        self.A, self.log_x, self.tol = A[:, positive], log_x[positive], tol
-        self.tau_float = tol * spread(log_alpha, self.log_x)
+    def __init__(self, A: Matrix, y: Vector, log_x: Vector, prior: Prior, tol: float, *, heavy: bool) -> None:
+        self.A, self.log_x, self.tol, self.heavy = A, log_x, tol, heavy
+        self.tau_float = tol * spread(prior.log_alpha, self.log_x)
         self.tau = [arb(value) for value in self.tau_float.tolist()]
         self.z = [arb(value) for value in self.log_x.tolist()]
-        self.b = [arb(log_alpha) * arb(value) for value in cost[positive].tolist()]
+        self.b = prior.logarithms()
         self.y = [arb(value) for value in y.tolist()]
         self.balls, self.transposed = _balls(self.A), _balls(self.A.T)
         sums = _balls(np.abs(self.A)) * _column([value.exp() for value in self.z])
@@ -229,14 +241,14 @@ class _Claim:
         try:
             return self._verdict()
         except ZeroDivisionError:
-            return _undecided("singular at this precision")
+            return undecided("singular at this precision")
 
     def _verdict(self) -> Verdict:
         point = self.at([self.z[j] for j in self.J])
         if not _at_most(point.misfit, [SLACK * tau for tau in self.tau]):
             fit = self._fitted(point, 1.0, with_residual=False)
             if math.isnan(fit.excess):
-                return _undecided("the linear program failed")
+                return undecided("the linear program failed")
             if fit.excess > SLACK:
                 return self._refutation(point, fit, max(SLACK, fit.excess / 2), "log(x / p) is no A'lam")
             point = self._moved(point, fit)
@@ -252,7 +264,7 @@ class _Claim:
             return self._refutation(point, fit, SLACK, "no y' within the margin has such an x")
         if least > 1.0 and fit.excess <= 1.0:
             return Verdict(ruling=Ruling.UNDECIDED, error=least * self.tol, reason="beyond tol, by less than tenfold")
-        return _undecided("the linear program failed")
+        return undecided("the linear program failed")
 
     def _moved(self, point: _Point, fit: _Fit) -> _Point:
         change = (fit.v * self.tau_float[self.J]).tolist()
@@ -330,7 +342,7 @@ class _Claim:
         """WRONG if the multipliers of the linear program are a proof, else UNDECIDED."""
         if self.refuted(point, fit.weights, slack):
             return Verdict(ruling=Ruling.WRONG, error=slack * self.tol, reason=reason)
-        return _undecided(f"not proved: {reason}")
+        return undecided(f"not proved: {reason}")
 
     def refuted(self, point: _Point, weights: Vector, slack: float) -> bool:
         """Whether no lam has a misfit of at most ``slack`` tolerances and a residual within the margin.
@@ -373,92 +385,3 @@ class _Claim:
         for i, row in zip(self.J, self.tableau, strict=True):
             k[i] = -sum((t * value for t, value in zip(row, at_rest, strict=True)), arb(0))
         return k
-
-
-def judge_infeasible(A: Matrix, y: Vector, farkas: Vector | None = None) -> Verdict:
-    """Rule on the claim that no x >= 0 solves A x = y, and on the vector that is said to prove it.
-
-    RIGHT: no x >= 0 has |A x - y| <= margin. WRONG: some x >= 0 solves A x = y exactly, or the vector is no proof
-    up to rounding. UNDECIDED: infeasible as given, not for some y' within the margin.
-    """
-    A, y = np.asarray(A, dtype=float), np.asarray(y, dtype=float)
-    if feasible(A, y).x is not None:
-        return Verdict(ruling=Ruling.WRONG, error=math.inf, reason="there is a feasible x")
-    if farkas is not None and not _separates(A, y, np.asarray(farkas, dtype=float)):
-        return Verdict(ruling=Ruling.WRONG, error=math.nan, reason="infeasible, but not by this vector")
-    if _infeasible_within_margin(A, y) or not _feasible_within(A, y, ROUNDINGS):
-        return Verdict(ruling=Ruling.RIGHT, error=0.0, reason="infeasible for every y' within the margin")
-    if _feasible_within(A, y, FEW_ROUNDINGS):
-        return Verdict(ruling=Ruling.WRONG, error=math.nan, reason="feasible but for the rounding of y")
-    return _undecided("infeasible, by less than the margin")
-
-
-def _feasible_within(A: Matrix, y: Vector, roundings: int) -> bool:
-    """Whether some x >= 0 of moderate size has |A x - y| <= roundings eps (|A| x + |y|), exactly.
-
-    Moderate: the terms of A x, rows scaled to comparable sizes, do not exceed those of y by more than `MODERATE`
-    on the whole. Where x is unbounded the margin would be so too.
-    """
-    n_rows, n_columns = A.shape
-    m = rational(roundings * EPS)
-    exact, size = exact_matrix(A), exact_matrix(np.abs(A))
-    right, height = exact_column(y), exact_column(np.abs(y))
-    scaled, rows, columns = equilibration(A)
-    sums = np.ldexp(np.abs(scaled).sum(axis=0), columns).reshape(1, -1)
-    most = MODERATE * n_rows * np.abs(np.ldexp(y, -rows)).max()
-    blocks = [(exact - size * m, right + height * m, 1), (exact + size * m, right - height * m, -1)]
-    blocks.append((exact_matrix(sums), exact_column(np.array([most])), 1))
-    table: list[list[fmpq]] = []
-    bounds: list[fmpq] = []
-    n_slacks = 2 * n_rows + 1
-    for matrix, bound, sign in blocks:
-        for row, value in zip(matrix.table(), entries(bound), strict=True):
-            table.append([*row, *(fmpq(sign * int(k == len(table))) for k in range(n_slacks))])
-            bounds.append(value)
-    relaxed = fmpq_mat(n_slacks, n_columns + n_slacks, [value for row in table for value in row])
-    return nonnegative_solution(relaxed, fmpq_mat(n_slacks, 1, bounds)).x is not None
-
-
-def _undecided(reason: str) -> Verdict:
-    return Verdict(ruling=Ruling.UNDECIDED, error=math.nan, reason=reason)
-
-
-def _separates(A: Matrix, y: Vector, z: Vector) -> bool:
-    """Whether A'z <= 0 < y'z but for 64 roundings of the terms."""
-    if not np.isfinite(z).all():
-        return False
-    exact, column = exact_matrix(A), exact_column(z)
-    size = entries(exact_matrix(np.abs(A)).transpose() * exact_column(np.abs(z)))
-    slack = entries(exact.transpose() * column)
-    value = entries(exact_column(y).transpose() * column)[0]
-    return value > 0 and all(s <= rational(ROUNDINGS * EPS) * v for s, v in zip(slack, size, strict=True))
-
-
-def _infeasible_within_margin(A: Matrix, y: Vector) -> bool:
-    """Whether some z = z+ - z- has A'z + m |A|'(z+ + z-) <= 0 < y'z - m |y|'(z+ + z-), m the margin; exactly.
-
-    Then z'y' > 0 >= A'z x + ... for every y' within the margin of y and x >= 0. The z is sought with a larger m.
-    """
-    scaled, rows, _ = equilibration(A)
-    right = np.ldexp(y, -rows)
-    right = right / np.abs(right).max()
-    for m in RELAXATIONS:
-        M = np.hstack([scaled.T + m * np.abs(scaled).T, -scaled.T + m * np.abs(scaled).T])
-        value = np.r_[right - m * np.abs(right), -right - m * np.abs(right)]
-        answer = linprog(-value, A_ub=M, b_ub=np.zeros(A.shape[1]), bounds=[(0.0, 1.0)] * value.size, method="highs")
-        if answer.x is None:
-            continue
-        plus, minus = np.split(np.maximum(answer.x, 0.0), 2)
-        z = np.ldexp(plus - minus, -rows)
-        if _separates_every(A, y, z):
-            return True
-    return False
-
-
-def _separates_every(A: Matrix, y: Vector, z: Vector) -> bool:
-    """Whether z separates y' for every y' within the margin, exactly."""
-    exact, column, size = exact_matrix(A), exact_column(z), exact_column(np.abs(z))
-    m = rational(ROUNDINGS * EPS)
-    slack = entries(exact.transpose() * column + exact_matrix(np.abs(A)).transpose() * size * m)
-    value = entries(exact_column(y).transpose() * column - exact_column(np.abs(y)).transpose() * size * m)[0]
-    return value > 0 and all(s <= 0 for s in slack)

@@ -18,7 +18,7 @@ import numpy as np
 from flint import arb, arb_mat, ctx, fmpq, fmpq_mat
 from numpy.typing import NDArray
 
-from exact.rational import (
+from .rational import (
     columns_of,
     entries,
     equilibration,
@@ -34,6 +34,8 @@ Matrix = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 PRECISION = 400
+# Binary digits of the logarithm of a prior, which T multiplies.
+PRIOR = 1200
 # Newton's method in balls ends when its step is below this; the digits beyond are not needed.
 FINAL_STEP = 1e-32
 # A corrector has converged when its step in log x is below this (of |log x| beyond one).
@@ -53,15 +55,25 @@ class NoConvergenceError(ArithmeticError):
     """The path could not be followed; nothing is known."""
 
 
-def exact_projection(A: Matrix, y: Vector, log_alpha: float, cost: Vector | None = None) -> list[arb] | None:
+def exact_projection(
+    A: Matrix, y: Vector, log_alpha: float, cost: Vector | None = None, prior: Vector | None = None
+) -> list[arb] | None:
     """Log x(alpha) entry by entry (-inf at zeros) to at least thirty digits; None if infeasible."""
     A, y = np.asarray(A, dtype=float), np.asarray(y, dtype=float)
-    cost = np.ones(A.shape[1]) if cost is None else np.asarray(cost, dtype=float)
+    cost, factor = (np.ones(A.shape[1]) if part is None else np.asarray(part, dtype=float) for part in (cost, prior))
+    if not factor.all():
+        counts = factor > 0
+        part = exact_projection(A[:, counts], y, log_alpha, cost[counts], factor[counts])
+        values = iter(part or ())
+        return None if part is None else [next(values) if count else arb("-inf") for count in counts]
     point = interior_point(A, y)
     if point is None:
         return None
     support = np.array([value > 0 for value in point])
-    prior = [rational(log_alpha) * rational(value) for value in cost[support].tolist()]
+    if not support.any():
+        return [arb("-inf")] * A.shape[1]
+    exponents = (rational(log_alpha) * rational(value) for value in cost[support].tolist())
+    prior = [a + _logarithm(beta) for a, beta in zip(exponents, factor[support].tolist(), strict=True)]
     before, ctx.prec = ctx.prec, PRECISION
     try:
         start = np.array([_log_size(value) for value in point if value > 0])
@@ -71,6 +83,13 @@ def exact_projection(A: Matrix, y: Vector, log_alpha: float, cost: Vector | None
         raise NoConvergenceError("singular in balls") from None
     finally:
         ctx.prec = before
+
+
+def _logarithm(value: float) -> fmpq:
+    """A fraction within 2^-PRIOR of the logarithm."""
+    with ctx.workprec(PRIOR):
+        mantissa, exponent = arb(value).log().mid().man_exp()
+    return fmpq(int(mantissa)) * fmpq(2) ** int(exponent)
 
 
 def as_floats(values: list[arb]) -> Vector:
@@ -136,6 +155,8 @@ def _on_support(A: Matrix, y: Vector, prior: list[fmpq], z: Vector) -> list[arb]
     """
     rise = [last - rational(value) for last, value in zip(prior, z.tolist(), strict=True)]
     tab = _tableau(A, y, rise, z)
+    if not tab.J:  # the rows are zero on these columns
+        return [arb(value) for value in prior]
     if not tab.R:
         return [arb(value).log() for value in _ordered(tab.J, entries(tab.exact_u))]
     tau, step = 0.0, FIRST_STEP

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,12 +13,27 @@ import numpy as np
 import pytest
 from flint import arb, ctx
 
-from exact import families, oracle, rational, truth
-from exact.campaign import Record, distance, from_json, to_json
-from exact.families import FAMILIES, KNOWN, draw
-from exact.oracle import EPS, Ruling, judge, judge_infeasible
-from exact.rational import face, feasible, interior_point
-from exact.truth import NoConvergenceError, as_floats, exact_projection
+from . import (
+    cases,
+    families,
+    ill_conditioned,
+    infeasibility,
+    judging,
+    known,
+    oracle,
+    rational,
+    records,
+    structured,
+    truth,
+)
+from .cases import FAMILIES, Block, case_from_json, draw
+from .infeasibility import judge_infeasible
+from .judging import distance, exact_floats, exact_log_x, judged
+from .known import KNOWN
+from .oracle import EPS, Ruling, judge
+from .rational import face, feasible, interior_point
+from .records import Record, to_json
+from .truth import NoConvergenceError, as_floats, exact_projection
 
 REFERENCE = Path(__file__).parent.parent / "reference" / "projections.json"
 REFERENCES = [
@@ -28,6 +45,7 @@ TWO = np.array([[1.0, 0.5]]), np.array([1.0])
 # x = (1, 1, 0, 0) + multiples of the kernel: the last column is forced to zero by z = (0, -1).
 WITH_ZERO = np.array([[1.0, 0.5, 0.25], [0.0, 0.0, 1.0]]), np.array([1.0, 0.0])
 GAUSSIAN = draw("generic", 7, 0)
+JUDGES = [cases, families, ill_conditioned, infeasibility, judging, known, oracle, rational, records, structured, truth]
 
 
 def quadratic(log_alpha: float) -> np.ndarray:
@@ -50,7 +68,7 @@ def log_x_of(case) -> np.ndarray:
     return as_floats(exact)
 
 
-@pytest.mark.parametrize("module", [oracle, rational, truth, families])
+@pytest.mark.parametrize("module", JUDGES)
 def test_the_judge_knows_nothing_of_the_package(module):
     assert "import bregman_l1" not in Path(module.__file__).read_text(encoding="utf-8")
     assert "from bregman_l1" not in Path(module.__file__).read_text(encoding="utf-8")
@@ -212,29 +230,62 @@ def test_a_face_is_exposed_or_left_along_a_kernel_vector():
     assert direction == [rational.fmpq(-1, 2), 1, 0]
 
 
+def test_a_prior_is_a_factor():
+    # x = p e^{lam}: in proportion to p where A is a row of ones.
+    A, prior = np.ones((1, 3)), np.array([1.0, 3.0, 0.0])
+    found = as_floats(exact_projection(A, np.array([8.0]), -1000.0, prior=prior))
+    np.testing.assert_allclose(found, [np.log(2), np.log(6), -np.inf], atol=1e-14)
+    assert judge(A, np.array([8.0]), -1000.0, found, prior=prior).ruling is Ruling.RIGHT
+    assert judge(A, np.array([8.0]), -1000.0, found, prior=prior * [1, 1.001, 1]).ruling is Ruling.WRONG
+    assert judge(A, np.array([8.0]), -1000.0, np.r_[found[:2], -900.0], prior=prior).ruling is Ruling.WRONG
+
+
+def test_a_prior_may_be_given_as_costs():
+    cost = np.array([1.0, -2.0, 0.5, 3.0])
+    A, y = np.array([[1.0, 2.0, 1.0, 3.0], [0.0, 1.0, -1.0, 2.0]]), np.array([5.0, 1.0])
+    found = as_floats(exact_projection(A, y, 0.0, prior=2.0**cost))
+    np.testing.assert_allclose(found, as_floats(exact_projection(A, y, math.log(2.0), cost)), atol=1e-14)
+
+
+def test_blocks_are_judged_one_by_one_and_together_alike():
+    case = draw("blocks", 3, 0)
+    part = case.part(case.blocks[0])
+    assert sum(block.columns.size for block in case.blocks) == case.A.shape[1]
+    outside = np.setdiff1d(np.arange(case.A.shape[1]), case.blocks[0].columns)
+    assert not case.A[np.ix_(case.blocks[0].rows, outside)].any()
+    small = replace(case, A=part.A, y=part.y, blocks=(Block(np.arange(part.y.size), np.arange(part.A.shape[1])),))
+    log_x = exact_floats(small)
+    for spoilt in (log_x, np.where(log_x == log_x.max(), log_x + 1e-3, log_x)):
+        assert judged(small, spoilt).ruling is judged(replace(small, blocks=()), spoilt).ruling
+
+
 @pytest.mark.parametrize("name", FAMILIES)
 def test_the_exact_projection_is_right_and_spoilt_it_is_wrong(name):
     for index in range(2):
         case = draw(name, 11, index)
         try:
-            exact = exact_projection(case.A, case.y, case.log_alpha, case.cost)
+            exact = exact_log_x(case)
         except NoConvergenceError:
             continue
         if exact is None:
-            assert judge_infeasible(case.A, case.y).reason != "there is a feasible x"
+            assert name == "blocks" or judge_infeasible(case.A, case.y).reason != "there is a feasible x"
             continue
         log_x = as_floats(exact)
-        assert judge(case.A, case.y, case.log_alpha, log_x, cost=case.cost).ruling is Ruling.RIGHT
+        assert judged(case, log_x).ruling is Ruling.RIGHT
         log_x[int(np.argmax(log_x))] += 1e-4 * max(1.0, abs(case.log_alpha) / 1000)
-        assert judge(case.A, case.y, case.log_alpha, log_x, cost=case.cost).ruling is Ruling.WRONG
+        assert judged(case, log_x).ruling is Ruling.WRONG
 
 
-def test_saved_cases_lose_nothing():
-    case = draw("costs", 5, 2)
+@pytest.mark.parametrize("name", ["costs", "priors", "blocks"])
+def test_saved_cases_lose_nothing(name):
+    case = draw(name, 5, 2)
     saved = json.loads(json.dumps(to_json(Record(case=case, outcome="refused", log_x=np.array([-np.inf, 0.1])))))
-    back = from_json(saved)
-    assert (back.A == case.A).all()
-    assert (back.y == case.y).all()
-    assert (back.cost == case.cost).all()
+    back = case_from_json(saved)
+    for mine, theirs in ((case.A, back.A), (case.y, back.y), (case.costs, back.costs), (case.priors, back.priors)):
+        np.testing.assert_array_equal(mine, theirs)
     assert back.log_alpha == case.log_alpha
+    assert all(
+        (a.rows == b.rows).all() and (a.columns == b.columns).all()
+        for a, b in zip(case.blocks, back.blocks, strict=True)
+    )
     assert float.fromhex(saved["log_x"][0]) == -np.inf

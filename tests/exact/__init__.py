@@ -1,1 +1,0 @@
-"""Exact arithmetic for the tests: facts about a system that no rounding can change."""
