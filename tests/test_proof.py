@@ -14,7 +14,7 @@ import flint
 import mpmath
 import numpy as np
 import pytest
-from soundness.families import FAMILIES, draw
+from soundness.cases import FAMILIES, draw
 from soundness.truth import NoConvergenceError, exact_projection
 
 from bregman_l1 import (
