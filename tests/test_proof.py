@@ -288,3 +288,16 @@ def test_the_callers_precision_is_left_alone_and_threads_do_not_mix():
         thread.join()
     assert flint.ctx.prec == before
     assert all(found[k].ok and found[k].digits >= 20 + 40 * k for k in range(6))
+
+
+@pytest.mark.parametrize(("scale", "log_alpha"), [(1.0, -1e5), (2.0**400, -1.0)])
+def test_entries_of_a_tableau_that_rounding_hides_are_known_to_be_zero(scale, log_alpha):
+    # Elimination divides by 3: of the second column, times 1e43429 larger ones, neither holds anything, exactly.
+    A = np.array([[3.0, 3.0, 1.0, -1.0], [1.0, 1.0, 3.0, -3.0]])
+    found = prove(BregmanProjection(LinearSystem(A, scale * np.array([6.0, 2.0])), log_alpha=log_alpha))
+    assert found.ok
+    assert found.right_hand_side.which == "y"
+    with mpmath.workdps(40):
+        # x_1 + x_2 = 2 scale with x_1 = x_2, and x_3 = x_4 with x_3 x_4 = alpha^2.
+        truth = [mpmath.log(mpmath.mpf(scale))] * 2 + [mpmath.mpf(log_alpha)] * 2
+        assert all(abs(decimal(found.ball(j)) - truth[j]) < 1e-15 for j in range(4))
