@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
-from flint import arb, fmpq_mat
+from flint import arb, arb_mat, fmpq_mat
 
 from bregman_l1 import LinearSystem, exact
 from bregman_l1.exact import at_precision
+from bregman_l1.proof.arithmetic import (
+    diagonal,
+    digits_of,
+    downward,
+    dyadic,
+    entries,
+    exactly,
+    fraction,
+    from_dyadic,
+    largest,
+    log_radius,
+    outward,
+    product,
+    rational,
+    rationals,
+    upward,
+)
 from bregman_l1.proof.record import Unproved
 from bregman_l1.proof.support import exact_face, proved_zeros
 from bregman_l1.proof.targets import MARGIN, Tabulation, cancelled
@@ -162,3 +180,77 @@ def test_where_every_entry_is_positive_nothing_is_exposed():
     system = LinearSystem([[1.0, 2.0, 1.0], [2.0, 4.0, 2.0]], [1.0, 2.0])
     positive = np.ones(3, dtype=bool)
     assert proved_zeros(exact_face(system, positive, np.zeros(3)), system, positive) is None
+
+
+# The way out of balls.
+
+
+def ends(ball: arb) -> tuple[Fraction, Fraction]:
+    mid, rad = (Fraction(int(m)) * Fraction(2) ** int(e) for m, e in (ball.mid().man_exp(), ball.rad().man_exp()))
+    return mid - rad, mid + rad
+
+
+def some_balls(seed: int) -> list[arb]:
+    """Of either sign, of sizes from 1e-30 to 1e30, and with radii from zero to their own size."""
+    rng = np.random.default_rng(seed)
+    sizes, shares = 10.0 ** rng.uniform(-30, 30, 60), 10.0 ** rng.uniform(-40, 0, 60) * rng.integers(0, 2, 60)
+    signs = rng.choice([-1.0, 1.0], 60)
+    return [arb(s * z) / 3 * arb(1, r) for s, z, r in zip(signs.tolist(), sizes.tolist(), shares.tolist(), strict=True)]
+
+
+def slack(low: Fraction, high: Fraction, bits: int) -> Fraction:
+    """Some roundings of floats, and of balls where these are shorter."""
+    return Fraction(2) ** (8 - min(bits, 53)) * max(abs(low), abs(high))
+
+
+@pytest.mark.parametrize("bits", [30, 53, 200])
+@pytest.mark.parametrize("seed", range(5))
+def test_floats_are_on_the_far_side_of_a_ball_and_next_to_it(bits, seed):
+    with at_precision(bits):
+        balls = some_balls(seed)
+        mid, rad = outward(balls)
+        for ball, centre, radius in zip(balls, map(Fraction, mid.tolist()), map(Fraction, rad.tolist()), strict=True):
+            low, high = ends(ball)
+            near = slack(low, high, bits)
+            assert high <= Fraction(upward(ball)) <= high + near
+            assert low - near <= Fraction(downward(ball)) <= low
+            assert centre - radius <= low
+            assert high <= centre + radius
+            assert radius <= (high - low) / 2 + near
+            assert max(abs(low), abs(high)) <= ends(largest([arb(0), ball]))[0] <= max(abs(low), abs(high)) + near
+            again = from_dyadic(dyadic(ball))
+            assert ends(again)[0] <= low
+            assert high <= ends(again)[1]
+            assert dyadic(ball) == ((low + high) / 2, (high - low) / 2)
+
+
+@pytest.mark.parametrize("power", [0, -50, -5000, -100_000])
+@pytest.mark.parametrize("size", [0.0, 0.1, 1.0, -7e5, 1e30])
+def test_the_digits_of_a_ball_are_those_of_its_radius_beside_its_size(power, size):
+    with at_precision(100):
+        radius = arb(3) * arb(2) ** power
+        ball = arb(size, radius)
+    expected = math.log10(3) + power * math.log10(2)
+    assert log_radius(ball) == pytest.approx(expected * math.log(10), rel=1e-6)
+    # The size is the least that the ball holds.
+    least = max(1.0, abs(size) - (3.0 if power == 0 else 0.0))
+    assert digits_of(ball) == pytest.approx(math.log10(least) - expected, rel=1e-6, abs=1e-6)
+    assert digits_of(arb(size)) == np.inf
+
+
+def test_a_product_with_nothing_is_nothing():
+    assert product(arb_mat(0, 2), [arb(1), arb(2)]) == []
+    assert product(arb_mat(2, 0), []) == [arb(0), arb(0)]
+    assert product(arb_mat([[1, 2], [3, 4]]), [arb(5), arb(6)]) == [arb(17), arb(39)]
+    assert diagonal([arb(2), arb(3)]) == arb_mat([[2, 0], [0, 3]])
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, -3.0, 2.0**-1074, -1e300])
+def test_a_float_is_the_rational_that_it_is(value):
+    assert fraction(rational(value)) == Fraction(value)
+    assert [fraction(entry) for entry in entries(rationals(np.array([[value, 1.0]])))] == [Fraction(value), 1]
+    assert exactly(np.array([value]))[0] == arb(value)
+
+
+def test_no_matrix_has_entries_where_a_side_is_empty():
+    assert entries(fmpq_mat(0, 3)) == entries(fmpq_mat(3, 0)) == []
