@@ -128,7 +128,7 @@ def test_floats_are_rounded_outward():
 
 
 @pytest.mark.parametrize("log_alpha", DEPTHS)
-@pytest.mark.parametrize("size", [3e-9, 1e-6, 1.0, 1e3])
+@pytest.mark.parametrize("size", [3e-9, -3e-9, 1e-6, -1.0, 1e3, -1e3])
 def test_an_answer_that_is_off_is_not_proved(log_alpha, size):
     solution = solve(BregmanProjection(gaussian(3, (6, 15), 2), log_alpha=log_alpha))
     assert prove(solution).ok
@@ -147,6 +147,42 @@ def test_an_entry_that_is_dropped_or_added_is_not_proved():
     forced = solve(BregmanProjection(LinearSystem([[1.0, 1.0, 0.0], [0.0, 1.0, 2.0]], [1.0, 0.0]), log_alpha=-3.0))
     assert prove(forced).ok
     assert not prove(replace(forced, log_x=np.array([0.0, -3.0, -4.0]))).ok
+
+
+@pytest.mark.parametrize(("log_alpha", "tolerance"), [(-13.8, 1e-9), (-2302.6, 2.3026e-9), (-1e5, 1e-7)])
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_an_answer_is_proved_up_to_its_tolerance_and_its_error_is_bounded(log_alpha, tolerance, sign):
+    # log x = (0, log(alpha) / 2) but for what is far below rounding.
+    solution = solve(BregmanProjection(HALF, log_alpha=log_alpha))
+    exact = prove(solution.problem)
+    for share in (0.5, 0.9, 1.1, 2.0):
+        log_x = exact.log_x.mid.copy()
+        log_x[1] += sign * share * tolerance
+        found = prove(replace(solution, log_x=log_x))
+        assert found.ok == (share < 1.0)
+        if found.ok:
+            with mpmath.workdps(60):
+                off = abs(decimal(exact.ball(1)) - mpmath.mpf(log_x[1])) / (max(1000, mpmath.mpf(-log_alpha)) / 1000)
+                assert off <= found.error <= off * 1.000001
+        else:
+            assert found.failed == ("answer",)
+
+
+@pytest.mark.parametrize("log_x", [[np.nan, -1.0], [np.inf, -1.0], [-np.inf, -np.inf]])
+def test_what_is_no_answer_is_not_proved(log_x):
+    solution = solve(BregmanProjection(HALF, log_alpha=-1.0))
+    assert prove(replace(solution, log_x=np.array(log_x))).failed == ("support",)
+
+
+def test_an_answer_that_is_positive_where_the_prior_is_zero_is_not_proved():
+    problem = BregmanProjection(LinearSystem([[1.0, 0.5, 1.0]], [1.0]), log_alpha=-1.0, prior=[1.0, 1.0, 0.0])
+    solution = solve(problem)
+    assert prove(solution).ok
+    log_x = solution.log_x.copy()
+    log_x[2] = -800.0
+    wrong = prove(replace(solution, log_x=log_x))
+    assert wrong.failed == ("support",)
+    assert "prior" in wrong.steps[-1].meaning
 
 
 @pytest.mark.parametrize("log_alpha", [-3.0, -2302.6])
@@ -295,3 +331,16 @@ def test_the_callers_precision_is_left_alone_and_threads_do_not_mix():
         thread.join()
     assert flint.ctx.prec == before
     assert all(found[k].ok and found[k].digits >= 20 + 40 * k for k in range(6))
+
+
+@pytest.mark.parametrize(("scale", "log_alpha"), [(1.0, -1e5), (2.0**400, -1.0)])
+def test_entries_of_a_tableau_that_rounding_hides_are_known_to_be_zero(scale, log_alpha):
+    # Elimination divides by 3: of the second column, times 1e43429 larger ones, neither holds anything, exactly.
+    A = np.array([[3.0, 3.0, 1.0, -1.0], [1.0, 1.0, 3.0, -3.0]])
+    found = prove(BregmanProjection(LinearSystem(A, scale * np.array([6.0, 2.0])), log_alpha=log_alpha))
+    assert found.ok
+    assert found.right_hand_side.which == "y"
+    with mpmath.workdps(40):
+        # x_1 + x_2 = 2 scale with x_1 = x_2, and x_3 = x_4 with x_3 x_4 = alpha^2.
+        truth = [mpmath.log(mpmath.mpf(scale))] * 2 + [mpmath.mpf(log_alpha)] * 2
+        assert all(abs(decimal(found.ball(j)) - truth[j]) < 1e-15 for j in range(4))
