@@ -15,13 +15,19 @@ from bregman_l1._types import EPS
 from bregman_l1.certificate import Certificate
 from bregman_l1.claim import Claim, Farkas
 from bregman_l1.entry import entry_point, warn_caller
-from bregman_l1.errors import WHAT_TO_TRY, BackendError, InvalidProblemError, NotCertifiedWarning
+from bregman_l1.errors import (
+    WHAT_TO_TRY,
+    BackendError,
+    InvalidOptionError,
+    InvalidProblemError,
+    NotCertifiedWarning,
+)
 from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron.feasible_set import infeasible, require_feasible, separates
 from bregman_l1.problems.base import Problem
 from bregman_l1.scale import is_real
 from bregman_l1.solution import Solution, Status
-from bregman_l1.validation import checked_tolerance, checked_vector
+from bregman_l1.validation import checked_flag, checked_tolerance, checked_vector
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -114,6 +120,7 @@ def solve(
     if not isinstance(problem, Problem):
         raise InvalidProblemError(f"problem must be a Problem, such as BregmanProjection, got {type(problem).__name__}")
     tol = checked_tolerance(tol)
+    polish, proof = (checked_flag(*flag, InvalidOptionError) for flag in (("polish", polish), ("proof", proof)))
     chosen = choose_backend(problem, backend, tol=tol, max_iter=max_iter, time_limit=time_limit, native=native)
     if proof:
         from bregman_l1.proof._prove import solve_and_prove

@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 Labels = tuple[Hashable, ...]
 
+UNREADABLE = (TypeError, ValueError, RuntimeError)
+"""What libraries raise where values cannot be read as an array, or as a sequence."""
+
 _REAL_KINDS = "buif"
 
 
@@ -38,7 +41,7 @@ def as_array(values: Any) -> NDArray[Any]:
 
     Raises
     ------
-    ValueError, TypeError, RuntimeError
+    UNREADABLE
         If they cannot be read; each library has words and exceptions of its own.
 
     Examples

@@ -32,4 +32,4 @@ def _plugins(group: str, _path: tuple[str, ...]) -> Mapping[str, EntryPoint]:
 
 def origin(point: EntryPoint) -> tuple[str, str]:
     """Return the name and the version of the package that an entry point comes from."""
-    return (point.dist.name, point.dist.version) if point.dist is not None else (point.module, "")
+    return (point.dist.name, point.dist.version) if point.dist is not None else (point.value, "")

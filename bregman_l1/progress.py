@@ -10,6 +10,8 @@ import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
+from bregman_l1.validation import checked_flag
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -39,7 +41,8 @@ class ProgressBar:
     """
 
     def __init__(self, total: int, *, wanted: bool | None = None, done: int = 0) -> None:
-        self._total, self._wanted, self._done = total, wanted, done
+        self._wanted = None if wanted is None else checked_flag("progress", wanted)
+        self._total, self._done = total, done
         self._began = time.monotonic()
         self._bar: tuple[Progress, TaskID] | None = None
 

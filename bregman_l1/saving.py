@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import fields
 from fractions import Fraction
@@ -48,8 +48,13 @@ __all__ = ["load", "save"]
 
 _FORMAT, _VERSION = "bregman_l1 result", 2
 _META = "meta.json"
+_REAL_KINDS = "biuf"
 _RESULTS = (Solution, ProjectionPath, Analysis)
-_CONSTANTS = ("rho", "rho_tilde", "rho_minus", "power_laws", "log_leading_constants")
+_CONSTANTS = {
+    **dict.fromkeys(("rho", "rho_tilde", "rho_minus"), "Constant"),
+    "power_laws": "PowerLaws",
+    "log_leading_constants": "LeadingConstants",
+}
 
 
 @entry_point
@@ -144,7 +149,21 @@ def load(path: str | os.PathLike[str]) -> Solution | ProjectionPath | Analysis:
         raise InputFileError(f"{name}: not a readable result of bregman_l1: {error}") from error
     if not isinstance(result, _RESULTS):
         raise InputFileError(f"{name}: holds no Solution, ProjectionPath or Analysis")
+    if not _agrees(result):
+        raise InputFileError(f"{name}: its arrays are not of one length")
     return result
+
+
+def _agrees(result: Solution | ProjectionPath | Analysis) -> bool:
+    """Whether the arrays of a result have the lengths that they should."""
+    if isinstance(result, Solution):
+        n_names = result.x.size if result.names is None else len(result.names)
+        return result.x.size == result.log_x.size == n_names
+    d = result.system.shape[1]
+    if isinstance(result, Analysis):
+        return result.x_star.size == result.limit.cost.size == d
+    sizes = {result.cost.size, result.prior.size, *(solution.x.size for solution in result)}
+    return sizes == {d} and result.log_alphas.size == len(result) and all(map(_agrees, result))
 
 
 def _name(path: str | os.PathLike[str]) -> str:
@@ -201,20 +220,29 @@ def _read(name: str, archive: zipfile.ZipFile, size: int) -> Any:
     def array(name: str) -> NDArray[Any]:
         # Read as a whole first: the checksum is verified at the end of a member.
         member = BytesIO(archive.read(f"{name}.npy"))
-        return np.asarray(np.lib.format.read_array(member, allow_pickle=False))
+        found = np.asarray(np.lib.format.read_array(member, allow_pickle=False))
+        if found.dtype.kind not in _REAL_KINDS:
+            raise ValueError(f"{name} has dtype {found.dtype}")
+        return found
 
     return _value(meta["result"], array)
 
 
+_ANALYSIS = {
+    "limit": "Limit", "time_limit": "float", "layer": "Layer | None", "proofs": "Mapping[str, Proof] | None",
+}  # fmt: skip
+
+
 class _Form(NamedTuple):
-    """How an object of ours is taken apart, and made of its parts again."""
+    """How an object of ours is taken apart, and made of its parts again, which are of these kinds."""
 
     parts: Callable[[Any], dict[str, Any]]
     made: Callable[..., Any]
+    kinds: Mapping[str, str]
 
 
-def _record(kind: type[Any], *computed: str) -> _Form:
-    """A dataclass: its fields, and those of its ``computed`` properties that are known."""
+def _record(kind: type[Any], **computed: str) -> _Form:
+    """A dataclass: its fields, and those of its properties that are known, of the kinds of which they are."""
 
     def parts(record: Any) -> dict[str, Any]:
         return {field.name: getattr(record, field.name) for field in fields(kind)} | _known(record, computed)
@@ -223,10 +251,14 @@ def _record(kind: type[Any], *computed: str) -> _Form:
         known = {name: parts.pop(name) for name in computed if name in parts}
         return _knowing(kind(**parts), known)
 
-    return _Form(parts, made)
+    return _Form(parts, made, _kinds_of(kind) | computed)
 
 
-def _known(record: object, computed: tuple[str, ...]) -> dict[str, Any]:
+def _kinds_of(kind: type[Any]) -> dict[str, str]:
+    return {field.name: str(field.type) for field in fields(kind)}
+
+
+def _known(record: object, computed: Iterable[str]) -> dict[str, Any]:
     return {name: vars(record)[name] for name in computed if name in vars(record)}
 
 
@@ -269,17 +301,44 @@ def _solution_parts(solution: Solution) -> dict[str, Any]:
 
 
 _FORMS = {
-    "Solution": _Form(_solution_parts, Solution),
-    "Fraction": _Form(lambda value: {"text": str(value)}, lambda text: Fraction(text)),
+    "Solution": _Form(_solution_parts, Solution, _kinds_of(Solution)),
+    "Fraction": _Form(lambda value: {"text": str(value)}, lambda text: Fraction(text), {"text": "str"}),
     **{kind.__name__: _record(kind) for kind in (Proof, Step, Enclosed, RightHandSide, ProvedSupport)},
     **{kind.__name__: _record(kind) for kind in (Certificate, Check, Constant, PowerLaws, LeadingConstants)},
     **{kind.__name__: _record(kind) for kind in (Layer, LeadingFace, BasePoint)},
-    "ProjectionPath": _record(ProjectionPath, "log_deviation"),
-    "Status": _Form(lambda status: {"value": status.value}, Status),
-    "LinearSystem": _Form(_system_parts, LinearSystem),
-    "Limit": _Form(_limit_parts, _limit),
-    "Analysis": _Form(_analysis_parts, _analysis),
+    "ProjectionPath": _record(ProjectionPath, log_deviation="Vector"),
+    "Status": _Form(lambda status: {"value": status.value}, Status, {"value": "str"}),
+    "LinearSystem": _Form(_system_parts, LinearSystem, {}),
+    "Limit": _Form(_limit_parts, _limit, _kinds_of(Limit) | {"support": "Index", "leading": "LeadingFace | None"}),
+    "Analysis": _Form(_analysis_parts, _analysis, _ANALYSIS | _CONSTANTS),
 }
+_PLAIN: dict[str, tuple[type, ...]] = {
+    "None": (type(None),), "bool": (bool,), "int": (int,), "float": (float, int), "str": (str,), "Labels": (tuple,),
+}  # fmt: skip
+_DIMENSIONS = {"Vector": 1, "Index": 1, "Mask": 1, "Matrix": 2}
+
+
+def _is_of(kind: str, value: Any) -> bool:
+    """Whether a value is of a kind, as an annotation names it; kinds that are not ours are not looked into."""
+    if " | " in kind:
+        return any(_is_of(each, value) for each in kind.split(" | "))
+    if kind.startswith("tuple["):
+        return isinstance(value, tuple) and all(_is_of(kind[6:-6], each) for each in value)
+    if kind.startswith("Mapping[str, "):
+        return isinstance(value, Mapping) and all(_is_of(kind[13:-1], each) for each in value.values())
+    if kind in _DIMENSIONS:
+        return isinstance(value, np.ndarray) and value.ndim == _DIMENSIONS[kind]
+    if kind in _PLAIN:
+        return isinstance(value, _PLAIN[kind])
+    return kind not in _FORMS or type(value).__name__ == kind
+
+
+def _made(kind: str, parts: Mapping[str, Any]) -> Any:
+    form = _FORMS[kind]
+    wrong = [name for name, value in parts.items() if not _is_of(form.kinds.get(name, ""), value)]
+    if wrong:
+        raise ValueError(f"{wrong[0]} of a {kind} is of another kind")
+    return form.made(**parts)
 
 
 def _tree(value: Any, name: str, arrays: dict[str, NDArray[Any]]) -> Any:
@@ -293,7 +352,7 @@ def _tree(value: Any, name: str, arrays: dict[str, NDArray[Any]]) -> Any:
         return value.item()
     if value is None or isinstance(value, str | int | float):
         return value
-    if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
+    if isinstance(value, np.ndarray) and value.dtype.kind in _REAL_KINDS:
         arrays[name] = value
         return {"array": name}
     if isinstance(value, sp.csc_array):
@@ -337,11 +396,11 @@ def _value(tree: Any, array: Callable[[str], NDArray[Any]]) -> Any:
         case {"mapping": parts}:
             return inner(parts)
         case {"record": kind, "fields": parts}:
-            return _FORMS[kind].made(**inner(parts))
+            return _made(kind, inner(parts))
         case {"records": kind, "columns": parts}:
             columns = inner(parts)
             rows = zip(*columns.values(), strict=True)
-            return tuple(_FORMS[kind].made(**dict(zip(columns, row, strict=True))) for row in rows)
+            return tuple(_made(kind, dict(zip(columns, row, strict=True))) for row in rows)
         case dict():
             raise ValueError(f"it holds an object of unknown form, {', '.join(tree)}")
     return tree

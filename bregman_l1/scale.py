@@ -10,11 +10,11 @@ from numbers import Real
 from typing import Any, ParamSpec, TypeGuard, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from bregman_l1._types import Vector
 from bregman_l1.errors import InvalidProblemError, PositionalScalesError
-from bregman_l1.foreign import as_array, as_number
+from bregman_l1.foreign import UNREADABLE, as_array, as_number
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -26,6 +26,22 @@ LARGEST_LOG = 1e15
 def is_real(value: Any) -> TypeGuard[float]:
     """Whether the value is a real number of Python or numpy; True and False are none."""
     return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def as_float(value: Any) -> float:
+    """A real number as a float, infinite beyond their range; NaN, of which no comparison holds, if it is none.
+
+    Examples
+    --------
+    >>> as_float(np.float32(0.5)), as_float(10**400), as_float("0.5")
+    (0.5, inf, nan)
+    """
+    if not is_real(value):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def natural_log_alpha(alpha: float | None = None, log_alpha: float | None = None) -> float:
@@ -72,11 +88,18 @@ def natural_log_alphas(
     if (alphas is None) == (log_alphas is None):
         raise InvalidProblemError("give exactly one of alphas and log_alphas (the natural logarithms of alphas)")
     name, given, log = ("alphas", alphas, _log) if log_alphas is None else ("log_alphas", log_alphas, _within_range)
-    values = given if isinstance(given, list | tuple) else as_array(given)
-    entries = np.atleast_1d(np.asarray(values, dtype=object))
+    entries = _entries(name, given)
     if entries.ndim != 1 or not entries.size:
         raise InvalidProblemError(f"{name} must be a non-empty vector of real numbers, got shape {entries.shape}")
     return np.array([log(f"{name}[{k}]", entry) for k, entry in enumerate(entries)])
+
+
+def _entries(name: str, given: Any) -> NDArray[np.object_]:
+    try:
+        values = given if isinstance(given, list | tuple) else as_array(given)
+        return np.atleast_1d(np.asarray(values, dtype=object))
+    except UNREADABLE as error:
+        raise InvalidProblemError(f"{name} cannot be read as a vector of real numbers: {error}") from error
 
 
 def scales_by_keyword(function: Callable[_P, _R]) -> Callable[_P, _R]:

@@ -48,5 +48,5 @@ def refuse_unknown(kind: str, name: str, known: Iterable[str]) -> None:
     bregman_l1.errors.StudyError: unknown ensemble 'gausian'; did you mean 'gaussian'? (known: gaussian)
     """
     names = list(known)
-    if name not in names:
+    if not isinstance(name, str) or name not in names:
         raise StudyError(f"unknown {kind} {name!r}{did_you_mean(name, names)} (known: {', '.join(names)})")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import math
 from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any
@@ -15,23 +15,35 @@ from bregman_l1.errors import BregmanError, InvalidOptionError, InvalidProblemEr
 from bregman_l1.foreign import Labels, as_array, as_number, labels_of
 from bregman_l1.frozen import frozen
 from bregman_l1.names import given_names, matched, place
-from bregman_l1.scale import is_real
+from bregman_l1.scale import as_float
 
+# Costs beyond it overflow in sums; A and y have the same limit.
+_LARGEST = 1e250
 _NUMBERS = (Real, Decimal, np.bool_)
 
 
 def checked_tolerance(tol: Any) -> float:
     """Return the tolerance as a float, or raise InvalidOptionError unless 0 < tol < 1."""
-    if not (is_real(tol) and 0 < tol < 1):
+    value = as_float(tol)
+    if not 0 < value < 1:
         raise InvalidOptionError(f"tol must be a positive number below 1, got {tol!r}")
-    return float(tol)
+    return value
 
 
 def checked_positive(name: str, value: Any, refusal: type[BregmanError] = InvalidProblemError) -> float:
     """Return a positive finite number as a float, or say in a ``refusal`` that it is none."""
-    if not (is_real(value) and 0 < value <= sys.float_info.max):
+    number = as_float(value)
+    if not 0 < number < math.inf:
         raise refusal(f"{name} must be positive and finite, got {value!r}")
-    return float(value)
+    return number
+
+
+def checked_between(name: str, value: Any, least: float, most: float) -> float:
+    """Return a number between the two as a float, or say in an `InvalidProblemError` that it is none."""
+    number = as_float(value)
+    if not least <= number <= most:
+        raise InvalidProblemError(f"{name} must be between {least:g} and {most:g}, got {value!r}")
+    return number
 
 
 def checked_count(name: str, value: Any, least: int, refusal: type[BregmanError] = InvalidProblemError) -> int:
@@ -39,6 +51,13 @@ def checked_count(name: str, value: Any, least: int, refusal: type[BregmanError]
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise refusal(f"{name} must be an integer of at least {least}, got {value!r}")
     return int(value)
+
+
+def checked_flag(name: str, value: Any, refusal: type[BregmanError] = InvalidProblemError) -> bool:
+    """Return True or False as Python's, or say in a ``refusal`` that it is neither."""
+    if not isinstance(value, bool | np.bool_):
+        raise refusal(f"{name} must be True or False, got {type(value).__name__}")
+    return bool(value)
 
 
 def checked_array(name: str, values: Any, refusal: type[BregmanError] = InvalidProblemError) -> NDArray[Any]:
@@ -101,7 +120,8 @@ def checked_vector(
     if array.shape != (length,):
         raise InvalidProblemError(f"{name} must have shape ({length},), got {array.shape}")
     order = matched(names, labels_of(values)[0], name, axis, InvalidProblemError)
-    return (array if order is None else array[order]).astype(np.float64)
+    with np.errstate(over="ignore"):  # of extended precision
+        return (array if order is None else array[order]).astype(np.float64)
 
 
 def refuse_unless_all(name: str, vector: Vector, fine: Mask, rule: str, names: Labels | None) -> None:
@@ -118,6 +138,14 @@ def checked_cost(cost: ArrayLike | None, length: int, names: Labels | None = Non
     vector = checked_vector("cost", cost, length, names)
     refuse_unless_all("cost", vector, np.isfinite(vector), "every entry must be finite", names)
     return frozen(vector)
+
+
+def checked_weights(cost: ArrayLike | None, length: int, names: Labels | None = None) -> Vector:
+    """Return the cost vector of a linear program: as `checked_cost`, and no entry so large that sums overflow."""
+    vector = checked_cost(cost, length, names)
+    rule = f"divide the cost by a power of two: beyond {_LARGEST:g} its sums overflow"
+    refuse_unless_all("cost", vector, np.abs(vector) <= _LARGEST, rule, names)
+    return vector
 
 
 def checked_prior(prior: ArrayLike | None, length: int, names: Labels | None = None) -> Vector:

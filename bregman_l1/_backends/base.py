@@ -10,7 +10,7 @@ from typing import Any
 from bregman_l1.claim import Claim
 from bregman_l1.errors import InvalidOptionError
 from bregman_l1.problems.base import Problem
-from bregman_l1.scale import is_real
+from bregman_l1.scale import as_float
 from bregman_l1.suggestions import did_you_mean
 from bregman_l1.validation import checked_count, checked_tolerance
 
@@ -95,7 +95,9 @@ class Backend(ABC):
             object.__setattr__(self, "max_iter", checked_count("max_iter", self.max_iter, 1, InvalidOptionError))
         if self.time_limit is not None:
             object.__setattr__(self, "time_limit", _checked_time_limit(self.time_limit))
-        if self.native:
+        if not isinstance(self.native, Mapping):
+            raise InvalidOptionError(f"native must be a mapping of options, got {type(self.native).__name__}")
+        if len(self.native):
             self._refuse_unknown(self.native_options())
 
     @property
@@ -133,6 +135,7 @@ class Backend(ABC):
 
 
 def _checked_time_limit(time_limit: Any) -> float:
-    if not (is_real(time_limit) and time_limit > 0):
+    seconds = as_float(time_limit)
+    if not seconds > 0:
         raise InvalidOptionError(f"time_limit must be a positive number of seconds, got {time_limit!r}")
-    return float(time_limit)
+    return seconds

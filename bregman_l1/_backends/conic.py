@@ -139,7 +139,9 @@ class ConicBackend(Backend):
         verbose = bool(options.pop("verbose", False))
         try:
             return chain.solve_via_data(program, data, warm_start=False, verbose=verbose, solver_opts=options)
-        except Exception as error:
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # a panic of a solver written in Rust is no Exception
             if self.native and isinstance(error, TypeError | ValueError):
                 hints = "".join(did_you_mean(name, SHARED_SETTINGS) for name in self.native)
                 raise InvalidOptionError(f"{self.name} refuses an option: {error}{hints}") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from importlib.metadata import EntryPoint
+from inspect import isabstract
 from typing import Any
 
 from bregman_l1._backends.base import Backend
@@ -59,7 +60,7 @@ class PublishedEntry:
             kind = self.point.load()
         except Exception as error:  # whatever importing the code of others may raise
             raise BackendNotInstalledError(f"{where} cannot be loaded: {type(error).__name__}: {error}") from error
-        if not (isinstance(kind, type) and issubclass(kind, Backend)):
+        if not (isinstance(kind, type) and issubclass(kind, Backend)) or isabstract(kind):
             raise BackendNotInstalledError(f"{where} is no subclass of bregman_l1.Backend: {self.point.value}")
         return kind
 

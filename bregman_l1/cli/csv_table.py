@@ -159,6 +159,8 @@ def _is_truth(cell: str) -> bool:
 
 
 def _number(cell: str) -> float:
+    if "_" in cell:
+        raise ValueError("a name such as 2024_1, which Python would read as a number")
     return _TRUTH[cell.lower()] if _is_truth(cell) else float(cell)
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.io
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from bregman_l1.cli.csv_table import Table, read_csv
+from bregman_l1.cli.market import read_market
 from bregman_l1.errors import InputFileError
 from bregman_l1.foreign import Labels
 from bregman_l1.names import given_names, matched, shared_names
@@ -102,10 +102,7 @@ def _read(path: Path) -> Table:
         raise
     except FileNotFoundError as error:
         raise InputFileError(f"{path}: no such file") from error
-    except (
-        OSError, ValueError, TypeError, KeyError, EOFError, MemoryError, OverflowError, NotImplementedError,
-        csv.Error, zipfile.BadZipFile,
-    ) as error:  # fmt: skip
+    except Exception as error:  # what a damaged or foreign file makes of its readers is not theirs to list
         raise InputFileError(f"{path}: not a readable {path.suffix} file: {error}") from error
 
 
@@ -121,7 +118,11 @@ def check_output(path: Path) -> None:
         raise InputFileError(
             f"{path}: cannot be written: use .csv (x and its names), .npy (x) or .npz (x, log_x, dual and names)"
         )
-    if not path.absolute().parent.is_dir():
+    try:
+        has_parent = path.absolute().parent.is_dir()
+    except OSError as error:  # no directory can be called so
+        raise InputFileError(f"{path}: cannot be written: {error.strerror}") from error
+    if not has_parent:
         raise InputFileError(f"{path}: cannot be written: there is no directory {path.absolute().parent}")
 
 
@@ -129,8 +130,10 @@ def write_solution(path: Path, solution: Solution) -> None:
     """Write x to a .npy or .csv file, or the whole solution to a .npz file that `bregman_l1.load` reads."""
     try:
         {".csv": _write_csv, ".npy": _write_npy, ".npz": Solution.save}[path.suffix.lower()](solution, path)
-    except OSError as error:
-        raise InputFileError(f"{path}: cannot be written: {error.strerror}") from error
+    except InputFileError:
+        raise
+    except (OSError, ValueError) as error:
+        raise InputFileError(f"{path}: cannot be written: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _write_csv(solution: Solution, path: Path) -> None:
@@ -169,8 +172,8 @@ def _read_npz(path: Path) -> NDArray[Any] | sp.csc_array:
 
 
 def _read_mtx(path: Path) -> NDArray[Any] | sp.csc_array:
-    array = scipy.io.mmread(path, spmatrix=False)
-    return _compressed(path, array) if sp.issparse(array) else np.asarray(array)
+    matrix = read_market(path)
+    return matrix if isinstance(matrix, np.ndarray) else _compressed(path, matrix)
 
 
 def _compressed(path: Path, matrix: Any) -> sp.csc_array:

@@ -5,7 +5,8 @@ from bregman_l1.experiments._compare import compare
 from bregman_l1.experiments._sweep import sweep
 from bregman_l1.experiments.comparison import Comparison, Profile, Run
 from bregman_l1.experiments.ensembles import register_ensemble
-from bregman_l1.experiments.store import Record, Store
+from bregman_l1.experiments.record import Record
+from bregman_l1.experiments.store import Store
 from bregman_l1.experiments.study import Study, load_study, shipped_studies
 from bregman_l1.experiments.summary import Summary
 

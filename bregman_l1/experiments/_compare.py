@@ -26,10 +26,11 @@ from bregman_l1.experiments.comparison import Comparison, Run
 from bregman_l1.experiments.ensembles import Instance, draw
 from bregman_l1.experiments.environment import environment
 from bregman_l1.experiments.plain import dumps
+from bregman_l1.foreign import UNREADABLE
 from bregman_l1.problems.l1 import L1Minimization
 from bregman_l1.problems.projection import BregmanProjection
 from bregman_l1.progress import ProgressBar
-from bregman_l1.scale import is_real, natural_log_alphas, scales_by_keyword
+from bregman_l1.scale import as_float, natural_log_alphas, scales_by_keyword
 from bregman_l1.solution import Status
 from bregman_l1.suggestions import refuse_unknown
 from bregman_l1.system import LinearSystem
@@ -128,7 +129,9 @@ def compare(
     limits = _checked_limits(time_limit, max_iter)
     for name, value in {"repeats": repeats, "threads": threads}.items():
         checked_count(name, value, 1, StudyError)
-    chosen = [draw(N=20, d=60, s=4, seed=seed) for seed in range(5)] if systems is None else list(systems)
+    chosen = (
+        [draw(N=20, d=60, s=4, seed=seed) for seed in range(5)] if systems is None else _several("systems", systems)
+    )
     if not chosen:
         raise StudyError("there is no system to compare on")
     surroundings = environment(threads)
@@ -243,8 +246,8 @@ def _checked_backends(backends: str | Backend | Iterable[str | Backend] | None) 
     if backends is None:
         return {name: name for name, row in table.items() if row.installed}
     checked: dict[str, str | Backend] = {}
-    given = backends if isinstance(backends, Iterable) and not isinstance(backends, str) else [backends]
-    for backend in map(checked_backend, given):
+    several = isinstance(backends, Iterable) and not isinstance(backends, str)
+    for backend in map(checked_backend, _several("backends", backends) if several else [backends]):
         name = backend if isinstance(backend, str) else backend.name
         if isinstance(backend, str):
             _refuse_absent(backend, table)
@@ -267,17 +270,27 @@ def _refuse_absent(name: str, table: Mapping[str, BackendInfo]) -> None:
 
 def _checked_limits(time_limit: float | None, max_iter: int | None) -> dict[str, Any]:
     """The limits of a run, None where there is none."""
-    if time_limit is not None and not (is_real(time_limit) and time_limit > 0):
+    if time_limit is not None and not as_float(time_limit) > 0:
         raise StudyError(f"time_limit must be positive, got {time_limit!r}")
     most = None if max_iter is None else checked_count("max_iter", max_iter, 1, StudyError)
     return {"time_limit": time_limit, "max_iter": most}
 
 
+def _several(name: str, given: Any) -> list[Any]:
+    try:
+        return list(given)
+    except UNREADABLE as error:
+        raise StudyError(f"{name} cannot be read as a sequence: {error}") from error
+
+
 def _checked_tolerances(tolerances: ArrayLike) -> tuple[float, ...]:
-    given = np.ravel(np.asarray(tolerances, dtype=object)).tolist()
+    try:
+        given = np.ravel(np.asarray(tolerances, dtype=object)).tolist()
+    except UNREADABLE as error:
+        raise StudyError(f"tolerances cannot be read as numbers: {error}") from error
     if not given:
         raise StudyError("there is no tolerance to compare at")
     for tol in given:
-        if not (is_real(tol) and 0 < tol < 1):
+        if not 0 < as_float(tol) < 1:
             raise StudyError(f"tolerances must be positive and below 1, got {tol!r}")
     return tuple(dict.fromkeys(map(float, given)))

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
+from numbers import Integral
 from threading import Lock
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -21,14 +22,16 @@ from threadpoolctl import ThreadpoolController
 
 from bregman_l1.errors import StudyError
 from bregman_l1.experiments.plain import plain
-from bregman_l1.experiments.store import Record, Store
+from bregman_l1.experiments.record import Record
+from bregman_l1.experiments.store import Store
+from bregman_l1.experiments.study import Study
 from bregman_l1.optional import require
 from bregman_l1.progress import ProgressBar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
-    from bregman_l1.experiments.study import Row, Study
+    from bregman_l1.experiments.study import Row
 
     Measuring = Callable[..., Mapping[str, Any]]
 
@@ -110,6 +113,8 @@ def sweep(
     ...     [record.result["square"] for record in records]
     [1, 4, 9]
     """
+    if not isinstance(study, Study):
+        raise StudyError(f"study must be a Study, got {type(study).__name__}; load_study reads one from a file")
     run = _engine(n_jobs, cluster)
     with Store(store).open_for(study.identity()) as records:
         done = records.rows()
@@ -136,13 +141,13 @@ def _closed_quietly(evaluations: Generator[_Evaluation]) -> Iterator[Generator[_
 
 
 def _engine(n_jobs: int, cluster: str | None) -> Callable[[Measuring, Iterable[Row]], Generator[_Evaluation]]:
-    if not isinstance(n_jobs, int) or n_jobs == 0 or n_jobs < -1:
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral) or n_jobs == 0 or n_jobs < -1:
         raise StudyError(f"n_jobs must be a number of processes, or -1 for one a core, got {n_jobs!r}")
     if cluster is None:
         require("joblib", "sweeps")
         return lambda function, rows: _with_joblib(function, rows, n_jobs)
     require("distributed", "sweeps")
-    if cluster != "local" and "://" not in cluster:
+    if not isinstance(cluster, str) or (cluster != "local" and "://" not in cluster):
         raise StudyError(f"cluster must be 'local' or an address like tcp://host:8786, got {cluster!r}")
     return lambda function, rows: _with_dask(function, rows, n_jobs, cluster)
 
@@ -215,7 +220,8 @@ def _evaluate(function: Measuring, row: Row) -> _Evaluation:
         with _ONE_ROW_AT_A_TIME, _threadpools().limit(limits=1):
             result = plain(function(row.seed, **row.parameters))
     except (Exception, SystemExit) as raised:
-        error = f"{type(raised).__name__}: {raised}"
+        # The name of a file may hold halves of characters, which no table can.
+        error = f"{type(raised).__name__}: {raised}".encode(errors="backslashreplace").decode()
         log["traceback"] = traceback.format_exc()
     log["seconds"] = perf_counter() - started
     record = Record(

@@ -11,7 +11,8 @@ find it too, and the names that other packages publish in the entry-point group 
 
 from __future__ import annotations
 
-import sys
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -20,16 +21,18 @@ import numpy as np
 from scipy.optimize import nnls
 
 from bregman_l1._types import Vector
-from bregman_l1.errors import StudyError
+from bregman_l1.errors import InvalidSystemError, StudyError
 from bregman_l1.experiments import designs
 from bregman_l1.experiments.imported import imported
 from bregman_l1.one_line import OneLine
 from bregman_l1.plugins import plugins
+from bregman_l1.scale import as_float
 from bregman_l1.suggestions import did_you_mean, refuse_unknown
 from bregman_l1.system import LinearSystem
+from bregman_l1.system.reading import read_matrix
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from bregman_l1.experiments.designs import Design
 
@@ -225,11 +228,11 @@ def _found(ensemble: str | Ensemble) -> Ensemble:
         if ENSEMBLES.get(ensemble.name, ensemble) != ensemble:
             raise StudyError(f"another ensemble is called {ensemble.name!r}: give yours a name of its own")
         return ensemble
-    if ensemble in ENSEMBLES:
-        return ENSEMBLES[ensemble]
     published = plugins(_GROUP)
-    if ensemble in published:
-        return _as_ensemble(ensemble, imported("ensemble", f"{published[ensemble].module}:{published[ensemble].attr}"))
+    if isinstance(ensemble, str) and ensemble in ENSEMBLES:
+        return ENSEMBLES[ensemble]
+    if isinstance(ensemble, str) and ensemble in published:
+        return _as_ensemble(ensemble, imported("ensemble", published[ensemble].value.partition("[")[0].strip()))
     if isinstance(ensemble, str) and ":" in ensemble:
         return _as_ensemble(ensemble, imported("ensemble", ensemble))
     known = [*ENSEMBLES, *published]
@@ -323,17 +326,22 @@ def from_recipe(recipe: Recipe | Mapping[str, Any]) -> Instance:
         recipe = _recipe_of(recipe)
     streams = np.random.SeedSequence(recipe.seed).spawn(4)
     for_matrix, for_support, for_values, for_noise = (np.random.default_rng(stream) for stream in streams)
-    A = _matrix(recipe, for_matrix)
+    drawn = _found(recipe.ensemble).matrix(recipe, for_matrix)
+    A = _checked_matrix(recipe, drawn)
     x0 = np.zeros(recipe.d)
     x0[for_support.choice(recipe.d, recipe.s, replace=False)] = _spread_values(recipe, for_values)
-    y = np.asarray(A @ x0)
-    if recipe.noise > 0:
-        y = _nearest_feasible(A, y + recipe.noise * for_noise.standard_normal(recipe.N))
-    return Instance(recipe=recipe, system=LinearSystem(A, y), x0=x0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        y = np.asarray(A @ x0)
+        if recipe.noise > 0:
+            y = y + recipe.noise * for_noise.standard_normal(recipe.N)
+        _refuse_unless(np.isfinite(y @ y), "y overflows: the entries of A, kappa or the noise are too large")
+    y = _nearest_feasible(A, y) if recipe.noise > 0 else y
+    return Instance(recipe=recipe, system=LinearSystem(drawn, y), x0=x0)
 
 
 def _recipe_of(values: Mapping[str, Any]) -> Recipe:
     known = [field.name for field in fields(Recipe)]
+    _refuse_unless(isinstance(values, Mapping), f"a recipe is a Recipe or a mapping, got {type(values).__name__}")
     for name in values:
         refuse_unknown("recipe entry", name, known)
     missing = [name for name in ("N", "d", "s") if name not in values]
@@ -341,11 +349,14 @@ def _recipe_of(values: Mapping[str, Any]) -> Recipe:
     return Recipe(**values)
 
 
-def _matrix(recipe: Recipe, rng: np.random.Generator) -> Design:
-    ensemble = _found(recipe.ensemble)
-    A, shape = ensemble.matrix(recipe, rng), (recipe.N, recipe.d)
-    if np.shape(A) != shape:
-        raise StudyError(f"the ensemble {ensemble.name!r} drew a matrix of shape {np.shape(A)}, not {shape}")
+def _checked_matrix(recipe: Recipe, drawn: Any) -> Design:
+    name, shape = _plain(recipe.ensemble), (recipe.N, recipe.d)
+    try:
+        A = read_matrix(drawn)
+    except InvalidSystemError as error:
+        raise StudyError(f"the ensemble {name!r} drew no matrix of numbers: {error}") from error
+    if A.shape != shape:
+        raise StudyError(f"the ensemble {name!r} drew a matrix of shape {A.shape}, not {shape}")
     return A
 
 
@@ -374,8 +385,7 @@ def _is_integer(value: Any) -> bool:
 
 
 def _is_finite(value: Any) -> bool:
-    is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-    return is_number and bool(abs(value) <= sys.float_info.max)
+    return math.isfinite(as_float(value))
 
 
 def _refuse_unless(condition: bool, message: str) -> None:

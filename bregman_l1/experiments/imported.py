@@ -28,7 +28,7 @@ def imported(kind: str, path: str) -> Any:
     Raises
     ------
     StudyError
-        If the module cannot be imported or does not have the name.
+        If the module cannot be imported, whatever it raises, or does not have the name.
 
     Examples
     --------
@@ -38,9 +38,10 @@ def imported(kind: str, path: str) -> Any:
     module, _, name = path.partition(":")
     try:
         return attrgetter(name)(import_module(module))
-    except (ImportError, AttributeError, ValueError) as error:
+    except Exception as error:  # whatever importing the code of others may raise
+        said = str(error) if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: {error}"
         hint = " (is the directory of its module on PYTHONPATH?)" if isinstance(error, ModuleNotFoundError) else ""
-        raise StudyError(f"the {kind} {path!r} cannot be imported: {error}{hint}") from error
+        raise StudyError(f"the {kind} {path!r} cannot be imported: {said}{hint}") from error
 
 
 @contextmanager

@@ -29,5 +29,5 @@ def plain(value: Any) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, (np.ndarray, np.generic)):
-        return value.tolist()
+        return (value.astype(np.float64) if value.dtype == np.longdouble else value).tolist()
     raise TypeError(f"{type(value).__name__} {value!r} cannot be stored; return numbers, strings, lists or dicts")

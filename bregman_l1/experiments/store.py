@@ -23,17 +23,17 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
-from zlib import crc32
 
 from bregman_l1.errors import StudyError
 from bregman_l1.experiments.plain import dumps
+from bregman_l1.experiments.record import Record, line_of, record_of, refuse_other_kinds, with_row
 from bregman_l1.experiments.summary import Summary, summarise
 from bregman_l1.html import DOTS, shortened, table
-from bregman_l1.one_line import OneLine, brief
+from bregman_l1.one_line import brief
 from bregman_l1.optional import require
 
 if TYPE_CHECKING:
@@ -46,44 +46,6 @@ _FORMAT = "bregman_l1 study store 2"
 # Its lines give the numbers of their rows, which hold for the repetitions it was begun with.
 _EARLIER_FORMAT = "bregman_l1 study store 1"
 _HEADER, _HEADER_PART, _RECORDS, _LOG = "study.json", "study.json.part", "records.jsonl", "log.jsonl"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record(OneLine):
-    """One finished row of a study.
-
-    Attributes
-    ----------
-    row : int
-        Number of the row in the study, the repetitions of a combination one after the other.
-    parameters : dict
-        The parameters of the row.
-    repetition : int
-        Which repetition of these parameters it is.
-    seed : int
-        The seed the measure was given.
-    result : dict, optional
-        What the measure returned; None if it raised.
-    error : str, optional
-        Type and message of the exception the measure raised; None if it returned.
-    """
-
-    row: int
-    parameters: dict[str, Any]
-    repetition: int
-    seed: int
-    result: dict[str, Any] | None = None
-    error: str | None = None
-
-    def flat(self) -> dict[str, Any]:
-        """Return parameters, repetition, seed, result and error side by side, for a table.
-
-        What the measure calls like one of the others is written as ``result.name``.
-        """
-        place = {"row": self.row, **self.parameters, "repetition": self.repetition, "seed": self.seed}
-        taken = place.keys() | {"error"}
-        result = {f"result.{name}" if name in taken else name: v for name, v in (self.result or {}).items()}
-        return {**place, **result, "error": self.error}
 
 
 class Store:
@@ -132,7 +94,7 @@ class Store:
         Store
             This store, to be used as a context manager: leaving it closes the files.
         """
-        study = json.loads(dumps(study))
+        study = _identity(study)
         try:
             self._begin(study)
             self._records = (self.path / _RECORDS).open("r+b")
@@ -143,12 +105,12 @@ class Store:
             if self.study() != study:
                 self._write_header(study)
             self._log = (self.path / _LOG).open("a", encoding="utf-8")
-        except OSError as error:
-            self.close()
-            raise StudyError(f"the store {self.path} cannot be written: {error}") from error
         except StudyError:
             self.close()
             raise
+        except (OSError, ValueError) as error:  # what no directory can be called is a ValueError
+            self.close()
+            raise StudyError(f"the store {self.path} cannot be written: {error}") from error
         return self
 
     def __enter__(self) -> Store:
@@ -184,14 +146,15 @@ class Store:
         """
         if self._records is None or self._log is None:
             raise StudyError(f"the store {self.path} is not open for writing")
+        _refuse_other_than_records(record)
         if record.row in self._offsets:
             raise StudyError(f"the store {self.path} already holds row {record.row}")
         combination, remainder = divmod(record.row - record.repetition, self._repetitions)
         if remainder:
             raise StudyError(f"row {record.row} is not repetition {record.repetition} of any combination")
-        offset = self._records.tell()
+        line, offset = line_of(record, combination), self._records.tell()
         try:
-            self._records.write(_line_of(record, combination))
+            self._records.write(line)
             self._records.flush()
             os.fsync(self._records.fileno())
             self._offsets[record.row] = offset
@@ -211,7 +174,7 @@ class Store:
         """Return how many rows of a study are here, without opening the store for it; 0 where there is no store."""
         if not (self.path / _HEADER).exists():
             return 0
-        self._refuse_other(json.loads(dumps(study)))
+        self._refuse_other(_identity(study))
         return len(self)
 
     def summary(self) -> Summary:
@@ -241,17 +204,21 @@ class Store:
         0  2           0       4
         1  3           0       9
         """
-        return require("pandas", "data frames").DataFrame([record.flat() for record in self])
+        pandas, rows = require("pandas", "data frames"), [record.flat() for record in self]
+        try:
+            return pandas.DataFrame(rows)
+        except ValueError as error:
+            raise StudyError(f"the records of {self.path} make no data frame: {error}") from error
 
     def _header(self) -> dict[str, Any]:
         try:
             header = json.loads((self.path / _HEADER).read_text(encoding="utf-8"))
         except OSError as error:
             raise StudyError(f"{self.path} is not a study store: {error}") from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise StudyError(f"{self.path / _HEADER} is damaged: {error}") from error
         formats = (_FORMAT, _EARLIER_FORMAT)
-        if not isinstance(header, dict) or header.get("format") not in formats or "study" not in header:
+        if not isinstance(header, dict) or header.get("format") not in formats or not _is_identity(header.get("study")):
             raise StudyError(f"{self.path / _HEADER} does not belong to a {_FORMAT!r}")
         return header
 
@@ -269,7 +236,7 @@ class Store:
         self._refresh()
         if not self._offsets:
             return
-        with (self.path / _RECORDS).open("rb") as file:
+        with _reading(self.path / _RECORDS), (self.path / _RECORDS).open("rb") as file:
             for row in sorted(self._offsets):
                 file.seek(self._offsets[row])
                 yield self._record_of(file.readline(), row)
@@ -277,10 +244,10 @@ class Store:
     def log(self) -> Iterator[dict[str, Any]]:
         """Yield the whole lines of the log: row, seconds, process and traceback of a failure."""
         repetitions = self.study().get("repetitions", 1)
-        with (self.path / _LOG).open("rb") as file:
+        with _reading(self.path / _LOG), (self.path / _LOG).open("rb") as file:
             for line in file:
-                if line.endswith(b"\n"):
-                    yield _with_row(json.loads(line), repetitions)
+                with suppress(ValueError):  # a line that was cut off, and the one that was written behind it
+                    yield with_row(line, repetitions)
 
     def __repr__(self) -> str:
         return f"Store({brief(str(self.path))})"
@@ -356,7 +323,7 @@ class Store:
         records = self.path / _RECORDS
         if not records.exists():
             return end
-        with records.open("rb") as file:
+        with _reading(records), records.open("rb") as file:
             for number, line in enumerate(file, start=1):
                 if not line.endswith(b"\n"):
                     break
@@ -369,36 +336,45 @@ class Store:
 
     def _record_of(self, line: bytes, number: int) -> Record:
         try:
-            values = json.loads(line)
-            checksum = values.pop("crc32")
-            record = Record(**_with_row(values, self._repetitions))
-        except (ValueError, TypeError, AttributeError, KeyError) as error:
-            raise StudyError(f"{self.path / _RECORDS} is damaged at line {number}: {error!r}") from error
-        if _checksum(values) != checksum:
-            raise StudyError(f"{self.path / _RECORDS} is damaged at line {number}: its checksum is wrong")
-        return record
+            return record_of(line, self._repetitions)
+        except ValueError as error:
+            raise StudyError(f"{self.path / _RECORDS} is damaged at line {number}: {error}") from error
+
+
+def _refuse_other_than_records(record: Any) -> None:
+    if not isinstance(record, Record):
+        raise StudyError(f"a store holds records, got {type(record).__name__}")
+    try:
+        refuse_other_kinds(record)
+    except ValueError as error:
+        raise StudyError(f"a record cannot be stored: its {error}") from error
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StudyError(f"{path} cannot be read: {error}") from error
+
+
+def _identity(study: Mapping[str, Any]) -> dict[str, Any]:
+    """What identifies a study as the store gives it back."""
+    try:
+        identity: dict[str, Any] = json.loads(dumps(study))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise StudyError(f"a study is identified by plain values: {error}") from error
+    if not _is_identity(identity):
+        raise StudyError("a study is identified by a mapping; repetitions, where it has them, are a positive integer")
+    return identity
+
+
+def _is_identity(study: Any) -> bool:
+    return isinstance(study, dict) and type(study.get("repetitions", 1)) is int and study.get("repetitions", 1) > 0
 
 
 def _cell(value: Any) -> str:
     return value if isinstance(value, str) else "" if value is None else brief(value)
-
-
-def _checksum(values: Mapping[str, Any]) -> str:
-    return f"{crc32(dumps(values).encode()):08x}"
-
-
-def _line_of(record: Record, combination: int) -> bytes:
-    values = {name: getattr(record, name) for name in Record.__slots__ if name != "row"}
-    values = {"combination": combination, **values}
-    return (dumps({**values, "crc32": _checksum(values)}) + "\n").encode()
-
-
-def _with_row(values: Mapping[str, Any], repetitions: int) -> dict[str, Any]:
-    """Return what a line holds with the number of its row instead of its combination; an earlier version wrote it."""
-    if "row" in values:
-        return dict(values)
-    others = {name: value for name, value in values.items() if name != "combination"}
-    return {"row": values["combination"] * repetitions + values["repetition"], **others}
 
 
 def _difference(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:

@@ -27,8 +27,8 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import sys
 import tomllib
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib import resources
 from itertools import product
@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+# Each is checked before any work starts.
+_MOST_COMBINATIONS = 1_000_000
 _KEYS = ("title", "measure", "picture", "seed", "repetitions", "grid")
 
 
@@ -119,15 +121,21 @@ class Study(OneLine):
         for name in ("title", "picture"):
             if not isinstance(getattr(self, name), str):
                 raise StudyError(f"{name} must be a string, got {getattr(self, name)!r}")
-        tables = [self.grid] if hasattr(self.grid, "items") or not isinstance(self.grid, Iterable) else self.grid
+        tables = self.grid if isinstance(self.grid, list | tuple) else [self.grid]
         object.__setattr__(self, "_blocks", tuple(_block(table) for table in tables))
-        if not len(self):
+        n_combinations = sum(prod(map(len, block.values())) for block in self._blocks)
+        if not n_combinations:
             raise StudyError("the grid of the study is empty")
+        if n_combinations > _MOST_COMBINATIONS or n_combinations * self.repetitions > sys.maxsize:
+            raise StudyError(
+                f"the study has {n_combinations} combinations and {n_combinations * self.repetitions} rows: take at "
+                f"most {_MOST_COMBINATIONS} combinations, and fewer repetitions"
+            )
         for parameters in self._combinations():
             self._refuse_bad(parameters)
         try:
             dumps(self.identity())
-        except TypeError as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise StudyError(f"in the grid: {error}") from error
 
     def __len__(self) -> int:
@@ -161,7 +169,10 @@ class Study(OneLine):
     def _refuse_bad(self, parameters: Mapping[str, Any]) -> None:
         if isinstance(self.measure, Measure):
             self.measure.check(parameters)
-        signature = inspect.signature(self.function)
+        try:
+            signature = inspect.signature(self.function)
+        except (TypeError, ValueError) as error:
+            raise StudyError(f"the measure {self.function.__qualname__} does not say what it takes: {error}") from error
         takes_any = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
         known = list(signature.parameters)[1:]
         if not takes_any:
@@ -233,22 +244,29 @@ def load_study(source: str | os.PathLike[str]) -> Study:
 
 
 def _parse(source: str | os.PathLike[str]) -> dict[str, Any]:
-    path = Path(source)
-    if str(source) in shipped_studies():
+    path, shipped = Path(source), shipped_studies()
+    if str(source) in shipped:
         text = resources.files("bregman_l1.experiments").joinpath("studies", f"{source}.toml").read_text("utf-8")
     elif path.suffix == ".toml":
         try:
             text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:
             raise StudyError(f"the study file {path} cannot be read: {error}") from error
-    elif path.exists():
+    elif _exists(path):
         raise StudyError(f"the name of a study file ends in .toml, that of {path} does not")
     else:
-        refuse_unknown("shipped study", str(source), shipped_studies())
+        refuse_unknown("shipped study", str(source), shipped)
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise StudyError(f"the study file {path} is not TOML: {error}") from error
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name too long for any file
+        return False
 
 
 def _measure_of(name: Any) -> Callable[..., Mapping[str, Any]] | Measure:

@@ -11,14 +11,16 @@ from math import isnan, nan
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from bregman_l1.errors import StudyError
 from bregman_l1.experiments.plain import dumps
 from bregman_l1.experiments.tables import text_table
 from bregman_l1.one_line import OneLine
+from bregman_l1.validation import checked_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
-    from bregman_l1.experiments.store import Record
+    from bregman_l1.experiments.record import Record
 
     _Kind = tuple[str, Callable[[Sequence[float]], float]]
 
@@ -109,7 +111,7 @@ class Summary(OneLine):
         width : int
             Columns of text. Of the statistics the first ones are shown, as many as fit.
         """
-        return "\n".join([*self._table(width), *self._reasons()])
+        return "\n".join([*self._table(checked_count("width", width, 1, StudyError)), *self._reasons()])
 
     def _table(self, width: int) -> list[str]:
         if not self.groups:

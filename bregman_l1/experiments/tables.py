@@ -51,7 +51,7 @@ def write_csv(path: str | os.PathLike[str], rows: Iterable[Mapping[str, Any]]) -
             writer = csv.DictWriter(file, fieldnames=list(dict.fromkeys(chain.from_iterable(rows))))
             writer.writeheader()
             writer.writerows(rows)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # what no file can be called is a ValueError
         raise StudyError(f"{path} cannot be written: {error}") from error
 
 
@@ -80,7 +80,7 @@ def write_parquet(
         table = table.replace_schema_metadata({"bregman_l1": json.dumps(metadata)})
     try:
         pq.write_table(table, str(path))
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise StudyError(f"{path} cannot be written: {error}") from error
 
 

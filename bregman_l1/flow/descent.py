@@ -18,8 +18,8 @@ from bregman_l1.frozen import FrozenArrays
 from bregman_l1.html import Markup, table, verdict
 from bregman_l1.problems.projection import BregmanProjection
 from bregman_l1.progress import ProgressBar
-from bregman_l1.scale import alpha_text, is_real
-from bregman_l1.validation import checked_count, checked_positive
+from bregman_l1.scale import alpha_text, as_float
+from bregman_l1.validation import checked_array, checked_between, checked_count, checked_positive
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -272,13 +272,15 @@ class _Goal:
 
 
 def _goal(system: LinearSystem, projection: Vector, loss_tol: float, distance_tol: float, last: int) -> _Goal:
-    if distance_tol != 0:
-        checked_positive("distance_tol", distance_tol)
+    distance_tol, loss_tol = (
+        checked_between("distance_tol", distance_tol, 0.0, 1e300),
+        checked_positive("loss_tol", loss_tol),
+    )
     largest_loss = float(system.y @ system.y)
     return _Goal(
         projection=projection,
         distance=distance_tol * float(projection.sum()),
-        loss_beside=loss_beside(distance_tol, checked_positive("loss_tol", loss_tol), largest_loss),
+        loss_beside=loss_beside(distance_tol, loss_tol, largest_loss),
         loss=loss_tol * largest_loss,
         last=checked_count("max_iterations", last, 1),
     )
@@ -337,12 +339,13 @@ def _curvature(system: LinearSystem, x: Vector) -> float:
 
 
 def _checked_step(step_size: Any, limit: float) -> float:
-    if not (is_real(step_size) and 0 < step_size < limit):
+    step = as_float(step_size)
+    if not 0 < step < limit:
         raise InvalidProblemError(
             f"step_size = {step_size!r} is outside the stable range (0, {limit:.6g}): from 1 / (4 lambda_max(A X A')) "
             "on, X = diag(x(alpha)), the projection repels"
         )
-    return float(step_size)
+    return step
 
 
 def _diverged(iteration: int, step: float, limit: float, safe: float) -> str:
@@ -364,7 +367,7 @@ def _first_state(log_alpha: float, n_entries: int) -> DescentState:
 def _checked_state(state: Any, n_entries: int, last: int) -> DescentState:
     if not isinstance(state, DescentState):
         raise InvalidProblemError(f"state must be the DescentState of an earlier run, got {type(state).__name__}")
-    u = np.asarray(state.u, dtype=np.float64)
+    u = checked_array("state.u", state.u)
     if u.shape != (n_entries,) or not np.isfinite(u).all():
         raise InvalidProblemError(f"state.u must hold {n_entries} finite numbers, got shape {u.shape}")
     iteration = checked_count("state.iteration", state.iteration, 0)
@@ -372,4 +375,4 @@ def _checked_state(state: Any, n_entries: int, last: int) -> DescentState:
         raise InvalidProblemError(
             f"the state was saved after {iteration} iterations, and max_iterations = {last} counts from the start"
         )
-    return DescentState(u=u, iteration=iteration)
+    return DescentState(u=u.astype(np.float64), iteration=iteration)

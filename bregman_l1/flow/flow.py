@@ -20,7 +20,7 @@ from bregman_l1.frozen import FrozenArrays
 from bregman_l1.html import Markup, table, verdict
 from bregman_l1.problems.projection import BregmanProjection
 from bregman_l1.scale import alpha_text
-from bregman_l1.validation import checked_positive
+from bregman_l1.validation import checked_array, checked_between, checked_positive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,7 +35,11 @@ Integrator = Literal["Radau", "BDF", "LSODA"]
 
 _INTEGRATORS: dict[str, Any] = {"Radau": Radau, "BDF": BDF, "LSODA": LSODA}
 _BISECTIONS = 60
-_LARGEST_ATOL = 1e-6
+# Below the rounding of log x a flow does not arrive; beyond the others an integrator has nothing to go by.
+_TOLERANCES, _RELATIVE, _TIMES = (1e-15, 1e300), (1e-13, 1.0), (1e-300, 1e300)
+_LEAST_ATOL, _LARGEST_ATOL = 1e-30, 1e-6
+# Flows take hundreds of steps, and some thousands at the least tolerances.
+_MOST_STEPS = 100_000
 
 
 @entry_points
@@ -194,10 +198,12 @@ class Flow(FrozenArrays):
         return table(rows, caption=Markup(f"{status} gradient flow"))
 
     def _state(self, times: ArrayLike) -> Matrix:
-        wanted = np.asarray(times, dtype=np.float64)
+        wanted = checked_array("times", times)
+        if wanted.ndim > 1:
+            raise InvalidProblemError(f"times must be a number or a vector of them, got shape {wanted.shape}")
         if not wanted.size or not np.all((wanted >= 0) & (wanted <= self.times[-1])):
             raise InvalidProblemError(f"times must lie within the flow, [0, {self.times[-1]:.6g}]")
-        return np.asarray(self.dense(wanted), dtype=np.float64)
+        return np.asarray(self.dense(wanted.astype(np.float64)), dtype=np.float64)
 
 
 @entry_point
@@ -231,22 +237,22 @@ def gradient_flow(
     alpha, log_alpha, initial_scale : float, optional
         The start: entries of x_0, their logarithm, or the entries of u_0. Give exactly one.
     tol : float
-        The flow ends when |log x - log x(alpha)| <= tol in every entry that is positive at the projection, the
-        others, which every solution has zero and which die out like 1/time only, sum to at most tol times its
-        norm, and the loss is small: below ``(2 tol * ||y||)**2``, or zero by the next tolerance.
+        At least 1e-15. The flow ends when |log x - log x(alpha)| <= tol in every entry that is positive at the
+        projection, the others, which every solution has zero and which die out like 1/time only, sum to at most tol
+        times its norm, and the loss is small: below ``(2 tol * ||y||)**2``, or zero by the next tolerance.
     loss_tol : float
         The loss counts as zero below ``loss_tol * ||y||^2``. That alone does not end the flow.
     max_time : float
-        Where to give up.
+        Where to give up, between 1e-300 and 1e300; after a hundred thousand steps a flow is given up anyway.
     method : {"Radau", "BDF", "LSODA"}
         The stiff integrator, from ``scipy.integrate``. Radau follows the trajectory most closely. LSODA is
         quicker and ten times less accurate; older releases of scipy cannot interleave two of its runs.
     rtol : float
-        Tolerance of each step, relative to the way that is left to the projection in lam. The trajectory is
-        about as accurate in log x; where and when the flow arrives hardly depends on it.
+        Tolerance of each step, between 1e-13 and 1, relative to the way that is left to the projection in lam. The
+        trajectory is about as accurate in log x; where and when the flow arrives hardly depends on it.
     atol : float, optional
-        Absolute tolerance of each step, of lam in units of 1 / max |A_ij|, which must be smaller than ``tol``; a tenth
-        of it if omitted, and 1e-6 at most.
+        Absolute tolerance of each step, of lam in units of 1 / max |A_ij|, at least 1e-30 and at most ``tol`` and 1;
+        a tenth of ``tol`` if omitted, and 1e-6 at most.
 
     Returns
     -------
@@ -270,8 +276,10 @@ def gradient_flow(
     >>> print(flow.x.round(8))
     [0.95123438 0.09753125]
     """
-    _check_settings(method, tol=tol, loss_tol=loss_tol, max_time=max_time, rtol=rtol)
-    atol = min(tol / 10, _LARGEST_ATOL) if atol is None else checked_positive("atol", atol)
+    tol, loss_tol = checked_between("tol", tol, *_TOLERANCES), checked_positive("loss_tol", loss_tol)
+    rtol, max_time = checked_between("rtol", rtol, *_RELATIVE), checked_between("max_time", max_time, *_TIMES)
+    atol = min(tol / 10, _LARGEST_ATOL) if atol is None else checked_between("atol", atol, _LEAST_ATOL, min(tol, 1.0))
+    _refuse_other_methods(method)
     start = initial_log_alpha(alpha, log_alpha, initial_scale)
     refuse_extreme(system, start)
     projection = solve(BregmanProjection(system, log_alpha=start))
@@ -284,10 +292,8 @@ def gradient_flow(
     return flow
 
 
-def _check_settings(method: str, **settings: float) -> None:
-    for name, value in settings.items():
-        checked_positive(name, value)
-    if method not in tuple(_INTEGRATORS):
+def _refuse_other_methods(method: Any) -> None:
+    if not isinstance(method, str) or method not in _INTEGRATORS:
         raise InvalidProblemError(f"method must be one of {', '.join(_INTEGRATORS)}, got {method!r}")
 
 
@@ -360,7 +366,7 @@ def _integrate(
     )
     pieces: list[DenseOutput] = []
     times, states, message = [0.0], [solver.y.copy()], None
-    while solver.status == "running" and (not pieces or not arrived(states[-1])):
+    while solver.status == "running" and len(pieces) < _MOST_STEPS and not (pieces and arrived(states[-1])):
         message = solver.step()
         if solver.status != "failed":
             times.append(solver.t)
@@ -372,7 +378,7 @@ def _integrate(
         times=np.array(times),
         states=np.array(states),
         dense=OdeSolution(times, pieces),
-        stalled=solver.status == "failed",
+        stalled=solver.status == "failed" or len(pieces) == _MOST_STEPS,
         cost=(solver.nfev, solver.njev, solver.nlu),
     )
 

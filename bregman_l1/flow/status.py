@@ -31,5 +31,6 @@ class FlowStatus(DocumentedEnum):
 
     STALLED = (
         "stalled",
-        'The integrator could not take a step small enough. Try ``method="Radau"``, or a larger ``rtol``.',
+        "The integrator could not take a step small enough, or took a hundred thousand. Try "
+        '``method="Radau"``, or a larger ``rtol``.',
     )

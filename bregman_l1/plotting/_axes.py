@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bregman_l1.errors import InvalidProblemError
+from bregman_l1.foreign import UNREADABLE
 from bregman_l1.plotting._matplotlib import pyplot
 
 if TYPE_CHECKING:
@@ -48,7 +49,10 @@ def several_axes(axes: Sequence[Axes] | AxesArray | None, count: int, *, share_y
         width, height = pyplot().rcParams["figure.figsize"]
         size = (_WIDER * width, _LOWER * height)
         return np.asarray(pyplot().subplots(1, count, figsize=size, layout="constrained", sharey=share_y)[1])
-    given = np.ravel(np.asarray(axes, dtype=object))
+    try:
+        given = np.ravel(np.asarray(axes, dtype=object))
+    except UNREADABLE as error:
+        raise InvalidProblemError(f"axes cannot be read as a sequence of Axes: {error}") from error
     if given.size != count:
         raise InvalidProblemError(f"this picture has {count} panels: axes must hold {count} Axes, got {given.size}")
     return np.array([_checked(ax, f"axes[{k}]") for k, ax in enumerate(given)], dtype=object)

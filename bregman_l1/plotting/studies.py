@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from bregman_l1._types import Vector
-    from bregman_l1.experiments.store import Record
+    from bregman_l1.experiments.record import Record
     from bregman_l1.plotting._axes import AxesArray
 
 # Widths and misses below rounding, and exact zeros, are drawn here.

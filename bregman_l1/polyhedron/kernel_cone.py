@@ -23,6 +23,7 @@ from bregman_l1._types import EPS, Index, Mask, Matrix, Vector
 from bregman_l1.budget import Budget
 from bregman_l1.caching import cached_property
 from bregman_l1.errors import BackendError, InvalidProblemError, UndefinedConstantError
+from bregman_l1.foreign import UNREADABLE
 from bregman_l1.frozen import FrozenArrays, frozen, read_only
 from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron.face import exact_face
@@ -524,7 +525,10 @@ def checked_support(support: ArrayLike, n_columns: int) -> Index:
     InvalidProblemError
         If it is empty, not integers, repeats an index or leaves 0..n_columns-1.
     """
-    given = np.asarray(support)
+    try:
+        given = np.asarray(support)
+    except UNREADABLE as error:
+        raise InvalidProblemError(f"support cannot be read as an array of indices: {error}") from error
     if given.ndim != 1:
         raise InvalidProblemError(f"support must be one-dimensional, got shape {given.shape}")
     if given.dtype == np.bool_:

@@ -107,7 +107,8 @@ def proximal_minimiser(system: LinearSystem, cost: Vector, budget: Budget | None
         if vertex is not None:
             mu = vertex.corrected(point.mu, program.cost)
             if program.is_dual(mu, vertex.J):
-                return Optimum(x=program.unit * vertex.x / program.columns, dual=mu / program.rows, steps=budget.used)
+                dual = program.cost_unit * mu / program.rows
+                return Optimum(x=program.unit * vertex.x / program.columns, dual=dual, steps=budget.used)
             if vertex.J.tobytes() != seen:
                 seen = vertex.J.tobytes()
                 following = _Point(vertex.x, mu, program.transposed(mu), point.sigma)
@@ -144,12 +145,13 @@ class _Vertex:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Program:
-    """The program with rows, columns and y of size near one; their units are powers of two."""
+    """The program with rows, columns, y and cost of size near one; their units are powers of two."""
 
     system: LinearSystem
     rows: Vector
     columns: Vector
     unit: float
+    cost_unit: float
     cost: Vector
     y: Vector
 
@@ -157,8 +159,8 @@ class _Program:
     def of(cls, system: LinearSystem, cost: Vector) -> _Program:
         rows, columns = mean_units(system)
         y = system.y / rows
-        unit = float(power_of_two(np.abs(y).max()))
-        return cls(system, rows, columns, unit, cost / columns, y / unit)
+        unit, cost_unit = (float(power_of_two(np.abs(vector).max())) for vector in (y, cost))
+        return cls(system, rows, columns, unit, cost_unit, cost / cost_unit / columns, y / unit)
 
     def start(self) -> _Point:
         largest = float(np.abs(self.cost).max()) or 1.0

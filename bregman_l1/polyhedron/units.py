@@ -42,5 +42,5 @@ def mean_units(system: LinearSystem) -> tuple[Vector, Vector]:
 
 
 def power_of_two(sizes: Vector) -> Vector:
-    """The nearest powers of two; one for zero."""
-    return np.asarray(2.0 ** np.round(np.log2(np.where(sizes > 0, sizes, 1.0))))
+    """The nearest powers of two that are floats; one for zero."""
+    return np.asarray(2.0 ** np.minimum(np.round(np.log2(np.where(sizes > 0, sizes, 1.0))), 1023))

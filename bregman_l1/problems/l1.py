@@ -28,7 +28,7 @@ from bregman_l1.polyhedron.minimiser import (
 )
 from bregman_l1.problems.base import Problem
 from bregman_l1.system import checked_system
-from bregman_l1.validation import checked_cost
+from bregman_l1.validation import checked_weights
 
 if TYPE_CHECKING:
     import cvxpy as cp
@@ -65,7 +65,7 @@ class L1Minimization(Problem):
 
     def __init__(self, system: LinearSystem, *, cost: ArrayLike | None = None) -> None:
         self._system = checked_system(system)
-        self._cost = checked_cost(cost, system.shape[1], system.column_names)
+        self._cost = checked_weights(cost, system.shape[1], system.column_names)
 
     @property
     def system(self) -> LinearSystem:

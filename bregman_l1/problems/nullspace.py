@@ -14,7 +14,7 @@ from bregman_l1._types import EPS, ROUNDINGS, Index, Matrix, Vector
 from bregman_l1.budget import Budget
 from bregman_l1.certificate import Certificate, Check, not_finite
 from bregman_l1.claim import Claim
-from bregman_l1.errors import InvalidProblemError, UndefinedConstantError
+from bregman_l1.errors import BackendError, InvalidProblemError, UndefinedConstantError
 from bregman_l1.polyhedron.kernel_cone import EMPTY_BASE, BasePoint, KernelCone, kernel_cone
 from bregman_l1.polyhedron.linear_program import (
     LinearProgram,
@@ -56,7 +56,7 @@ def checked_kind(kind: Kind) -> Kind:
     InvalidProblemError
         If there is none of this name.
     """
-    if kind not in get_args(Kind):
+    if not isinstance(kind, str) or kind not in get_args(Kind):
         raise InvalidProblemError(f"kind must be one of {', '.join(get_args(Kind))}; got {kind!r}")
     return kind
 
@@ -176,6 +176,8 @@ class NullSpaceConstant(Problem):
         linear = self._linear()
         b = None if answer.dual is None or linear is None else self._cone.program_multiplier(linear, answer.dual)
         p = answer.x[: self._cone.outside.size] * self._cone.program_units
+        if not p.any():  # the time was up at once
+            return Claim(bound=-answer.bound * self._program_unit)
         return replace(self._claim(p, b), bound=-answer.bound * self._program_unit)
 
     def polish(self, claim: Claim, tol: float = 1e-9) -> Claim:
@@ -189,11 +191,20 @@ class NullSpaceConstant(Problem):
             better = self._claim(best.p, best.b)
             is_best = self.agree(better, best.bound) and self._kernel_residual(better.point) <= tol
             if not is_best and claim.time_left > 0:
-                best = self._cone.maximise(linear, Budget(seconds=claim.time_left))
-                better = self._claim(best.p, best.b)
+                better = self._maximised(linear, Budget(seconds=claim.time_left)) or better
         else:
             better = self.ascended(self._cone.refined_vertex(p), Budget(seconds=claim.time_left))
         return replace(claim, x=better.x, dual=better.dual, value=better.value)
+
+    def _maximised(self, linear: Vector, budget: Budget) -> Claim | None:
+        """The answer by a linear program of our own, None where the time for it is up."""
+        try:
+            best = self._cone.maximise(linear, budget)
+        except BackendError:
+            if budget.spent_out is None:
+                raise
+            return None
+        return self._claim(best.p, best.b)
 
     def objective(self, claim: Claim) -> float:
         off_support = np.abs(claim.point[self._cone.outside]).sum()

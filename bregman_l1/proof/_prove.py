@@ -15,6 +15,7 @@ from bregman_l1._solve import claimed, solved
 from bregman_l1.claim import Claim
 from bregman_l1.entry import entry_point, warn_caller
 from bregman_l1.errors import InfeasibleError, InvalidOptionError, InvalidProblemError, NotProvedWarning
+from bregman_l1.one_line import brief
 from bregman_l1.problems import BregmanProjection, L1Minimization, NullSpaceConstant, Problem
 from bregman_l1.proof.infeasibility import prove_infeasible
 from bregman_l1.proof.linear import prove_l1
@@ -22,6 +23,7 @@ from bregman_l1.proof.nullspace import prove_constant
 from bregman_l1.proof.projection import prove_projection
 from bregman_l1.proof.record import TARGETS, Proof, Target
 from bregman_l1.solution import Solution, Status
+from bregman_l1.validation import checked_count
 
 _TOLERANCE, _DIGITS, _MOST_DIGITS = 1e-9, 15, 1000
 
@@ -124,8 +126,9 @@ def _proof(problem: Problem, claim: Claim, *, digits: int, for_: Target | None, 
 
 
 def _checked(digits: Any, for_: Any) -> tuple[int, Target | None]:
-    if isinstance(digits, bool) or not isinstance(digits, int | np.integer) or not 1 <= digits <= _MOST_DIGITS:
-        raise InvalidOptionError(f"digits must be a whole number from 1 to {_MOST_DIGITS}, got {digits!r}")
-    if for_ is not None and for_ not in TARGETS:
-        raise InvalidProblemError(f"for_ must be 'y' or 'rounded y', got {for_!r}")
-    return int(digits), for_
+    digits = checked_count("digits", digits, 1, InvalidOptionError)
+    if digits > _MOST_DIGITS:
+        raise InvalidOptionError(f"digits must be at most {_MOST_DIGITS}, got {digits}")
+    if for_ is not None and not (isinstance(for_, str) and for_ in TARGETS):
+        raise InvalidProblemError(f"for_ must be 'y' or 'rounded y', got {brief(for_)}")
+    return digits, for_

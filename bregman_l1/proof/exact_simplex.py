@@ -168,10 +168,10 @@ def _shifted(values: Sequence[fmpq], exponents: Index) -> Rationals:
 
 def _capped(values: Sequence[fmpq], unit: fmpq) -> Vector:
     """The values in a unit, as floats of moderate size."""
-    return np.array([as_float(max(min(value / unit, _LARGEST_RATIO), -_LARGEST_RATIO)) for value in values])
+    return np.array([rounded(max(min(value / unit, _LARGEST_RATIO), -_LARGEST_RATIO)) for value in values])
 
 
-def as_float(value: fmpq) -> float:
+def rounded(value: fmpq) -> float:
     """The nearest float, infinite where it is beyond all."""
     try:
         return int(value.p) / int(value.q)

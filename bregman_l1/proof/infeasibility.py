@@ -11,7 +11,7 @@ from flint import fmpq
 from bregman_l1._types import ROUNDINGS, Index, Matrix, Vector
 from bregman_l1.proof.arithmetic import fraction
 from bregman_l1.proof.exact_matrix import Rationals, exact_matrix, exact_vector, inner
-from bregman_l1.proof.exact_simplex import ExactProgram, as_float, minimise, multipliers_near
+from bregman_l1.proof.exact_simplex import ExactProgram, minimise, multipliers_near, rounded
 from bregman_l1.proof.record import Y_ITSELF, Proof, Step, Unproved
 from bregman_l1.system import LinearSystem
 
@@ -75,7 +75,7 @@ def _exact_farkas(system: LinearSystem, farkas: Vector, columns: Index | slice) 
     given = exact_vector(farkas)
     if _separates(program, given):
         return given, "the z that was given"
-    slack = np.array([as_float(value) for value in program.reduced(given)])
+    slack = np.array([rounded(value) for value in program.reduced(given)])
     tight = np.flatnonzero(slack <= ROUNDINGS * program.matrix.sizes(farkas))
     near = multipliers_near(program, tight, farkas)
     if near is not None and _separates(program, near[0]):
@@ -104,4 +104,4 @@ def _of_least_misfit(A: Matrix | sp.csc_array, y: Vector, row_units: Vector) -> 
     if not least:
         positive = sum(map(bool, best.x))
         raise Unproved("Farkas vector", f"there is none: an x >= 0 of {positive} entries solves A x = y in rationals")
-    return best.mu, f"the multipliers of the least ||A x - y||_1, which is {as_float(least):.2g} in units of the rows"
+    return best.mu, f"the multipliers of the least ||A x - y||_1, which is {rounded(least):.2g} in units of the rows"

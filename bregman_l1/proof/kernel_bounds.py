@@ -21,7 +21,7 @@ from bregman_l1.problems.left_inverse import best_left_inverse
 from bregman_l1.problems.nullspace import Kind, NullSpaceConstant
 from bregman_l1.proof.arithmetic import dyadic
 from bregman_l1.proof.exact_matrix import Rationals, exact_matrix, exact_vector, inner
-from bregman_l1.proof.exact_simplex import ExactProgram, as_float, minimise, multipliers_near, solution_near
+from bregman_l1.proof.exact_simplex import ExactProgram, minimise, multipliers_near, rounded, solution_near
 from bregman_l1.proof.record import Unproved
 
 # Columns whose values are compared exactly.
@@ -138,7 +138,7 @@ class KernelBounds:
                 if budget.spent_out is not None:
                     return None
                 bound, n, mu = self.bound(sign * unit)
-                if 0 < as_float(bound) <= _ONE_SIDED * float(np.abs(row).max()):
+                if 0 < rounded(bound) <= _ONE_SIDED * float(np.abs(row).max()):
                     bound = self.largest(sign * unit, n, mu).bound
                 side.append(max(bound, _ZERO))
         return sides
@@ -176,7 +176,7 @@ class _Chords:
         ranges = [*zip(high, low, low if kind == "rho_tilde" else [_ZERO] * len(low), strict=True)]
         self.mixed = np.array([up > 0 and down > 0 for up, down, _ in ranges])
         self._slopes = np.array(
-            [as_float((up - value) / (up + down)) if up + down else 0.0 for up, down, value in ranges]
+            [rounded((up - value) / (up + down)) if up + down else 0.0 for up, down, value in ranges]
         )
         self._offsets = [
             max(value + slope * down, up - slope * up)
@@ -192,7 +192,7 @@ class _Chords:
     def farthest(self, signs: Vector, v: Vector) -> int:
         """Where the bound is farthest from the function at v, of the v_i without a sign."""
         values = np.where(v >= 0, v, self._negative * v)
-        gaps = self._slopes * v + [as_float(c) for c in self._offsets] - values
+        gaps = self._slopes * v + [rounded(c) for c in self._offsets] - values
         return int(np.where((signs == 0) & self.mixed, gaps, -np.inf).argmax())
 
 

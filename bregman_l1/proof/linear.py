@@ -21,10 +21,10 @@ from bregman_l1.proof.exact_matrix import ExactMatrix, Rationals, exact_matrix, 
 from bregman_l1.proof.exact_simplex import (
     ExactProgram,
     Optimum,
-    as_float,
     is_optimal,
     minimise,
     multipliers_near,
+    rounded,
     solution_near,
 )
 from bregman_l1.proof.record import Y_ITSELF, Proof, RightHandSide, Step, Target, Unproved
@@ -195,7 +195,7 @@ def _minimiser_for_y(program: ExactProgram, x: Vector, mu: Vector, tol: float | 
     if tol is not None:
         sizes = [fmpq(2) ** int(e) for e in program.matrix.column_exponents]
         off = max(abs(a - b) * size for a, b, size in zip(exact_vector(x), best.x, sizes, strict=True))
-        share = as_float(off / max(value * size for value, size in zip(best.x, sizes, strict=True)))
+        share = rounded(off / max(value * size for value, size in zip(best.x, sizes, strict=True)))
         if share > tol:
             positive = sum(map(bool, best.x))
             raise Unproved("answer", f"the minimiser for y itself, of {positive} positive entries, is {share:.2g} away")
@@ -212,7 +212,7 @@ def roundings(system: LinearSystem, x: Vector, missing: Sequence[fmpq]) -> float
     if any(gap and unit <= 0 for gap, unit in zip(missing, units, strict=True)):
         return float(np.inf)
     worst = max((abs(gap) / unit for gap, unit in zip(missing, units, strict=True) if gap), default=fmpq(0))
-    return float(np.nextafter(as_float(worst), np.inf)) if worst else 0.0
+    return float(np.nextafter(rounded(worst), np.inf)) if worst else 0.0
 
 
 def _agree(x: Vector, exactly: Rationals) -> bool:
@@ -233,13 +233,13 @@ def _optimal(program: ExactProgram, x: Vector, exactly: Rationals, mu: Vector) -
         return Optimum(x=exactly, mu=best.mu, reduced=best.reduced)
     gap = inner(program.cost, exactly) - inner(program.cost, best.x)
     size = inner([abs(c) for c in program.cost], exactly)
-    raise Unproved("dual feasibility", f"x is no minimiser: its cost is {as_float(gap / size):.2g} above the least")
+    raise Unproved("dual feasibility", f"x is no minimiser: its cost is {rounded(gap / size):.2g} above the least")
 
 
 def _multipliers_claimed(program: ExactProgram, x: Vector, mu: Vector, tol: float) -> Step:
     """Whether an answer's own multipliers have c - A'mu >= 0, and zero where x is not, to a tolerance."""
-    sizes = program.matrix.sizes(mu) + np.abs([as_float(c) for c in program.cost])
-    shares = np.array([as_float(value) for value in program.reduced(exact_vector(mu))])
+    sizes = program.matrix.sizes(mu) + np.abs([rounded(c) for c in program.cost])
+    shares = np.array([rounded(value) for value in program.reduced(exact_vector(mu))])
     shares = np.divide(shares, sizes, where=sizes > 0, out=shares)
     wrong = float(np.where(x != 0, np.abs(shares), np.maximum(-shares, 0.0)).max())
     meaning = f"the answer's own multipliers are right to {wrong:.2g} of the terms of c - A'mu"

@@ -16,7 +16,7 @@ from bregman_l1.errors import BackendError
 from bregman_l1.problems.nullspace import NullSpaceConstant
 from bregman_l1.proof.arithmetic import fraction, rational
 from bregman_l1.proof.exact_matrix import Rationals
-from bregman_l1.proof.exact_simplex import as_float
+from bregman_l1.proof.exact_simplex import rounded
 from bregman_l1.proof.kernel_bounds import KernelBounds, Upper
 from bregman_l1.proof.record import Proof, Step, Unproved
 
@@ -83,7 +83,7 @@ def prove_constant(
     with np.errstate(all="ignore"):
         steps += [] if tol is None else _answer(problem, claim, found, tol)
     is_exact = found.lower == found.upper
-    gap = "the two ends are equal" if is_exact else f"the two ends are {as_float(found.upper - found.lower):.2g} apart"
+    gap = "the two ends are equal" if is_exact else f"the two ends are {rounded(found.upper - found.lower):.2g} apart"
     steps.append(Step(name="exact", passed=is_exact, meaning=gap, decisive=False))
     return Proof(
         subject=problem.title,
@@ -109,10 +109,10 @@ def _proved(problem: NullSpaceConstant, claim: Claim, budget: Budget, steps: lis
     best = max(known, key=base.value)
     lower = base.value(best)
     meaning = (
-        f"n in rationals, A n = 0, n >= 0 off S, ||n off S||_1 = 1: the constant is at least {as_float(lower):.12g}"
+        f"n in rationals, A n = 0, n >= 0 off S, ||n off S||_1 = 1: the constant is at least {rounded(lower):.12g}"
     )
     steps.append(Step(name="kernel vector", passed=True, meaning=meaning))
-    meaning = f"{upper.meaning}: the constant is at most {as_float(upper.bound):.12g}"
+    meaning = f"{upper.meaning}: the constant is at most {rounded(upper.bound):.12g}"
     steps.append(Step(name="upper bound", passed=True, meaning=meaning))
     n = [fmpq(0)] * problem.system.shape[1]
     for j, entry in zip(base.columns, best, strict=True):
@@ -139,15 +139,15 @@ def _upper(problem: NullSpaceConstant, base: KernelBounds, claim: Claim, budget:
 
 def _answer(problem: NullSpaceConstant, claim: Claim, found: _Bracket, tol: float) -> Iterator[Step]:
     """Whether what was claimed is right to a tolerance."""
-    lower, n = as_float(found.lower), claim.point
+    lower, n = rounded(found.lower), claim.point
     errors = {
         "answer": (_error_of_vector(problem, claim, lower), "A n = 0, the signs and sum of n, and the lower bound at n")
     }
     if not np.isnan(claim.value):
-        far = max(abs(as_float(end - rational(claim.value))) for end in (found.lower, found.upper))
+        far = max(abs(rounded(end - rational(claim.value))) for end in (found.lower, found.upper))
         errors["value"] = _relative(far, claim.value, n), "its value, beside both bounds"
     if not np.isnan(claim.bound):
-        below = as_float(found.upper - rational(claim.bound))
+        below = rounded(found.upper - rational(claim.bound))
         errors["bound"] = _relative(below, claim.bound, n), "its upper bound, beside ours"
     if claim.dual is not None:
         error = _error_of_multipliers(problem, claim.dual, found)
@@ -179,4 +179,4 @@ def _error_of_multipliers(problem: NullSpaceConstant, mu: Vector, found: _Bracke
     low, high = np.where(signs > 0, 1.0, least), np.where(signs < 0, least, 1.0)
     values, sizes = problem.system.rmatvec(mu), problem.system.abs_rmatvec(np.abs(mu)) + 1.0
     w = np.maximum(low - values[S], values[S] - high) / sizes[S]
-    return float(max(w.max(), ((values[R] - as_float(found.lower)) / sizes[R]).max(), 0.0))
+    return float(max(w.max(), ((values[R] - rounded(found.lower)) / sizes[R]).max(), 0.0))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from flint import arb
 
 Target = Literal["y", "rounded y"]
+Balls = tuple[Dyadic | None, ...]
 TARGETS: tuple[Target, ...] = ("y", "rounded y")
 
 
@@ -158,7 +159,7 @@ class Proof(FrozenArrays):
     value: tuple[Fraction, Fraction] | None = None
     dual: tuple[Fraction, ...] | None = None
     farkas: tuple[Fraction, ...] | None = None
-    balls: tuple[Dyadic | None, ...] | None = None
+    balls: Balls | None = None
 
     _shown: ClassVar = ("ok", "subject", "digits", "right_hand_side", "failed")
 

@@ -11,7 +11,7 @@ from scipy.sparse.linalg import LinearOperator
 
 from bregman_l1._types import Matrix, Vector
 from bregman_l1.errors import InvalidSystemError
-from bregman_l1.foreign import Labels, labels_of
+from bregman_l1.foreign import UNREADABLE, Labels, labels_of
 from bregman_l1.frozen import read_only
 from bregman_l1.names import matched, place, shared_names
 from bregman_l1.validation import checked_array, refuse_other_than_real
@@ -89,7 +89,10 @@ def checked_names(what: str, names: Any, size: int) -> Labels | None:
         return None
     if isinstance(names, str) or not isinstance(names, Iterable):
         raise InvalidSystemError(f"{what} must be a sequence of {size} names, got {names!r}")
-    called: Labels = tuple(names)
+    try:
+        called: Labels = tuple(names)
+    except UNREADABLE as error:
+        raise InvalidSystemError(f"{what} cannot be read as a sequence of {size} names: {error}") from error
     if len(called) != size:
         raise InvalidSystemError(f"{what} must be {size} names, got {len(called)}")
     unfit = [name for name in called if not isinstance(name, Hashable)]

@@ -41,7 +41,7 @@ from bregman_l1.theory.proofs import prove_known_constant, prove_limit
 from bregman_l1.theory.rigorous.bounds import RigorousTheorem
 from bregman_l1.theory.rigorous.enclosure import RigorousEncloser, Scale
 from bregman_l1.theory.rigorous.limit import Precisions, right_hand_side
-from bregman_l1.validation import checked_positive
+from bregman_l1.validation import checked_flag, checked_positive
 
 if TYPE_CHECKING:
     import os
@@ -84,7 +84,7 @@ class Analysis(FrozenArrays):
         self._limit = find_limit(system, cost)
         self._time_limit = checked_time_limit(time_limit)
         self._layer = self._leading_layer()
-        if proof:
+        if checked_flag("proof", proof):
             self._proofs = {"limit": prove_limit(self._limit)}
             _ = self.rho
 
@@ -261,6 +261,7 @@ class Analysis(FrozenArrays):
         NotAdmissibleError
             Unless alpha < min x*_S, the costs are one, and the minimiser unique; where a constant is not proved.
         """
+        rigorous = checked_flag("rigorous", rigorous)
         log_bound = self.log_upper_bound(alpha, log_alpha=log_alpha, rigorous=rigorous)
         return exponential_above(log_bound) if rigorous else exponential(log_bound)
 
@@ -272,7 +273,11 @@ class Analysis(FrozenArrays):
         if not self.moves:
             return self.deviation_enclosure(log_alpha=scale.log_alpha, rigorous=rigorous).log_upper
         theorem = self._theorem("(II.3)")
-        return self._rigorous_theorem.log_upper(scale) if rigorous else theorem.log_upper(scale.log_alpha)
+        return (
+            self._rigorous_theorem.log_upper(scale)
+            if checked_flag("rigorous", rigorous)
+            else theorem.log_upper(scale.log_alpha)
+        )
 
     def lower_bound(
         self,
@@ -301,6 +306,7 @@ class Analysis(FrozenArrays):
             Outside the range of alpha for which the form is claimed, for costs other than one, and where the
             minimiser is not unique, or a constant not proved.
         """
+        rigorous = checked_flag("rigorous", rigorous)
         log_bound = self.log_lower_bound(alpha, log_alpha=log_alpha, form=form, rigorous=rigorous)
         return exponential_below(log_bound) if rigorous else exponential(log_bound)
 
@@ -318,7 +324,11 @@ class Analysis(FrozenArrays):
         if not self.moves:
             return self.deviation_enclosure(log_alpha=scale.log_alpha, rigorous=rigorous).log_lower
         theorem = self._theorem("(II.4)")
-        return self._rigorous_theorem.log_lower(scale, form) if rigorous else theorem.log_lower(scale.log_alpha, form)
+        return (
+            self._rigorous_theorem.log_lower(scale, form)
+            if checked_flag("rigorous", rigorous)
+            else theorem.log_lower(scale.log_alpha, form)
+        )
 
     def enclosure(
         self, alpha: float | None = None, *, log_alpha: float | None = None, rigorous: bool = False
@@ -351,7 +361,7 @@ class Analysis(FrozenArrays):
         (True, True)
         """
         scale = Scale.of(alpha, log_alpha)
-        if rigorous:
+        if checked_flag("rigorous", rigorous):
             return self._rigorous.off_support(scale)
         return POINT if self._layer is None else self.encloser.off_support(scale.log_alpha)
 
@@ -363,7 +373,7 @@ class Analysis(FrozenArrays):
         Parameters and what is raised are those of `enclosure`.
         """
         scale = Scale.of(alpha, log_alpha)
-        if rigorous:
+        if checked_flag("rigorous", rigorous):
             return self._rigorous.deviation(scale)
         return POINT if self._layer is None else self.encloser.deviation(scale.log_alpha)
 
@@ -411,7 +421,7 @@ class Analysis(FrozenArrays):
             If no log alpha above -1e15 is seen to be small enough; for ``rigorous`` also where the minimiser is not
             unique, or something could not be proved.
         """
-        error = checked_positive("error", error)
+        error, rigorous = checked_positive("error", error), checked_flag("rigorous", rigorous)
         if self._layer is None:
             self.deviation_enclosure(log_alpha=0.0, rigorous=rigorous)
             return AlphaPlan(error=error, log_guaranteed=np.inf, log_exact=np.inf)

@@ -17,7 +17,7 @@ from bregman_l1.frozen import FrozenArrays
 from bregman_l1.polyhedron.kernel_cone import BasePoint, KernelCone
 from bregman_l1.problems.left_inverse import left_inverse_bound
 from bregman_l1.problems.nullspace import Kind, NullSpaceConstant
-from bregman_l1.scale import is_real
+from bregman_l1.scale import as_float
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
@@ -200,9 +200,10 @@ def checked_time_limit(time_limit: float | None) -> float:
     """
     if time_limit is None:
         return inf
-    if not (is_real(time_limit) and time_limit >= 0):
+    seconds = as_float(time_limit)
+    if not seconds >= 0:
         raise InvalidProblemError(f"time_limit must be a nonnegative number of seconds, got {time_limit!r}")
-    return float(time_limit)
+    return seconds
 
 
 def _in_kernel_cone(cone: KernelCone, n: Vector) -> bool:

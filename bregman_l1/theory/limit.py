@@ -16,7 +16,7 @@ from bregman_l1.newton import project
 from bregman_l1.polyhedron.kernel_cone import BasePoint, KernelCone, kernel_cone
 from bregman_l1.polyhedron.minimiser import minimisers, remainder
 from bregman_l1.system import checked_system
-from bregman_l1.validation import checked_cost
+from bregman_l1.validation import checked_weights
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
@@ -189,7 +189,7 @@ def find_limit(system: LinearSystem, cost: ArrayLike | None = None) -> Limit:
     InvalidProblemError
         If the cost is wrong or cost'x is unbounded below.
     """
-    weights = checked_cost(cost, checked_system(system).shape[1], system.column_names)
+    weights = checked_weights(cost, checked_system(system).shape[1], system.column_names)
     return system.remember_last("limit", weights.tobytes(), lambda: _find_limit(system, weights))
 
 
