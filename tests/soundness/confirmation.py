@@ -213,7 +213,7 @@ class _Equations:
         radius = max(number(self.balls[j].radius + GRAIN) for j in self.J)
         first = self.step(w, radius)
         if first is None:
-            return Confirmation(finding=Finding.UNDECIDED, reason="the derivative is singular")
+            return Confirmation(finding=Finding.UNDECIDED, reason="no Newton step at these digits")
         if first.length - 2 * first.noise > radius + first.inverse_norm * first.curvature * radius**2 / 2:
             return _wrong(f"Newton's step is {mp.nstr(first.length, 3)}, the radius {mp.nstr(radius, 3)}")
         return self._compared(w, first)
@@ -225,7 +225,7 @@ class _Equations:
             w = [a + factor * b for a, b in zip(w, step.d, strict=True)]
             following = self.step(w, mp.mpf(0))
             if following is None:
-                return Confirmation(finding=Finding.UNDECIDED, reason="the derivative is singular")
+                return Confirmation(finding=Finding.UNDECIDED, reason="no Newton step at these digits")
             settled = following.length >= step.length / 4 or following.length <= 2 * following.noise
             step = following
             if settled:
@@ -267,8 +267,10 @@ class _Equations:
         return [unit * (1 + abs(self.b[j]) + slope * largest) for j, slope in zip(self.R, self.steepness, strict=True)]
 
     def step(self, w: list[mp.mpf], radius: mp.mpf) -> _Step | None:
-        """Newton's step, with the curvature within the radius of w; None where the derivative is singular."""
+        """Newton's step, with the curvature within the radius of w; None where the digits do not suffice for it."""
         k, rest, noise_of_rest = len(self.J), self.rest_of(w), self.rest_noise(w)
+        if max(noise_of_rest, default=mp.mpf(0)) > mp.power(10, -SPARE):
+            return None
         W = mp.matrix(k, max(1, len(self.R)))
         for i, row in enumerate(self.T):
             for j, t in enumerate(row):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
+import mpmath as mp
 import numpy as np
 import pytest
 
@@ -171,3 +172,17 @@ def test_an_exact_number_of_radius_zero_is_confirmed():
     assert confirmation(with_balls(statement, balls)).finding is Finding.CONFIRMED
     balls[1] = Ball(middle=-7 + Fraction(1, 10**90), radius=Fraction(0))
     assert confirmation(with_balls(statement, balls)).finding is Finding.WRONG
+
+
+def test_digits_that_are_lost_to_a_steep_response_refute_nothing():
+    # x_1 + T x_2 = 2 and log x_2 = b + T (log x_1 - b): at 60 digits log x_2 is not known at all.
+    T, b = 2.0**233, -13.75
+    with mp.workdps(400):
+        at = mp.findroot(lambda s: s - mp.log((2 - mp.exp(b + (s - b) / T)) / T), -161)
+        log_x = [b + (at - b) / T, at]
+        balls = [Ball(middle=-_dyadic(*value.man_exp), radius=Fraction(1, 10**150)) for value in log_x]  # unsigned
+    statement = with_balls(
+        statement_of(Case(name="steep", A=np.array([[1.0, T]]), y=np.array([2.0]), log_alpha=b)), balls
+    )
+    assert confirmation(statement).finding is Finding.CONFIRMED
+    assert confirmation(moved(statement, 0, Fraction(1, 10**140))).finding is Finding.WRONG
