@@ -95,6 +95,8 @@ def natural_log_alphas(
 
 
 def _entries(name: str, given: Any) -> NDArray[np.object_]:
+    if np.ma.is_masked(given):
+        raise InvalidProblemError(f"{name} has masked entries; fill them or leave them out first")
     try:
         values = given if isinstance(given, list | tuple) else as_array(given)
         return np.atleast_1d(np.asarray(values, dtype=object))

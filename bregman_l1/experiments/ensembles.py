@@ -381,7 +381,7 @@ def _plain(value: Any) -> Any:
 
 
 def _is_integer(value: Any) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    return isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.timedelta64))
 
 
 def _is_finite(value: Any) -> bool:

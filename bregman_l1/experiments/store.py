@@ -172,7 +172,9 @@ class Store:
 
     def held(self, study: Mapping[str, Any]) -> int:
         """Return how many rows of a study are here, without opening the store for it; 0 where there is no store."""
-        if not (self.path / _HEADER).exists():
+        with _reading(self.path):
+            is_there = (self.path / _HEADER).exists()
+        if not is_there:
             return 0
         self._refuse_other(_identity(study))
         return len(self)

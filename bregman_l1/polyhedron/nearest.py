@@ -75,10 +75,11 @@ def _nonnegative_least_squares(system: LinearSystem, units: Vector) -> Vector:
     """The x >= 0 with the least |(A x - y) / units|, found on the columns that matter, a few more in each round."""
     from scipy.optimize import nnls
 
-    largest = float(np.abs(system.y / units).max())
-    y = system.y / units / largest
-    sizes = one_for_zero(peaks(system.scaled(1 / units, np.ones(system.shape[1])), axis=0))
-    A = system.scaled(1 / units, 1 / sizes)
+    factors = _factors(system, units)
+    largest = float(np.abs(system.y * factors).max()) or 1.0
+    y = system.y * factors / largest
+    sizes = one_for_zero(peaks(system.scaled(factors, np.ones(system.shape[1])), axis=0))
+    A = system.scaled(factors, 1 / sizes)
     lengths = one_for_zero(np.sqrt((A * A).sum(axis=0)))
     x, distance = np.zeros(sizes.size), np.inf
     while True:
@@ -95,3 +96,10 @@ def _nonnegative_least_squares(system: LinearSystem, units: Vector) -> Vector:
             x[columns] = nnls(dense(A[:, columns]), y)[0]
         except RuntimeError as error:
             raise BackendError("the nonnegative least-squares problem was not solved", str(error)) from error
+
+
+def _factors(system: LinearSystem, units: Vector) -> Vector:
+    """The inverse units, times the power of two that brings the row that counts most to the size one."""
+    mantissas, exponents = np.frexp(units)
+    most = (np.frexp(one_for_zero(system.row_peaks))[1] - exponents).max()
+    return np.asarray(np.ldexp(1.0 / mantissas, -exponents - most))

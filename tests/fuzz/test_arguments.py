@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib import pyplot as plt
 
-from bregman_l1 import BregmanError, Enclosure, ProjectionPath, backends
+from bregman_l1 import BregmanError, Enclosure, ProjectionPath, backends, nearest_feasible
 from fuzz import nasty
-from fuzz.calls import COUNTS, FUNCTIONS, KINDS, Call, handed_out, methods, public_names, takes_arguments
+from fuzz.calls import CONTRADICTORY, COUNTS, FUNCTIONS, KINDS, Call, handed_out, methods, public_names, takes_arguments
 from fuzz.effort import examples, nothing_but_our_errors
 
 PACKAGES = (
@@ -118,6 +118,8 @@ FOUND = [
     ("NullSpaceConstant", "support", nasty.Elsewhere()),
     ("solve", "time_limit", Fraction(10**400, 3)),
     ("solve", "tol", Fraction(1, 10**400)),
+    ("nearest_feasible", "scales", np.full(2, 5e-324)),
+    ("nearest_feasible", "scales", np.full(2, 1.7e308)),
     ("projection_path", "alphas", [nasty.Elsewhere()] * 3),
     ("analyze", "cost", np.full(3, 1e308)),
     ("analyze", "cost", np.full(3, 1e-320)),
@@ -153,7 +155,22 @@ FOUND = [
 
 @pytest.mark.parametrize(("name", "argument", "value"), FOUND, ids=[f"{name}-{at}" for name, at, _ in FOUND])
 def test_what_once_ended_otherwise_is_refused_or_read(name, argument, value):
-    survives(FUNCTIONS[name][0], argument, value)
+    for call in FUNCTIONS[name]:
+        if argument in call.arguments:
+            survives(call, argument, value)
+
+
+@pytest.mark.parametrize(
+    ("name", "argument", "value"),
+    [
+        ("projection_path", "alphas", np.ma.masked_array([0.1, 2.0], mask=[0, 1])),
+        ("Recipe", "seed", np.timedelta64(3, "s")),
+    ],
+)
+def test_what_was_read_as_something_else_is_refused(name, argument, value):
+    call = FUNCTIONS[name][0]
+    with pytest.raises(BregmanError, match=argument):
+        call.function(**{**call.valid, argument: value})
 
 
 def test_the_panic_of_a_solver_in_rust_is_an_error_of_ours():
@@ -168,3 +185,9 @@ def test_the_panic_of_a_solver_in_rust_is_an_error_of_ours():
 def test_an_ensemble_that_draws_no_matrix_is_told_so(matrix):
     with pytest.raises(BregmanError, match="the ensemble 'fixed' drew|y overflows"):
         FUNCTIONS["Ensemble"][1].function(matrix=matrix)
+
+
+@pytest.mark.parametrize("size", [5e-324, 1e-300, 1.0, 1e300])
+def test_units_that_all_changes_are_measured_in_change_nothing(size):
+    nearest = nearest_feasible(CONTRADICTORY, scales=np.array([1.0, 2.0]) * size)
+    np.testing.assert_allclose(nearest.y, [1.2, 1.2], rtol=1e-12)
