@@ -8,7 +8,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from bregman_l1 import BregmanProjection, Certificate, LinearSystem, certify
+from bregman_l1 import BregmanProjection, Certificate, LinearSystem, certify, solve
 
 ROUNDINGS = 64 * 2.0**-52
 
@@ -183,3 +183,26 @@ def test_tolerances_grow_with_log_alpha_beyond_a_thousand(log_alpha):
             "deviation": accuracy,
         }
     )
+
+
+@pytest.mark.parametrize("off", [5e-3, 5e-9, 0.0])
+@pytest.mark.parametrize("by", [1.0, 1.0 + 2.0**-52, 1.0 - 2.0**-53])
+def test_what_a_large_dual_makes_of_rounding_is_forgiven_and_hides_nothing_else(off, by):
+    # The rows are nearly the same: lam is 2**30 (1, -1), and 64 roundings of its terms are 2e-4.
+    A = np.array([[1.0, 1.0, 1.0], [1.0, 1.0, 1.0 + 2.0**-30]])
+    lam, kernel = 2.0**30 * np.array([1.0, -1.0]), np.array([1.0, -1.0, 0.0])
+    ratio = A.T @ lam + off * kernel
+    problem = BregmanProjection(LinearSystem(A, A @ np.ones(3) * [by, 1.0]), log_alpha=-1.0, cost=ratio)
+    found = values(certify(problem, x=np.ones(3)))
+    # The best misfit is off * kernel; one that is zero at two entries gives twice its distance.
+    least = off**2 / (3.0 + np.abs(ratio).sum())
+    assert 0.99 * least <= found["duality gap"] <= 2.01 * least
+
+
+def test_a_dual_is_held_against_positive_entries_alone():
+    solution = solve(BregmanProjection(FORCED, log_alpha=-2.0))
+    assert certify(solution.problem, log_x=solution.log_x, dual=solution.dual).ok
+    wrong = certify(solution.problem, log_x=solution.log_x, dual=solution.dual + np.array([1e-6, 0.0]))
+    assert wrong.failed == ("duality gap",)
+    # The second row is zero wherever x is positive.
+    assert certify(solution.problem, log_x=solution.log_x, dual=solution.dual + np.array([0.0, 7.0])).ok
