@@ -176,6 +176,13 @@ def test_an_exposing_vector_is_zero_on_the_support_and_negative_off_it(seed, siz
     assert all(value < 0 for value in slack[6:])
 
 
+def test_a_row_that_repeats_another_hinders_no_exposing_vector():
+    system = LinearSystem([[1.0, 1.0, 2.0], [0.0, 1.0, 2.0], [2.0, 2.0, 4.0]], [1.0, 0.0, 2.0])
+    positive = np.array([True, False, False])
+    z = proved_zeros(exact_face(system, positive, np.zeros(1)), system, positive)
+    assert [z[0] + 2 * z[2], z[0] + z[1] + 2 * z[2] < 0] == [0, True]
+
+
 def test_where_every_entry_is_positive_nothing_is_exposed():
     system = LinearSystem([[1.0, 2.0, 1.0], [2.0, 4.0, 2.0]], [1.0, 2.0])
     positive = np.ones(3, dtype=bool)
