@@ -415,3 +415,16 @@ def test_an_analysis_whose_limit_cannot_be_proved_warns(monkeypatch):
         analysis = analyze(GOLDEN, proof=True)
     assert not analysis.proofs["limit"].ok
     assert "NOT PROVED" in str(analysis)
+
+
+def test_a_tie_that_rounding_reads_and_rationals_do_not_is_decided_by_analyze():
+    rng = np.random.default_rng(2025)
+    A = np.round(rng.standard_normal((20, 60)) * 64) / 64
+    y = A[:, 3] + 2 * A[:, 17] + A[:, 29] / 2
+    twins = LinearSystem(np.column_stack([A, A[:, 3] * (1 - 2.0**-46)]), y)
+    read, decided = analyze(twins), analyze(twins, proof=True)
+    assert not read.unique
+    assert decided.unique
+    assert decided.x_star.nonzero()[0].tolist() == [3, 17, 29]
+    assert all(proof.ok for proof in decided.proofs.values())
+    assert decided.rate == pytest.approx(2.0**-46, rel=1e-9)

@@ -37,7 +37,7 @@ from bregman_l1.theory.deviation import deviation
 from bregman_l1.theory.enclosure import POINT, Encloser, Enclosure
 from bregman_l1.theory.limit import Limit, find_limit
 from bregman_l1.theory.logarithms import exponential, exponential_above, exponential_below
-from bregman_l1.theory.proofs import prove_known_constant, prove_limit
+from bregman_l1.theory.proofs import prove_known_constant, proved_limit
 from bregman_l1.theory.rigorous.bounds import RigorousTheorem
 from bregman_l1.theory.rigorous.enclosure import RigorousEncloser, Scale
 from bregman_l1.theory.rigorous.limit import Precisions, right_hand_side
@@ -83,9 +83,11 @@ class Analysis(FrozenArrays):
     ) -> None:
         self._limit = find_limit(system, cost)
         self._time_limit = checked_time_limit(time_limit)
+        if proof := checked_flag("proof", proof):
+            self._limit, of_limit = proved_limit(self._limit)
+            self._proofs = {"limit": of_limit}
         self._layer = self._leading_layer()
-        if checked_flag("proof", proof):
-            self._proofs = {"limit": prove_limit(self._limit)}
+        if proof:
             _ = self.rho
 
     @property

@@ -10,6 +10,7 @@ from bregman_l1._types import Vector
 from bregman_l1.claim import Claim
 from bregman_l1.entry import warn_caller
 from bregman_l1.errors import NotProvedWarning, UndefinedConstantError
+from bregman_l1.polyhedron.kernel_cone import kernel_cone
 from bregman_l1.polyhedron.minimiser import minimisers
 from bregman_l1.problems.l1 import L1Minimization
 from bregman_l1.problems.nullspace import Kind, NullSpaceConstant
@@ -24,22 +25,55 @@ _TOLERANCE = 1e-9
 _LONGEST = 3600.0
 
 
-def prove_limit(limit: Limit) -> Proof:
+def proved_limit(limit: Limit) -> tuple[Limit, Proof]:
     """Prove that the limit minimises the cost, and whether it is the only minimiser; warns where that fails.
 
-    Where it is not, what is proved is that it is a minimiser, and which entries are zero at all of them. That it is the
-    one of largest entropy is not.
+    Where rounding read a tie that is none, the minimiser is the one that rationals find. Where there are several, what
+    is proved is that the limit is one of them, and which entries are zero at all. That it is the one of largest entropy
+    is not.
+
+    Returns
+    -------
+    limit : Limit
+        What was proved, as a rule the one given.
+    proof : Proof
     """
-    problem = L1Minimization(limit.system, cost=limit.cost)
-    proof = prove_l1(problem, Claim(x=limit.x, dual=_multipliers(limit)), tol=_TOLERANCE)
-    unique = any(step.name == "uniqueness" and step.passed for step in proof.steps)
-    if proof.ok:
-        how = "the only minimiser" if limit.unique else "one of several minimisers"
-        step = Step(name="reading", passed=unique == limit.unique, meaning=f"the analysis takes x* for {how}")
-        proof = replace(proof, steps=(*proof.steps, step))
+    proof = _read_so(limit, _prove(limit, _TOLERANCE))
     if not proof.ok:
+        decided = _decided(limit)
+        again = proof if decided is None else _read_so(decided, _prove(decided, _TOLERANCE))
+        if decided is not None and again.ok:
+            return decided, again
         warn_caller(f"the limit: {proof.verdict}; {proof.steps[-1].meaning}", NotProvedWarning)
-    return proof
+    return limit, proof
+
+
+def _prove(limit: Limit, tol: float | None) -> Proof:
+    problem = L1Minimization(limit.system, cost=limit.cost)
+    return prove_l1(problem, Claim(x=limit.x, dual=_multipliers(limit)), tol=tol)
+
+
+def _is_unique(proof: Proof) -> bool:
+    return any(step.name == "uniqueness" and step.passed for step in proof.steps)
+
+
+def _read_so(limit: Limit, proof: Proof) -> Proof:
+    """The proof, held against what the limit says of uniqueness."""
+    if not proof.ok:
+        return proof
+    how = "the only minimiser" if limit.unique else "one of several minimisers"
+    passed = _is_unique(proof) == limit.unique
+    step = Step(name="reading", passed=passed, meaning=f"the analysis takes x* for {how}")
+    return replace(proof, steps=(*proof.steps, step))
+
+
+def _decided(limit: Limit) -> Limit | None:
+    """The limit that rationals find, where it is the only minimiser; None where it is not, or not found."""
+    proof = _prove(limit, None)
+    if not (proof.ok and proof.x is not None and _is_unique(proof)):
+        return None
+    x = np.array([float(value) for value in proof.x])
+    return Limit(limit.system, limit.cost, x, True, kernel_cone(limit.system, np.flatnonzero(x)))
 
 
 def _multipliers(limit: Limit) -> Vector:
