@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from conftest import gaussian_system
 from scipy.optimize import linprog
+from soundness.cases import draw
 
 from bregman_l1 import L1Minimization, LinearSystem, certify, exact, solve
 from bregman_l1.budget import Budget
@@ -17,7 +18,7 @@ from bregman_l1.claim import Claim
 from bregman_l1.errors import BackendError, InfeasibleError, InvalidProblemError
 from bregman_l1.polyhedron.face import optimal_face
 from bregman_l1.polyhedron.kernel_cone import KernelCone
-from bregman_l1.polyhedron.minimiser import all_minimisers, minimisers, optimum
+from bregman_l1.polyhedron.minimiser import all_minimisers, completed_vertex, minimisers, optimum
 from bregman_l1.polyhedron.proximal import proximal_minimiser
 from bregman_l1.theory.constants import null_space_constant
 
@@ -283,3 +284,10 @@ def test_constants_keep_to_their_time_limit():
     assert perf_counter() - started < 2.0
     assert not constant.exact
     assert constant.lower < constant.upper
+
+
+def test_equal_columns_that_the_rounding_of_units_tells_apart_are_no_support_to_solve_on():
+    case = draw("near_ties", 2611, 2)  # columns 3 and 10 have a QR factor with a zero on its diagonal
+    system, x = LinearSystem(case.A, case.y), np.zeros(14)
+    x[[3, 10]] = case.y.max() / 10
+    assert np.isfinite(completed_vertex(system, np.ones(14), x)).all()
