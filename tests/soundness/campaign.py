@@ -12,9 +12,10 @@ from itertools import count, islice, takewhile
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from bregman_l1 import NotCertifiedWarning
+from bregman_l1 import BregmanError, NotCertifiedWarning
 
 from .cases import Case, draw
+from .guard import judged_error
 from .records import Record
 from .subjects import SUBJECTS
 from .subjects.projections import projected
@@ -53,6 +54,8 @@ def examined(subject: str, examine: Callable[[Case], Iterable[Record]], case: Ca
             records = list(examine(case))
         except NoConvergenceError:
             records = []
+        except BregmanError as error:  # no system of these numbers, which every subject begins with
+            records = [judged_error(case, error)]
         except Exception:
             records = [Record(case=case, outcome="judge", detail=traceback.format_exc(limit=-3))]
     stray = [str(warning.message) for warning in caught if not issubclass(warning.category, NotCertifiedWarning)]

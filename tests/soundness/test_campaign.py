@@ -16,6 +16,7 @@ from . import __main__ as command_line
 from .campaign import campaign, examined, rota
 from .cases import FAMILIES, ILL_CONDITIONED, Case, draw
 from .guard import answer_of, judged_error
+from .oracle import Ruling
 from .records import FAILURES, Record, to_json
 from .subjects import SUBJECTS, corruption, projections, sharing
 from .subjects.projections import judged_solution, problem_of
@@ -164,3 +165,9 @@ def test_the_command_line_runs(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr("sys.argv", arguments)
     assert command_line.main() == 0
     assert "3 claims" in capsys.readouterr().out
+
+
+def test_a_system_that_is_refused_at_once_is_judged_as_any_other():
+    case = Case(name="zero row", A=np.zeros((1, 1)), y=np.array([4.0]), log_alpha=-1.0)
+    (record,) = examined("paths", SUBJECTS["paths"].examine, case)
+    assert (record.outcome, record.verdict.ruling) == ("infeasible", Ruling.RIGHT)
