@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import json
 import pickle
+from dataclasses import FrozenInstanceError
 
 import numpy as np
+import pytest
 
 from bregman_l1.certificate import Certificate, Check
 
@@ -16,6 +18,19 @@ def test_a_certificate_stands_only_if_every_decisive_check_passes():
     assert not Certificate(subject="s", checks={"a": GOOD, "b": BAD}).ok
     property_only = Check(value=1.0, tolerance=1e-9, meaning="a property", decisive=False)
     assert Certificate(subject="s", checks={"a": GOOD, "b": property_only}).ok
+
+
+def test_neither_a_check_nor_its_certificate_can_be_altered_afterwards():
+    checks = {"a": BAD}
+    certificate = Certificate(subject="s", checks=checks)
+    checks["a"] = GOOD
+    assert certificate.failed == ("a",)
+    with pytest.raises(TypeError):
+        certificate.checks["a"] = GOOD
+    with pytest.raises(FrozenInstanceError):
+        certificate.checks = {}
+    with pytest.raises(FrozenInstanceError):
+        BAD.value = 0.0
 
 
 def test_nan_never_passes():

@@ -138,3 +138,12 @@ def test_equations_with_wide_numbers_have_wide_solutions():
             (end,), (rest_end,) = solution(exact, np.zeros(1), np.zeros(1), arb(1e-30), 1.0)
             assert om.contains(end)
             assert rest.contains(rest_end)
+
+
+def test_the_inverse_in_floating_point_is_that_in_balls():
+    with in_bits(BITS):
+        for seed in range(20):
+            equations, om, rest = drawn(seed)
+            plain, precise = (invert(equations, om, rest) for invert in (ScaleFree.plain_inverse, Misled.plain_inverse))
+            sizes = max(abs(float(entry.mid())) for entry in precise.entries())
+            assert all(abs(a - b) < 1e-9 * sizes for a, b in zip(plain.entries(), precise.entries(), strict=True))

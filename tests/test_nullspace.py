@@ -76,6 +76,38 @@ def test_branch_and_bound_agrees_with_all_sign_patterns(seed, kind):
     assert constant.value == pytest.approx(brute_force(system, support, kind), rel=1e-8)
 
 
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("kind", ["rho_tilde", "rho_minus"])
+def test_the_maximum_over_sign_patterns_and_its_bound_are_those_of_brute_force(seed, kind):
+    # n_S = -B p where C p = 0: the first n_i is below zero all over, the second above, the others take both signs.
+    rng = np.random.default_rng(seed)
+    B, C = rng.standard_normal((5, 8)), rng.standard_normal((3, 8))
+    B[0], B[1] = rng.uniform(0.5, 1.0, 8), rng.uniform(-1.0, -0.5, 8)
+    C -= C.mean(axis=1, keepdims=True)
+    A = rng.standard_normal((8, 8)) @ np.block([[np.eye(5), B], [np.zeros((3, 5)), C]])
+    support = np.arange(5)
+    problem = NullSpaceConstant(LinearSystem(A, A @ np.ones(13)), support, kind)
+    claim, bound = problem.maximum(Budget(seconds=np.inf))
+    truth = brute_force(problem.system, support, kind)
+    assert problem.objective(claim) == pytest.approx(truth, rel=1e-8)
+    assert truth * (1 - 1e-9) <= bound <= truth * (1 + 1e-8)
+
+
+@pytest.mark.parametrize("kind", ["rho_tilde", "rho_minus"])
+def test_more_signs_than_are_enumerated_are_bounded_by_branch_and_bound(kind):
+    system, support = random_case(1, 10, 16, 8)
+    problem = NullSpaceConstant(system, support, kind)
+    assert problem.is_large
+    solution = solve(problem)
+    truth = brute_force(system, support, kind)
+    assert solution.value == pytest.approx(truth, rel=1e-8)
+    assert solution.status.is_certified
+    assert certify(problem, solution.x).ok
+    # The vector that attains rho attains less of the others here.
+    worse = NullSpaceConstant(system, support, "rho").ascended(np.full(8, 1 / 8), Budget(seconds=np.inf))
+    assert certify(problem, worse.x).failed == ("upper bound",)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_square_supports_agree_with_all_sign_patterns(kind):
     system, support = random_case(7, 5, 14, 5)
@@ -100,6 +132,7 @@ def test_mixed_integer_dcp_form_agrees_with_highs():
     assert problem.cones == {"linear", "integer"}
     program = problem.dcp()
     program.solve(solver="HIGHS")
+    assert -program.value == pytest.approx(solve(problem, "highs").value, rel=1e-6)
     recovered = problem.polish(problem.recover(program))
     assert recovered.value == pytest.approx(solve(problem, "highs").value, rel=1e-9)
     assert problem.certify(recovered).ok

@@ -165,3 +165,37 @@ def test_a_basis_is_exchanged_until_it_is_balanced(seed):
     truth = in_rationals(system.matrix, better.J, system.matrix[:, better.R])
     assert (far(better.T, truth) <= np.multiply.outer(better.row_error, better.column_error)).all()
     assert better.log_T == pytest.approx(np.log(np.abs(better.T)))
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_ties_stay_ties(seed):
+    # b = A'lam has reduced costs that are zero, all of them, where T is right to rounding only.
+    system, J, R = drawn(integers, seed)
+    lam = np.random.default_rng([seed, 3]).integers(-5, 6, 5).astype(float)
+    for exactly_to in (0, settings.EXACT_ENTRIES):
+        assert (Tableau.of(system, J, R, exactly_to).reduced(system.rmatvec(lam)) == 0.0).all()
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_small_tableau_of_an_ill_conditioned_basis_is_right_to_rounding(seed):
+    system, J, R = drawn(nearly_dependent, seed)
+    table = Tableau.of(system, J, R)
+    truth = in_rationals(system.matrix, J, np.column_stack([system.matrix[:, R], np.eye(5)]))
+    assert table.is_exact
+    for found, exact in ((table.T, truth[:, :7]), (table.inverse, truth[:, 7:])):
+        assert (far(found, exact) <= EPS * np.abs(found)).all()
+    assert not Tableau.of(system, J, R, exactly_to=0).is_exact
+    values = np.random.default_rng([seed, 4]).integers(-3, 4, 5).astype(float)
+    exact_dual = in_rationals(system.matrix[:, J].T, np.arange(5), values[:, None])
+    assert (far(table.dual(values)[:, None], exact_dual)[:, 0] <= 4 * EPS * np.abs(table.dual(values))).all()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_rounding_of_a_tableau_is_that_of_its_terms(family):
+    for seed in range(15):
+        system, J, R = drawn(family, seed)
+        table, A = Tableau.of(system, J, R), system.matrix
+        truth = in_rationals(A, J, np.column_stack([A[:, R], np.eye(5)]))
+        terms = np.abs(truth[:, 7:].astype(float)) @ (np.abs(A[:, R]) + np.abs(A[:, J]) @ np.abs(table.T))
+        assert (far(table.T, truth[:, :7]) <= table.rounding * terms).all()
+        assert table.rounding <= 4 * EPS
