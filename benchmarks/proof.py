@@ -1,10 +1,11 @@
 # ruff: noqa: E402
-"""What a proof costs: seconds against its goals and against the solve, memory, and where the time goes.
+"""What a proof costs: seconds of the processor against goals and the solve, memory, and where the time goes.
 
     python benchmarks/proof.py [--quick] [--seeds 0 1 2] [--shares]
 
-One thread. Each case is a process of its own, fresh from a solved system; the least of three proofs counts, memory is
-what they add to the peak of the process. --shares profiles a fourth proof (profiling slows it down).
+One thread, so that seconds of the processor are those of a clock on a calm machine. Each case is a process of its own,
+fresh from a solved system; the least of three proofs counts, memory is what they add to the peak of the process.
+--shares profiles a fourth proof (profiling slows it down).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import pstats
 import resource
 from collections.abc import Callable
 from functools import partial
-from time import perf_counter
+from time import process_time
 
 for _library in ("OMP", "OPENBLAS", "MKL"):
     os.environ[f"{_library}_NUM_THREADS"] = "1"
@@ -73,13 +74,13 @@ def transport(n: int, seed: int) -> tuple[LinearSystem, np.ndarray]:
 def measured(draw: Draw, log_alpha: float, seed: int, shares: bool) -> dict[str, object]:
     system, cost = draw(seed)
     problem = BregmanProjection(system, log_alpha=log_alpha, cost=cost)
-    started = perf_counter()
+    started = process_time()
     solution = solve(problem)
-    solving, before, seconds = perf_counter() - started, _peak(), []
+    solving, before, seconds = process_time() - started, _peak(), []
     for _ in range(3):
-        started = perf_counter()
+        started = process_time()
         found = prove(solution)
-        seconds.append(perf_counter() - started)
+        seconds.append(process_time() - started)
     grown = _peak() - before
     return {
         "found": "proved" if found.ok else str(found.steps[-1]),
@@ -138,7 +139,7 @@ def main() -> None:
                     row = pool.apply(measured, (draw, log_alpha, seed, options.shares))
                 print(f"{name:28} {seed:>4} {log_alpha:>8g} {row['seconds']:>8.3f} {goal or '':>6} "
                       f"{row['solving']:>8.3f} {row['megabytes']:>6.0f} {row['digits']:>6} {row['bits']:>5} "
-                      f"{row['error']:>8.1e}  {row['found']}, {row['target']}")  # fmt: skip
+                      f"{row['error']:>8.1e}  {row['found']}, {row['target']}", flush=True)  # fmt: skip
                 if row["shares"]:
                     print(f"{'':28} {row['shares']}", flush=True)
 

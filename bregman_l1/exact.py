@@ -7,6 +7,7 @@ evaluated in ball arithmetic, with as many digits as it takes.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -161,22 +162,41 @@ def orthogonal(A: Matrix, z: Vector) -> Vector | None:
     free = np.setdiff1d(np.arange(z.size), pivots)
     exact = np.zeros(z.size)
     exact[order[free]] = z[order[free]]
-    given = exactly(exact[order[free]])
+    given = [rational(value) for value in exact[order[free]].tolist()]
     for pivot, row in zip(pivots, rows, strict=True):
-        total = sum((given[k, 0] * row[j] for k, j in enumerate(free)), fmpq(0)) / -int(denominator)
-        exact[order[pivot]] = int(total.p) / int(total.q)
+        total = sum((value * row[j] for value, j in zip(given, free, strict=True)), fmpq(0)) / -int(denominator)
+        exact[order[pivot]] = rounded(total)
     return exact
 
 
-def exactly(x: Vector) -> fmpq_mat:
-    """The floats as rationals.
+def rational(value: float) -> fmpq:
+    """The float, which is a rational, exactly."""
+    return fmpq(*float(value).as_integer_ratio())
+
+
+def rationals(matrix: Matrix) -> fmpq_mat:
+    """A matrix of floats as the rationals they are.
 
     Examples
     --------
-    >>> exactly(np.array([0.75]))
+    >>> rationals(np.array([[0.75]]))
     [3/4]
     """
-    return fmpq_mat([[fmpq(*map(int, float(value).as_integer_ratio()))] for value in x])
+    return fmpq_mat(*matrix.shape, [rational(value) for value in matrix.ravel().tolist()])
+
+
+def rounded(value: fmpq) -> float:
+    """The nearest float, infinite where it is beyond all.
+
+    Examples
+    --------
+    >>> rounded(fmpq(1, 3)), rounded(-(fmpq(10) ** 400))
+    (0.3333333333333333, -inf)
+    """
+    try:
+        return int(value.p) / int(value.q)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def nearest(x: fmpq_mat) -> Vector:
@@ -187,7 +207,7 @@ def nearest(x: fmpq_mat) -> Vector:
     >>> nearest(solve(np.array([[3.0]]), np.array([1.0]))).tolist()
     [0.3333333333333333]
     """
-    return np.array([int(x[i, 0].p) / int(x[i, 0].q) for i in range(x.nrows())])
+    return np.array([rounded(x[i, 0]) for i in range(x.nrows())])
 
 
 def zeros(matrix: Matrix, columns: Matrix) -> Mask | None:

@@ -21,8 +21,9 @@ from bregman_l1 import (
 )
 from bregman_l1.claim import Claim
 from bregman_l1.errors import NotProvedWarning
+from bregman_l1.exact import rounded
 from bregman_l1.proof.exact_matrix import ExactMatrix, exact_vector, inner
-from bregman_l1.proof.exact_simplex import ExactProgram, is_optimal, minimise, rounded
+from bregman_l1.proof.exact_simplex import ExactProgram, is_optimal, minimise
 from bregman_l1.proof.linear import prove_l1
 from bregman_l1.proof.nullspace import prove_constant
 from bregman_l1.proof.record import Proof, Unproved

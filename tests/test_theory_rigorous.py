@@ -15,9 +15,9 @@ from soundness.truth import exact_projection
 
 from bregman_l1 import LinearSystem, analyze
 from bregman_l1.errors import InvalidProblemError, NotAdmissibleError
-from bregman_l1.exact import at_precision
+from bregman_l1.exact import at_precision, rationals
 from bregman_l1.polyhedron.kernel_cone import kernel_cone
-from bregman_l1.proof.arithmetic import exactly, product, rationals
+from bregman_l1.proof.arithmetic import exactly, product
 from bregman_l1.proof.record import Unproved
 from bregman_l1.theory.analysis import Analysis
 from bregman_l1.theory.enclosure import Encloser, Witnesses

@@ -176,7 +176,7 @@ def _optimal_basis(
     columns = system.columns(F)
     # Dividing by powers of two is exact.
     scaled = columns / column_units[F]
-    reduced = exact.residual(cost[F] / column_units[F], scaled.T, exact.exactly(dual))
+    reduced = exact.residual(cost[F] / column_units[F], scaled.T, exact.rationals(dual[:, None]))
     violated = max((-value for value in reduced), default=0)
     unit = violated if violated > 0 else max((abs(value) for value in reduced), default=0)
     magnified = np.array([min(float(value / unit), _LARGEST_RATIO) if unit != 0 else 0.0 for value in reduced])

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import reduce
 
 import numpy as np
 from flint import arb, arb_mat, fmpq, fmpq_mat, fmpz
 
-from bregman_l1._types import Matrix, Vector
+from bregman_l1._types import Vector
 from bregman_l1.frozen import FrozenArrays
 
 Dyadic = tuple[Fraction, Fraction]
@@ -65,6 +66,17 @@ def diagonal(values: Sequence[arb]) -> arb_mat:
     return matrix
 
 
+def entrywise(function: Callable[[arb], arb], matrix: arb_mat) -> arb_mat:
+    """The matrix with a function applied to every entry.
+
+    Examples
+    --------
+    >>> entrywise(abs, arb_mat([[-2]]))[0, 0] == 2
+    True
+    """
+    return arb_mat(matrix.nrows(), matrix.ncols(), [function(entry) for entry in matrix.entries()])
+
+
 def product(matrix: arb_mat, values: Sequence[arb]) -> list[arb]:
     """Matrix times vector; of no columns it is zero."""
     if not matrix.nrows():
@@ -77,17 +89,22 @@ def floats(balls: Sequence[arb]) -> Vector:
     return np.array([float(ball.mid()) for ball in balls])
 
 
-def largest(balls: Sequence[arb]) -> arb:
+def largest_size(balls: Sequence[arb]) -> arb:
     """The largest magnitude that any of the balls holds, exactly; infinite where one is no number.
 
     Examples
     --------
-    >>> largest([arb(1), arb(2, 0.5)]) >= 2.5, largest([arb(1), arb.nan()]) > 1e300
+    >>> largest_size([arb(1), arb(2, 0.5)]) >= 2.5, largest_size([arb(1), arb.nan()]) > 1e300
     (True, True)
     """
     sizes = [ball.abs_upper() for ball in balls]
     # Nothing compares with what is no number: a maximum would pass it over.
     return arb.pos_inf() if any(size.is_nan() for size in sizes) else max(sizes, default=arb(0))
+
+
+def maximum(values: Sequence[arb]) -> arb:
+    """The largest of some numbers, -inf if there are none."""
+    return reduce(arb.max, values, arb("-inf"))
 
 
 def upward(ball: arb) -> float:
@@ -145,7 +162,7 @@ def digits_of(ball: arb) -> float:
 
 def dyadic(ball: arb) -> Dyadic:
     """The ball as two fractions."""
-    return _fraction(ball.mid()), _fraction(ball.rad())
+    return fraction(ball.mid().fmpq()), fraction(ball.rad().fmpq())
 
 
 def from_dyadic(ball: Dyadic) -> arb:
@@ -172,25 +189,9 @@ def fraction(value: fmpq) -> Fraction:
     return Fraction(int(value.p), int(value.q))
 
 
-def rational(value: float) -> fmpq:
-    """The float, which is a rational, exactly."""
-    numerator, denominator = float(value).as_integer_ratio()
-    return fmpq(numerator, denominator)
-
-
-def rationals(matrix: Matrix) -> fmpq_mat:
-    """A matrix of floats as the rationals they are."""
-    return fmpq_mat(*matrix.shape, [rational(value) for value in matrix.ravel().tolist()])
-
-
 def entries(matrix: fmpq_mat) -> list[fmpq]:
     """The entries row by row; none where a side is empty."""
     return list(matrix.entries()) if matrix.nrows() and matrix.ncols() else []
-
-
-def _fraction(ball: arb) -> Fraction:
-    mantissa, exponent = map(int, ball.man_exp())
-    return Fraction(mantissa) * Fraction(2) ** exponent
 
 
 def _exact_ball(value: Fraction) -> arb:

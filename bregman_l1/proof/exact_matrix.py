@@ -12,7 +12,8 @@ from flint import fmpq, fmpq_mat, fmpz, fmpz_mat, nmod_mat
 
 from bregman_l1 import exact
 from bregman_l1._types import Index, Matrix, Vector
-from bregman_l1.proof.arithmetic import entries, rational
+from bregman_l1.exact import rational
+from bregman_l1.proof.arithmetic import entries
 from bregman_l1.proof.record import Unproved
 from bregman_l1.system.linear_system import dense
 
@@ -67,11 +68,11 @@ class ExactMatrix:
 
     def image(self, x: Sequence[fmpq]) -> Rationals:
         """A x."""
-        return _product(self._integers, _shifted(x, self.column_exponents), self._row_shifts)
+        return _product(self._integers, shifted(x, self.column_exponents), self._row_shifts)
 
     def coefficients(self, mu: Sequence[fmpq]) -> Rationals:
         """A'mu."""
-        return _product(self._transposed, _shifted(mu, self._row_shifts), self.column_exponents)
+        return _product(self._transposed, shifted(mu, self._row_shifts), self.column_exponents)
 
     def solve(self, rows: Sequence[int], columns: Sequence[int], right: Sequence[fmpq]) -> Rationals:
         """The x_J with A_IJ x_J = right, for rows I and columns J of a regular A_IJ."""
@@ -117,9 +118,9 @@ class ExactMatrix:
     def _solved(self, matrix: fmpz_mat, right: Sequence[fmpq], on_right: Index, on_left: Index) -> Rationals:
         if not matrix.nrows():
             return []
-        numerators, denominator = _common(_shifted(right, -on_right))
+        numerators, denominator = _common(shifted(right, -on_right))
         solution = entries(matrix.solve(numerators))
-        return _shifted([value / denominator for value in solution], -on_left)
+        return shifted([value / denominator for value in solution], -on_left)
 
 
 def exact_matrix(A: Matrix | sp.sparray) -> ExactMatrix:
@@ -145,6 +146,13 @@ def inner(one: Sequence[fmpq], other: Sequence[fmpq]) -> fmpq:
     return sum((a * b for a, b in zip(one, other, strict=True) if a and b), fmpq(0))
 
 
+def shifted(values: Sequence[fmpq], exponents: Index) -> Rationals:
+    """Every value times two to its exponent."""
+    return [
+        value * _power_of_two(e) if e and value else value for value, e in zip(values, exponents.tolist(), strict=True)
+    ]
+
+
 def _units(size: Index) -> tuple[Index, Index]:
     """Exponents of rows and columns by which the largest entries of both come near one."""
     rows, columns = np.zeros(size.shape[0], dtype=np.int64), np.zeros(size.shape[1], dtype=np.int64)
@@ -162,19 +170,13 @@ def _peak(size: Index, axis: int) -> Index:
 def _product(matrix: fmpz_mat, values: Sequence[fmpq], exponents: Index) -> Rationals:
     numerators, denominator = _common(values)
     products = (matrix * numerators).entries()
-    return _shifted([fmpq(value, denominator) for value in products], exponents)
+    return shifted([fmpq(value, denominator) for value in products], exponents)
 
 
 def _common(values: Sequence[fmpq]) -> tuple[fmpz_mat, fmpz]:
     """Numerators over a common denominator."""
     numerators, denominator = fmpq_mat(len(values), 1, list(values)).numer_denom()
     return numerators, denominator
-
-
-def _shifted(values: Sequence[fmpq], exponents: Index) -> Rationals:
-    return [
-        value * _power_of_two(e) if e and value else value for value, e in zip(values, exponents.tolist(), strict=True)
-    ]
 
 
 @cache

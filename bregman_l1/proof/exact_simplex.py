@@ -10,7 +10,6 @@ must be zero.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -19,8 +18,9 @@ from flint import fmpq
 
 from bregman_l1._types import Index, Mask, Vector
 from bregman_l1.budget import Budget
+from bregman_l1.exact import rounded
 from bregman_l1.polyhedron.linear_program import LinearProgram, solve_verified_later
-from bregman_l1.proof.exact_matrix import ExactMatrix, Rationals, exact_vector
+from bregman_l1.proof.exact_matrix import ExactMatrix, Rationals, exact_vector, shifted
 from bregman_l1.proof.record import Unproved
 
 # Columns of this many times the reduced cost that is being decided need not be told apart.
@@ -140,12 +140,12 @@ def _basis_in_floating_point(program: ExactProgram, x: Sequence[fmpq], mu: Seque
     costs, in units of what is wrong with them.
     """
     matrix, free = program.matrix, program.free.tolist()
-    costs = _shifted(program.reduced(mu), -matrix.column_exponents)
+    costs = shifted(program.reduced(mu), -matrix.column_exponents)
     violated = [abs(v) for v, is_free in zip(costs, free, strict=True) if v < 0 or (is_free and v != 0)]
-    missing = _shifted(program.missing(x), -matrix.row_exponents)
+    missing = shifted(program.missing(x), -matrix.row_exponents)
     size = max(map(abs, missing)) or fmpq(1)
     target = _capped(missing, size)
-    lower = -_capped(_shifted(x, matrix.column_exponents), size)
+    lower = -_capped(shifted(x, matrix.column_exponents), size)
     answer = solve_verified_later(
         LinearProgram(
             cost=_capped(costs, max(violated or map(abs, costs)) or fmpq(1)),
@@ -162,21 +162,9 @@ def _basis_in_floating_point(program: ExactProgram, x: Sequence[fmpq], mu: Seque
     return J + [-1 - i for i in range(matrix.shape[0]) if i not in set(I)]
 
 
-def _shifted(values: Sequence[fmpq], exponents: Index) -> Rationals:
-    return [value * fmpq(2) ** e for value, e in zip(values, exponents.tolist(), strict=True)]
-
-
 def _capped(values: Sequence[fmpq], unit: fmpq) -> Vector:
     """The values in a unit, as floats of moderate size."""
     return np.array([rounded(max(min(value / unit, _LARGEST_RATIO), -_LARGEST_RATIO)) for value in values])
-
-
-def rounded(value: fmpq) -> float:
-    """The nearest float, infinite where it is beyond all."""
-    try:
-        return int(value.p) / int(value.q)
-    except OverflowError:
-        return math.inf if value > 0 else -math.inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -9,9 +9,10 @@ import scipy.sparse as sp
 from flint import fmpq
 
 from bregman_l1._types import ROUNDINGS, Index, Matrix, Vector
+from bregman_l1.exact import rounded
 from bregman_l1.proof.arithmetic import fraction
 from bregman_l1.proof.exact_matrix import Rationals, exact_matrix, exact_vector, inner
-from bregman_l1.proof.exact_simplex import ExactProgram, minimise, multipliers_near, rounded
+from bregman_l1.proof.exact_simplex import ExactProgram, minimise, multipliers_near
 from bregman_l1.proof.record import Y_ITSELF, Proof, Step, Unproved
 from bregman_l1.system import LinearSystem
 
@@ -48,12 +49,10 @@ def prove_infeasible(system: LinearSystem, farkas: Vector, columns: Index | slic
         with np.errstate(all="ignore"):
             z, how = _exact_farkas(system, farkas, columns)
     except Unproved as failure:
-        return Proof(subject=subject, steps=(failure.step,), digits=0, bits=0, seconds=perf_counter() - started)
+        return Proof(subject=subject, steps=(failure.step,), seconds=perf_counter() - started)
     return Proof(
         subject=subject,
         steps=(Step(name="Farkas vector", passed=True, meaning=f"A'z <= 0 < y'z in rationals: {how}"),),
-        digits=0,
-        bits=0,
         seconds=perf_counter() - started,
         right_hand_side=Y_ITSELF,
         farkas=tuple(fraction(entry) for entry in z),

@@ -16,12 +16,11 @@ from flint import arb, arb_mat, fmpq
 
 from bregman_l1._types import Index, Matrix, Vector
 from bregman_l1.budget import Budget
-from bregman_l1.exact import at_precision, balls
+from bregman_l1.exact import at_precision, balls, rounded
 from bregman_l1.problems.left_inverse import best_left_inverse
 from bregman_l1.problems.nullspace import Kind, NullSpaceConstant
-from bregman_l1.proof.arithmetic import dyadic
 from bregman_l1.proof.exact_matrix import Rationals, exact_matrix, exact_vector, inner
-from bregman_l1.proof.exact_simplex import ExactProgram, minimise, multipliers_near, rounded, solution_near
+from bregman_l1.proof.exact_simplex import ExactProgram, minimise, multipliers_near, solution_near
 from bregman_l1.proof.record import Unproved
 
 # Columns whose values are compared exactly.
@@ -105,7 +104,7 @@ class KernelBounds:
     def over_left_inverses(self, budget: Budget) -> Upper:
         """A bound by the columns of G A_R, G A_S = I, in balls."""
         values, bits = self._values_at_columns(budget)
-        bound = max(_rational(value.upper()) for value in values)
+        bound = max(value.upper().fmpq() for value in values)
         return Upper(bound=bound, meaning="max_j f(G a_j) in balls, G a left inverse of A_S", bits=bits)
 
     def over_columns(self, budget: Budget) -> Upper:
@@ -116,7 +115,7 @@ class KernelBounds:
         near = [self.near(self._cone.kernel_vector(np.eye(1, len(values), j)[0])) for j in best[:_COLUMNS]]
         met = tuple(n for n in near if n is not None)
         is_decided = len(met) == len(best)
-        bound = max(map(self.value, met) if is_decided else (_rational(value.upper()) for value in values))
+        bound = max(map(self.value, met) if is_decided else (value.upper().fmpq() for value in values))
         meaning = "max_j f(G a_j) over the columns off S, G the left inverse of A_S"
         return Upper(bound=bound, meaning=meaning, met=met, bits=bits)
 
@@ -252,9 +251,3 @@ def _columns_of_left_inverse(G: Matrix, A_S: Matrix, A_R: Matrix, rows: list[int
         return None
     table = (balls(G) * balls(A_R) + change * balls(A_R[rows])).transpose().tolist()
     return table if all(entry.is_finite() for column in table for entry in column) else None
-
-
-def _rational(value: arb) -> fmpq:
-    """A ball of radius zero as the rational that it is."""
-    mid, _ = dyadic(value)
-    return fmpq(mid.numerator, mid.denominator)

@@ -27,7 +27,7 @@ from flint import arb, arb_mat, ctx
 from bregman_l1._types import Matrix, Vector
 from bregman_l1.caching import cached_property
 from bregman_l1.exact import at_precision, balls
-from bregman_l1.proof.arithmetic import diagonal, exactly, floats, largest, product, upward
+from bregman_l1.proof.arithmetic import diagonal, entrywise, exactly, floats, largest_size, product, upward
 from bregman_l1.proof.record import Imprecise, Unproved
 
 # Bits in which a contraction is seen, as a rule.
@@ -106,13 +106,12 @@ class ScaleFree:
         """A bound of the maximum norm of I - C G' on the box om + [-radius, radius], in so many bits."""
         rest, reach = self.rest(om), radius.union(-radius)
         with at_precision(bits):
-            entries = [+entry for entry in self.T.entries()] if rest else []
-            coarse = replace(self, T=arb_mat(len(om), len(rest), entries))
+            coarse = replace(self, T=entrywise(arb.__pos__, self.T))
             moved = product(coarse._transposed, [reach] * len(om))
             around = [value + change for value, change in zip(rest, moved, strict=True)]
             missed = (C * coarse.jacobian(om, [value + reach for value in om], around)).tolist()
             rows = (sum((abs(v - (i == j)) for j, v in enumerate(row)), arb(0)) for i, row in enumerate(missed))
-            return largest(list(rows))
+            return largest_size(list(rows))
 
 
 Inverse = Callable[[list[arb], list[arb]], arb_mat | None]
@@ -149,7 +148,7 @@ def _enclosed(
 ) -> tuple[list[arb], list[arb]]:
     om, C = _newton(equations, exactly(start), exactly(near), goal, reach, invert)
     missed = product(C, equations.residual(om, equations.rest(om)))
-    radius = (2 * largest(missed) + goal / 1000).upper()
+    radius = (2 * largest_size(missed) + goal / 1000).upper()
     shrinks_by = equations.contraction(om, C, radius, bits)
     if not shrinks_by < _CONTRACTION:
         raise Imprecise("existence", f"Krawczyk's operator does not contract: its norm is {upward(shrinks_by):.2g}")
@@ -169,7 +168,7 @@ def _newton(
             break
         for _ in range(_STEPS):
             before, missed = size, product(C, equations.residual(om, rest))
-            size = largest(missed)
+            size = largest_size(missed)
             if size <= goal:
                 return om, C
             if any(abs(step) > reach for step in missed):

@@ -11,12 +11,12 @@ from time import perf_counter
 import numpy as np
 from flint import arb, fmpq
 
-from bregman_l1._types import EPS, ROUNDINGS, Vector
+from bregman_l1._types import EPS, Vector
 from bregman_l1.claim import Claim
-from bregman_l1.exact import at_precision
+from bregman_l1.exact import at_precision, rational, rounded
 from bregman_l1.polyhedron.minimiser import optimum
 from bregman_l1.problems.l1 import L1Minimization
-from bregman_l1.proof.arithmetic import dyadic, fraction, outward, rational, upward
+from bregman_l1.proof.arithmetic import dyadic, fraction, outward, upward
 from bregman_l1.proof.exact_matrix import ExactMatrix, Rationals, exact_matrix, exact_vector, inner
 from bregman_l1.proof.exact_simplex import (
     ExactProgram,
@@ -24,10 +24,9 @@ from bregman_l1.proof.exact_simplex import (
     is_optimal,
     minimise,
     multipliers_near,
-    rounded,
     solution_near,
 )
-from bregman_l1.proof.record import Y_ITSELF, Proof, RightHandSide, Step, Target, Unproved
+from bregman_l1.proof.record import MOST_ROUNDINGS, Y_ITSELF, Proof, RightHandSide, Step, Target, Unproved
 from bregman_l1.system import LinearSystem
 
 # What an answer may differ by from the minimiser for y itself, in every entry, for this to be what is proved.
@@ -88,7 +87,7 @@ def prove_l1(
             found = _proved(problem, claim, for_, tol, steps)
     except Unproved as failure:
         seconds = perf_counter() - started
-        return Proof(subject=problem.title, steps=(*steps, failure.step), digits=0, bits=0, seconds=seconds)
+        return Proof(subject=problem.title, steps=(*steps, failure.step), seconds=seconds)
     x, bits = found.optimum.x, int(digits * np.log2(10)) + _SPARE_BITS
     value = fraction(inner(exact_vector(problem.cost), x))
     with at_precision(bits):
@@ -180,8 +179,8 @@ def _answer_for_rounded_y(program: ExactProgram, system: LinearSystem, x: Vector
     exactly = exact_vector(x)
     missing = program.missing(exactly)
     off = roundings(system, x, missing)
-    if not off <= ROUNDINGS / EPS:
-        raise Unproved("primal feasibility", f"A x is {off:.3g} roundings from y, more than {ROUNDINGS / EPS:g}")
+    if not off <= MOST_ROUNDINGS:
+        raise Unproved("primal feasibility", f"A x is {off:.3g} roundings from y, more than {MOST_ROUNDINGS:g}")
     image = [b - gap for b, gap in zip(program.right, missing, strict=True)]
     on = np.flatnonzero(x)
     values = tuple(fraction(exactly[j]) for j in on)

@@ -13,10 +13,10 @@ from bregman_l1._types import ROUNDINGS, Vector
 from bregman_l1.budget import Budget
 from bregman_l1.claim import Claim
 from bregman_l1.errors import BackendError
+from bregman_l1.exact import rational, rounded
 from bregman_l1.problems.nullspace import NullSpaceConstant
-from bregman_l1.proof.arithmetic import fraction, rational
+from bregman_l1.proof.arithmetic import fraction
 from bregman_l1.proof.exact_matrix import Rationals
-from bregman_l1.proof.exact_simplex import rounded
 from bregman_l1.proof.kernel_bounds import KernelBounds, Upper
 from bregman_l1.proof.record import Proof, Step, Unproved
 
@@ -79,7 +79,7 @@ def prove_constant(
     except (Unproved, BackendError) as failure:
         last = failure.step if isinstance(failure, Unproved) else Unproved("upper bound", str(failure)).step
         seconds = perf_counter() - started
-        return Proof(subject=problem.title, steps=(*steps, last), digits=0, bits=0, seconds=seconds)
+        return Proof(subject=problem.title, steps=(*steps, last), seconds=seconds)
     with np.errstate(all="ignore"):
         steps += [] if tol is None else _answer(problem, claim, found, tol)
     is_exact = found.lower == found.upper
@@ -88,7 +88,6 @@ def prove_constant(
     return Proof(
         subject=problem.title,
         steps=tuple(steps),
-        digits=0,
         bits=found.bits,
         seconds=perf_counter() - started,
         x=tuple(fraction(entry) for entry in found.n),

@@ -56,7 +56,7 @@ def prove_projection(
         more than a start.
     """
     started, steps = perf_counter(), list[Step]()
-    known: dict[str, Any] = {"digits": 0, "bits": 0}
+    known: dict[str, Any] = {}
     try:
         for step, parts in _made(problem, log_x, digits, for_, tol):
             steps.append(step)

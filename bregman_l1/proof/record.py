@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from bregman_l1._types import Index
+from bregman_l1._types import EPS, ROUNDINGS, Index
 from bregman_l1.errors import InvalidProblemError
 from bregman_l1.frozen import FrozenArrays
 from bregman_l1.html import table, verdict
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 Target = Literal["y", "rounded y"]
 Balls = tuple[Dyadic | None, ...]
 TARGETS: tuple[Target, ...] = ("y", "rounded y")
+# Roundings of the terms of A x that a y' may differ by from y.
+MOST_ROUNDINGS = ROUNDINGS / EPS
 
 
 class Unproved(Exception):  # noqa: N818 - no error: what cannot be proved may still be right
@@ -118,12 +120,12 @@ class Proof(FrozenArrays):
         What was proved.
     steps : tuple of Step
         The steps in their order; the last is the one that failed, if one did.
+    seconds : float
+        The time that it took.
     digits : int
         So many digits of every log x are proved: its radius is below 10**-digits max(1, |log x|). 0 if none are.
     bits : int
-        The working precision that it took.
-    seconds : float
-        The time that it took.
+        The working precision that it took; 0 where rationals did.
     log_x : Enclosed, optional
         Midpoints and radii of log x as floats, rounded outward: |log x_j - mid_j| <= rad_j; -inf for zeros. None where
         nothing was proved of it, or x has negative entries.
@@ -148,9 +150,9 @@ class Proof(FrozenArrays):
 
     subject: str
     steps: tuple[Step, ...]
-    digits: int
-    bits: int
     seconds: float
+    digits: int = 0
+    bits: int = 0
     log_x: Enclosed | None = None
     right_hand_side: RightHandSide | None = None
     support: ProvedSupport | None = None

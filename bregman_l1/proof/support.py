@@ -14,8 +14,9 @@ from bregman_l1._types import Index, Mask, Matrix, Vector
 from bregman_l1.basis.choice import SingularBasisError, choose_basis
 from bregman_l1.basis.rows import independent_rows
 from bregman_l1.errors import InfeasibleError
+from bregman_l1.exact import rationals
 from bregman_l1.polyhedron.linear_program import LinearProgram, solve_linear_program
-from bregman_l1.proof.arithmetic import entries, fraction, rationals
+from bregman_l1.proof.arithmetic import entries, fraction
 from bregman_l1.proof.exact_matrix import exact_matrix
 from bregman_l1.proof.record import Unproved
 
@@ -104,11 +105,11 @@ def exact_face(system: LinearSystem, positive: Mask, log_x: Vector) -> ExactFace
     except (SingularBasisError, InfeasibleError) as error:
         raise Unproved("rows", "no basis of its columns was found") from error
     others = np.setdiff1d(np.arange(y.size), rows)
-    relations = _relations(A, rows, others, J)
+    relations = relations_of(A, rows, others, J)
     if others.size and relations is None:
         rows, J = _heavy_basis(A, log_x)
         others = np.setdiff1d(np.arange(y.size), rows)
-        relations = _relations(A, rows, others, J)
+        relations = relations_of(A, rows, others, J)
         if others.size and relations is None:
             raise Unproved("rows", "the rank of A is not decided")
     R = np.setdiff1d(np.arange(columns.size), J)
@@ -143,7 +144,7 @@ def proved_zeros(face: ExactFace, system: LinearSystem, positive: Mask) -> tuple
 
 def _all_negative(slack: fmpq_mat, size: int) -> Vector:
     """The v, |v_i| <= 1, with the most negative entries of slack v, rows of slack in units of their own."""
-    values = np.array([float(fraction(value)) for value in entries(slack)]).reshape(-1, size)
+    values = np.array([exact.rounded(value) for value in entries(slack)]).reshape(-1, size)
     units = np.abs(values).max(axis=0, initial=0.0)
     values = values / np.where(units > 0, units, 1.0)
     values /= np.abs(values).max(axis=1, keepdims=True)
@@ -158,8 +159,14 @@ def _all_negative(slack: fmpq_mat, size: int) -> Vector:
     return np.zeros(size) if answer.x is None else answer.x[:size] / np.where(units > 0, units, 1.0)
 
 
-def _relations(A: Matrix, rows: Index, others: Index, J: Index) -> fmpq_mat | None:
-    """W with A_others = W'A_rows; None where there is none, or no other row."""
+def relations_of(A: Matrix, rows: Index, others: Index, J: Index) -> fmpq_mat | None:
+    """W with A_others = W'A_rows exactly, from a basis J of the rows; None where there is none, or no other row.
+
+    Raises
+    ------
+    Unproved
+        If there are too many to tell.
+    """
     if not others.size:
         return None
     if others.size * A[rows].size > _LARGEST_RELATIONS:

@@ -13,8 +13,18 @@ from bregman_l1.basis.choice import SingularBasisError, exchange
 from bregman_l1.basis.tableau import Tableau
 from bregman_l1.caching import cached_property
 from bregman_l1.exact import balls
-from bregman_l1.proof.arithmetic import dyadic, entries, exactly, floats, largest, log_radius, product, upward
-from bregman_l1.proof.record import Y_ITSELF, Imprecise, RightHandSide, Unproved
+from bregman_l1.proof.arithmetic import (
+    dyadic,
+    entries,
+    entrywise,
+    exactly,
+    floats,
+    largest_size,
+    log_radius,
+    product,
+    upward,
+)
+from bregman_l1.proof.record import MOST_ROUNDINGS, Y_ITSELF, Imprecise, RightHandSide, Unproved
 from bregman_l1.proof.support import ExactFace
 from bregman_l1.settings import UNBALANCED
 
@@ -23,8 +33,6 @@ _LARGEST_EXACT = 60_000
 # Entries of T that take two gigabytes, and products of its computation that take some minutes.
 _LARGEST, _MOST_WORK = 10_000_000, 2e10
 _EXCHANGES = 6
-# Roundings of the terms of A x that a y' may differ by from y.
-MARGIN = 64.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -110,9 +118,11 @@ class Tabulation:
         terms = product(balls(np.abs(face.A)), [value.exp() for value in log_x])
         sizes = [a + abs(b) for a, b in zip(terms, y, strict=True)]
         shares = [a / b for a, b in zip(missed, sizes, strict=True) if not a.is_zero()]
-        roundings = upward(largest(shares)) / EPS
-        if not roundings <= MARGIN:
-            raise Unproved("right-hand side", f"its y' is {roundings:.2g} roundings from y, more than {MARGIN:g}")
+        roundings = upward(largest_size(shares)) / EPS
+        if not roundings <= MOST_ROUNDINGS:
+            raise Unproved(
+                "right-hand side", f"its y' is {roundings:.2g} roundings from y, more than {MOST_ROUNDINGS:g}"
+            )
         if not shares:
             return Y_ITSELF
         exact_values = tuple(dyadic(value)[0] for value in values)
@@ -146,7 +156,7 @@ def cancelled(table: Tabulation, log_x: Vector, share: float) -> list[arb]:
     """
     face, x = table.face, [value.exp() for value in exactly(log_x)]
     on_rest = [x[j] for j in face.R]
-    sums, sizes = product(table.T, on_rest), product(arb_mat(face.J.size, face.R.size, _magnitudes(table.T)), on_rest)
+    sums, sizes = product(table.T, on_rest), product(entrywise(abs, table.T), on_rest)
     pairs = zip((x[i] for i in face.J), sums, sizes, strict=True)
     u = [(own + s).mid() if abs(own + s) > share * (own + size) else arb(0) for own, s, size in pairs]
     changes = _changes(face, u, product(balls(np.abs(face.A)), x))
@@ -166,10 +176,6 @@ def _changes(face: ExactFace, u: list[arb], sums: list[arb]) -> Vector:
     if not (np.isfinite(weighted).all() and np.isfinite(right).all()):
         return np.full(len(u), np.nan)
     return np.asarray(np.linalg.lstsq(weighted, right, rcond=EPS)[0])
-
-
-def _magnitudes(matrix: arb_mat) -> list[arb]:
-    return [abs(entry) for entry in matrix.entries()] if matrix.ncols() else []
 
 
 def _may_vanish(entry: arb, excess: float) -> bool:

@@ -17,7 +17,7 @@ from itertools import product as sequences
 from typing import Literal, NamedTuple
 
 import numpy as np
-from flint import arb, arb_mat
+from flint import arb
 
 from bregman_l1._types import Matrix, Vector
 from bregman_l1.budget import Budget
@@ -26,12 +26,12 @@ from bregman_l1.errors import NotAdmissibleError
 from bregman_l1.polyhedron.kernel_cone import KernelCone
 from bregman_l1.problems.left_inverse import best_left_inverse
 from bregman_l1.problems.nullspace import NullSpaceConstant
-from bregman_l1.proof.arithmetic import exactly, product
+from bregman_l1.proof.arithmetic import entrywise, exactly, maximum, product
 from bregman_l1.proof.record import Unproved
 from bregman_l1.theory.bounds import LowerForm
 from bregman_l1.theory.constants import is_quick
 from bregman_l1.theory.rigorous.enclosure import Scale, or_not_admissible
-from bregman_l1.theory.rigorous.limit import BallLimit, Precisions, above, below, maximum
+from bregman_l1.theory.rigorous.limit import BallLimit, Precisions, above, below
 
 Convex = Literal["rho_tilde", "rho_minus"]
 
@@ -176,8 +176,7 @@ def _column_bound(limit: BallLimit, shift: Matrix, kind: Convex) -> arb:
     """The largest value of the constant's function at a column of G A_R, for the left inverse of a shift."""
     columns = limit.left_inverse(shift) * limit.A_R
     size = abs if kind == "rho_tilde" else arb.nonnegative_part
-    sizes = arb_mat(columns.nrows(), columns.ncols(), [size(entry) for entry in columns.entries()])
-    return maximum(product(sizes.transpose(), [arb(1)] * columns.nrows()))
+    return maximum(product(entrywise(size, columns).transpose(), [arb(1)] * columns.nrows()))
 
 
 class _Duals(NamedTuple):

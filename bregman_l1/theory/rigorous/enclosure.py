@@ -31,11 +31,11 @@ from flint import arb
 from bregman_l1._types import Vector
 from bregman_l1.errors import NotAdmissibleError
 from bregman_l1.newton import project
-from bregman_l1.proof.arithmetic import product
+from bregman_l1.proof.arithmetic import maximum, product
 from bregman_l1.proof.record import Unproved
 from bregman_l1.scale import natural_log_alpha
 from bregman_l1.theory.enclosure import POINT, Encloser, Enclosure, Witnesses
-from bregman_l1.theory.rigorous.limit import BallLimit, Precisions, above, below, maximum
+from bregman_l1.theory.rigorous.limit import BallLimit, Precisions, above, below
 from bregman_l1.theory.rigorous.neighbourhood import BallNeighbourhood, ball_neighbourhood
 
 _P = ParamSpec("_P")

@@ -16,13 +16,15 @@ import numpy as np
 from flint import arb, arb_mat
 
 from bregman_l1 import exact
-from bregman_l1._types import EPS, Index, Matrix, Vector
+from bregman_l1._types import Index, Matrix, Vector
 from bregman_l1.basis.choice import SingularBasisError, choose_basis
 from bregman_l1.basis.rows import independent_rows
 from bregman_l1.caching import cached_property, computed_last
 from bregman_l1.exact import at_precision
-from bregman_l1.proof.arithmetic import column, exactly, floats, fraction, product, rationals, upward
+from bregman_l1.proof.arithmetic import column, entrywise, exactly, floats, maximum, product, upward
+from bregman_l1.proof.linear import roundings
 from bregman_l1.proof.record import Y_ITSELF, RightHandSide, Unproved
+from bregman_l1.proof.support import relations_of
 from bregman_l1.system import LinearSystem
 
 if TYPE_CHECKING:
@@ -118,8 +120,7 @@ class BallLimit:
     @cached_property
     def sizes(self) -> arb_mat:
         """|G A_R|', shape (|R|, |S|)."""
-        entries = [abs(entry) for entry in self.response.entries()]
-        return arb_mat(self.response.nrows(), self.response.ncols(), entries).transpose()
+        return entrywise(abs, self.response).transpose()
 
     @cached_property
     def largest_response(self) -> arb:
@@ -269,25 +270,13 @@ def basis(A: Matrix, weights: Vector) -> tuple[Index, Index]:
     except SingularBasisError:
         raise Unproved("rank", "the columns offered do not span the rows") from None
     others, rest = rows[np.setdiff1d(np.arange(rows.size), kept)], np.setdiff1d(columns, J)
-    if others.size and rest.size:
-        _require_combinations(A[rows[kept]], A[others], J, rest)
+    if others.size and rest.size and relations_of(A, rows[kept], others, J) is None:
+        raise Unproved("rank", "rows that depend on others up to rounding do not depend on them exactly")
     return rows[kept], J
 
 
-def _require_combinations(A: Matrix, others: Matrix, J: Index, rest: Index) -> None:
-    """Raise unless other rows are combinations of those of A, exactly; the columns J of A are regular."""
-    if len(A) > exact.LARGEST:
-        raise Unproved("rank", f"whether rows depend on more than {exact.LARGEST} others is not decided in rationals")
-    try:
-        weights = rationals(A[:, J].T).solve(rationals(others[:, J].T)).transpose()
-    except ZeroDivisionError:
-        raise Unproved("rank", "the columns offered are dependent") from None
-    if weights * rationals(A[:, rest]) != rationals(others[:, rest]):
-        raise Unproved("rank", "rows that depend on others up to rounding do not depend on them exactly")
-
-
 def above(ball: arb) -> float:
-    """A float that no number of the ball exceeds.
+    """What `upward` gives, where the ball is so small that this is the next float.
 
     Raises
     ------
@@ -300,23 +289,17 @@ def above(ball: arb) -> float:
 
 
 def below(ball: arb) -> float:
-    """A float that exceeds no number of the ball; raises as `above` does."""
+    """The same from below."""
     return -above(-ball)
-
-
-def maximum(values: list[arb]) -> arb:
-    """The largest of some numbers, -inf if there are none."""
-    return reduce(arb.max, values, arb("-inf"))
 
 
 def right_hand_side(limit: Limit) -> RightHandSide:
     """The y' = A_S x*_S that is exactly feasible, and by how many roundings it differs from y."""
-    A, y, x = limit.system.columns(limit.support), limit.system.y, exact.exactly(limit.x_S)
-    missing, terms = exact.residual(y, A, x), exact.residual(np.abs(y), -np.abs(A), x)
+    A, x = limit.system.columns(limit.support), exact.rationals(limit.x_S[:, None])
+    missing = exact.residual(limit.system.y, A, x)
     if not any(missing):
         return Y_ITSELF
-    share = max(abs(fraction(gap / term)) for gap, term in zip(missing, terms, strict=True) if gap)
-    roundings = float(np.nextafter(float(share) / EPS, np.inf))
+    off = roundings(limit.system, limit.x, missing)
     return RightHandSide(
-        which="rounded y", roundings=roundings, columns=limit.support, values=tuple(map(Fraction, limit.x_S.tolist()))
+        which="rounded y", roundings=off, columns=limit.support, values=tuple(map(Fraction, limit.x_S.tolist()))
     )

@@ -17,10 +17,10 @@ from flint import arb, arb_mat
 
 from bregman_l1 import exact
 from bregman_l1._types import Index, Matrix, Vector
-from bregman_l1.proof.arithmetic import column, exactly, product
+from bregman_l1.proof.arithmetic import column, exactly, largest_size, product
 from bregman_l1.proof.record import Unproved
 from bregman_l1.theory.enclosure import Enclosure
-from bregman_l1.theory.rigorous.limit import BallLimit, above, basis, below, maximum
+from bregman_l1.theory.rigorous.limit import BallLimit, above, basis, below
 
 _NEWTON_STEPS = 8
 # The share of ||x(alpha)_R||_1 that the bound of the Bregman distance is to be: sums are known to about its root.
@@ -85,7 +85,7 @@ def ball_neighbourhood(limit: BallLimit, log_alpha: arb, dual: Vector) -> BallNe
         z = [(b + value).exp() for b, value in zip(log_prior, product(A.transpose(), lam), strict=True)]
         step = _newton_step(A, z, y)
         c = product(A.transpose(), step)
-        size, gap = maximum([abs(value) for value in c]), sum((a * b * b for a, b in zip(z, c, strict=True)), arb(0))
+        size, gap = largest_size(c), sum((a * b * b for a, b in zip(z, c, strict=True)), arb(0))
         everywhere = dict(zip(T.tolist(), z, strict=True))
         z_R = [everywhere.get(j, arb(0)) for j in limit.limit.cone.outside.tolist()]
         if size < 1 and gap < _CLOSE * sum(z_R, arb(0)):
