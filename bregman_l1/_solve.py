@@ -190,7 +190,7 @@ def certify(
         raise InvalidProblemError(f"problem must be a Problem, such as BregmanProjection, got {type(problem).__name__}")
     if x is None and log_x is None:
         raise InvalidProblemError("give x or log_x")
-    claim = Claim(**_vectors(problem, {"x": x, "log_x": log_x, "dual": dual}))
+    claim = Claim(**vectors_of(problem, {"x": x, "log_x": log_x, "dual": dual}))
     _refuse_disagreement(claim)
     return certificate_of(problem, claim, checked_tolerance(tol))
 
@@ -244,7 +244,7 @@ def _legible(claim: Any, problem: Problem, backend: Backend) -> Claim:
             raise BackendError(f"{backend.name} made a claim whose {name} is {getattr(claim, name)!r}, no number")
     said = claim.raw_status or claim.outcome.value
     try:
-        vectors = _vectors(problem, {"x": claim.x, "log_x": claim.log_x, "dual": claim.dual})
+        vectors = vectors_of(problem, {"x": claim.x, "log_x": claim.log_x, "dual": claim.dual})
         legible: Claim = replace(claim, raw_status=said, **vectors)
         _refuse_disagreement(legible)
     except InvalidProblemError as error:
@@ -252,7 +252,7 @@ def _legible(claim: Any, problem: Problem, backend: Backend) -> Claim:
     return legible
 
 
-def _vectors(problem: Problem, given: Mapping[str, Any]) -> dict[str, Any]:
+def vectors_of(problem: Problem, given: Mapping[str, Any]) -> dict[str, Any]:
     """The vectors of a claim that are there, as float64, in the order of columns or rows where they have labels."""
     system, (n_rows, n_columns) = problem.system, problem.system.shape
     vectors = {}

@@ -22,8 +22,10 @@ from bregman_l1 import (
     BregmanProjection,
     InvalidOptionError,
     InvalidProblemError,
+    L1Minimization,
     LinearSystem,
     NotProvedWarning,
+    NullSpaceConstant,
     Status,
     certify,
     load,
@@ -32,6 +34,7 @@ from bregman_l1 import (
     save,
     solve,
 )
+from bregman_l1.proof.projection import prove_projection
 
 HALF = LinearSystem([[1.0, 0.5]], [1.0])
 DEPTHS = [-1.0, -13.8, -690.8, -2302.6, -1e5]
@@ -344,3 +347,44 @@ def test_entries_of_a_tableau_that_rounding_hides_are_known_to_be_zero(scale, lo
         # x_1 + x_2 = 2 scale with x_1 = x_2, and x_3 = x_4 with x_3 x_4 = alpha^2.
         truth = [mpmath.log(mpmath.mpf(scale))] * 2 + [mpmath.mpf(log_alpha)] * 2
         assert all(abs(decimal(found.ball(j)) - truth[j]) < 1e-15 for j in range(4))
+
+
+@pytest.mark.parametrize("wrong", [{"x": np.ones(3), "log_x": np.zeros(3)}, {"dual": np.zeros(3)}])
+@pytest.mark.parametrize("problem", [BregmanProjection(HALF, log_alpha=-9.0), L1Minimization(HALF)])
+def test_an_answer_of_another_size_is_refused(problem, wrong):
+    with pytest.raises(InvalidProblemError, match="must have shape"):
+        prove(replace(solve(problem), **wrong))
+
+
+def test_a_slice_of_balls_is_refused():
+    with pytest.raises(InvalidProblemError, match="entries 0 to 1"):
+        prove(BregmanProjection(HALF, log_alpha=-9.0)).ball(slice(0, 2))
+
+
+def test_the_warning_gives_the_reason_and_not_the_last_step(monkeypatch):
+    problem = NullSpaceConstant(HALF, [0], "rho")
+    found = prove(replace(solve(problem), value=0.25))
+    assert found.failed == ("value",)
+    assert "beside both bounds" in found.reason
+    assert found.reason != found.steps[-1].meaning
+    assert prove(problem).reason == ""
+    monkeypatch.setattr("bregman_l1.proof._prove._proof", lambda *args, **kwargs: found)
+    with pytest.warns(NotProvedWarning, match="beside both bounds"):
+        solve(problem, proof=True)
+
+
+def test_a_constant_that_is_claimed_to_be_infinite_is_not_proved():
+    solution = solve(NullSpaceConstant(HALF, [0], "rho"))
+    assert prove(replace(solution, value=np.inf)).failed == ("answer",)
+
+
+def test_an_exposing_vector_is_found_in_numbers_beyond_those_of_floats():
+    # Of the third column, the second row less 1e400 times the first holds -1e600.
+    A = np.array([[1e-200, 1e-200, 1e200], [1e200, 1e200, 1.0]])
+    problem = BregmanProjection(LinearSystem(A, A[:, 0]), log_alpha=-20.0)
+    with np.errstate(over="ignore"):
+        found = prove_projection(problem, np.array([np.log(0.5), np.log(0.5), -np.inf]), digits=15)
+    assert found.ok
+    assert found.support.zeros.tolist() == [2]
+    z = found.support.exposing
+    assert sum(Fraction(a) * b for a, b in zip(A[:, 2].tolist(), z, strict=True)) < 0

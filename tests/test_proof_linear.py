@@ -429,3 +429,9 @@ def test_a_tie_that_rounding_reads_and_rationals_do_not_is_decided_by_analyze():
     assert decided.x_star.nonzero()[0].tolist() == [3, 17, 29]
     assert all(proof.ok for proof in decided.proofs.values())
     assert decided.rate == pytest.approx(2.0**-46, rel=1e-9)
+
+
+def test_a_rounded_y_that_is_y_is_called_so():
+    problem = L1Minimization(LinearSystem([[1.0, 0.5]], [1.0]))
+    target = prove_l1(problem, for_="rounded y").right_hand_side
+    assert (target.which, target.roundings) == ("y", 0.0)

@@ -11,7 +11,7 @@ import numpy as np
 
 from bregman_l1._backends.base import Backend
 from bregman_l1._backends.registry import choose_backend
-from bregman_l1._solve import claimed, solved
+from bregman_l1._solve import claimed, solved, vectors_of
 from bregman_l1.claim import Claim
 from bregman_l1.entry import entry_point, warn_caller
 from bregman_l1.errors import InfeasibleError, InvalidOptionError, InvalidProblemError, NotProvedWarning
@@ -52,15 +52,16 @@ def prove(answer: Solution | Problem, digits: int = _DIGITS, *, for_: Target | N
     Returns
     -------
     Proof
-        With ``ok``, ``log_x``, ``digits``, ``right_hand_side`` and ``support``; where it is not ok, its last step says
-        what could not be proved.
+        With ``ok``, ``log_x``, ``digits``, ``right_hand_side`` and ``support``; where it is not ok, ``failed`` names
+        the steps that could not be made, and ``steps`` say why.
 
     Raises
     ------
     InfeasibleError
         If no x >= 0 solves A x = y; its ``proof`` tells whether that is so exactly.
     InvalidProblemError
-        If it is given neither a problem nor a solution that knows its problem, or a wrong ``for_``.
+        If it is given neither a problem nor a solution that knows its problem, a solution of another size, or a wrong
+        ``for_``.
     InvalidOptionError
         If digits is not a whole number from 1 to 1000.
 
@@ -84,7 +85,7 @@ def prove(answer: Solution | Problem, digits: int = _DIGITS, *, for_: Target | N
         raise InvalidProblemError(f"a Solution or a Problem can be proved, got {type(answer).__name__}")
     if answer.problem is None:
         raise InvalidProblemError("a solution that was loaded from a file does not hold its problem: prove the problem")
-    return _proof(answer.problem, _claim_of(answer), digits=digits, for_=for_, tol=_TOLERANCE)
+    return _proof(answer.problem, _claim_of(answer, answer.problem), digits=digits, for_=for_, tol=_TOLERANCE)
 
 
 def solve_and_prove(problem: Problem, backend: Backend, *, polish: bool, tol: float) -> Solution:
@@ -93,9 +94,9 @@ def solve_and_prove(problem: Problem, backend: Backend, *, polish: bool, tol: fl
         solution = solved(problem, backend, polish=polish, tol=tol)
     if not solution.certificate.ok:
         return solution
-    proof = _proof(problem, _claim_of(solution), digits=_DIGITS, for_=None, tol=tol)
+    proof = _proof(problem, _claim_of(solution, problem), digits=_DIGITS, for_=None, tol=tol)
     if not proof.ok:
-        warn_caller(f"{proof.verdict}; {proof.steps[-1].meaning}", NotProvedWarning)
+        warn_caller(f"{proof.verdict}; {proof.reason}", NotProvedWarning)
     return replace(solution, proof=proof, status=Status.PROVED if proof.ok else solution.status)
 
 
@@ -110,8 +111,9 @@ def _proving_infeasibility(problem: Problem) -> Iterator[None]:
         raise
 
 
-def _claim_of(solution: Solution) -> Claim:
-    return Claim(x=solution.x, log_x=solution.log_x, dual=solution.dual, value=solution.value)
+def _claim_of(solution: Solution, problem: Problem) -> Claim:
+    vectors = vectors_of(problem, {"x": solution.x, "log_x": solution.log_x, "dual": solution.dual})
+    return Claim(**vectors, value=solution.value)
 
 
 def _proof(problem: Problem, claim: Claim, *, digits: int, for_: Target | None, tol: float | None) -> Proof:

@@ -181,6 +181,8 @@ def _answer_for_rounded_y(program: ExactProgram, system: LinearSystem, x: Vector
     off = roundings(system, x, missing)
     if not off <= MOST_ROUNDINGS:
         raise Unproved("primal feasibility", f"A x is {off:.3g} roundings from y, more than {MOST_ROUNDINGS:g}")
+    if not off:
+        return _Proved(optimum=_optimal(program, x, exactly, mu), target=Y_ITSELF)
     image = [b - gap for b, gap in zip(program.right, missing, strict=True)]
     on = np.flatnonzero(x)
     values = tuple(fraction(exactly[j]) for j in on)

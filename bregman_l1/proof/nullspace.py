@@ -97,8 +97,9 @@ def prove_constant(
 
 def _proved(problem: NullSpaceConstant, claim: Claim, budget: Budget, steps: list[Step]) -> _Bracket:
     """The best kernel vector known, and the best bound."""
-    if not np.isfinite(claim.point).all() or (claim.dual is not None and not np.isfinite(claim.dual).all()):
-        raise Unproved("answer", "the kernel vector or its dual is not finite")
+    vectors = [claim.point] if claim.dual is None else [claim.point, claim.dual]
+    if not np.isfinite(np.concatenate(vectors)).all() or np.isinf([claim.value, claim.bound]).any():
+        raise Unproved("answer", "the kernel vector, its dual, its value or its bound is not finite")
     base = KernelBounds(problem)
     upper = _upper(problem, base, claim, budget)
     near = None if upper.met else base.near(claim.point)

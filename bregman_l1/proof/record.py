@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from operator import index
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -119,7 +120,7 @@ class Proof(FrozenArrays):
     subject : str
         What was proved.
     steps : tuple of Step
-        The steps in their order; the last is the one that failed, if one did.
+        The steps in their order.
     seconds : float
         The time that it took.
     digits : int
@@ -176,6 +177,11 @@ class Proof(FrozenArrays):
         return tuple(step.name for step in self.steps if step.decisive and not step.passed)
 
     @property
+    def reason(self) -> str:
+        """What the first decisive step that could not be made says; empty where all were made."""
+        return next((step.meaning for step in self.steps if step.decisive and not step.passed), "")
+
+    @property
     def verdict(self) -> str:
         """The outcome in one line."""
         if not self.ok:
@@ -195,7 +201,7 @@ class Proof(FrozenArrays):
         if self.balls is None:
             raise InvalidProblemError("nothing was proved of log x: see .steps")
         try:
-            ball = self.balls[j]
+            ball = self.balls[index(j)]
         except (IndexError, TypeError) as error:
             raise InvalidProblemError(f"x has the entries 0 to {len(self.balls) - 1}, got {j!r}") from error
         return arb("-inf") if ball is None else from_dyadic(ball)

@@ -7,14 +7,14 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
-from flint import fmpq_mat
+from flint import fmpq, fmpq_mat
 
 from bregman_l1 import exact
 from bregman_l1._types import Index, Mask, Matrix, Vector
 from bregman_l1.basis.choice import SingularBasisError, choose_basis
 from bregman_l1.basis.rows import independent_rows
 from bregman_l1.errors import InfeasibleError
-from bregman_l1.exact import rationals
+from bregman_l1.exact import rational, rationals
 from bregman_l1.polyhedron.linear_program import LinearProgram, solve_linear_program
 from bregman_l1.proof.arithmetic import entries, fraction
 from bregman_l1.proof.exact_matrix import exact_matrix
@@ -134,7 +134,7 @@ def proved_zeros(face: ExactFace, system: LinearSystem, positive: Mask) -> tuple
         raise Unproved("support", "no vector exposes its zeros: no row follows from others where it is positive")
     zero = system.columns(np.flatnonzero(~positive))
     slack = rationals(zero[face.others]).transpose() - rationals(zero[face.rows]).transpose() * face.relations
-    v = rationals(_all_negative(slack, face.others.size)[:, None])
+    v = fmpq_mat(face.others.size, 1, _all_negative(slack, face.others.size))
     if not all(value < 0 for value in entries(slack * v)):
         raise Unproved("support", "its zeros are not shown to be zeros: no vector was found that exposes them all")
     z = np.empty(face.y.size, dtype=object)
@@ -142,12 +142,16 @@ def proved_zeros(face: ExactFace, system: LinearSystem, positive: Mask) -> tuple
     return tuple(map(fraction, z))
 
 
-def _all_negative(slack: fmpq_mat, size: int) -> Vector:
-    """The v, |v_i| <= 1, with the most negative entries of slack v, rows of slack in units of their own."""
-    values = np.array([exact.rounded(value) for value in entries(slack)]).reshape(-1, size)
-    units = np.abs(values).max(axis=0, initial=0.0)
-    values = values / np.where(units > 0, units, 1.0)
-    values /= np.abs(values).max(axis=1, keepdims=True)
+def _all_negative(slack: fmpq_mat, size: int) -> list[fmpq]:
+    """A v with entries of slack v that are as negative as can be, rows and columns of slack in units of their own."""
+    values = np.array(entries(slack), dtype=object).reshape(-1, size)
+    units = np.abs(values).max(axis=0)
+    units[units == 0] = fmpq(1)
+    values = values / units
+    sizes = np.abs(values).max(axis=1)
+    if not sizes.all():
+        return [fmpq(0)] * size
+    values = np.array([exact.rounded(value) for value in (values / sizes[:, None]).ravel()]).reshape(-1, size)
     program = LinearProgram(
         cost=np.append(np.zeros(size), -1.0),
         rows=np.column_stack([values, np.ones(len(values))]),
@@ -156,7 +160,8 @@ def _all_negative(slack: fmpq_mat, size: int) -> Vector:
         upper=1.0,
     )
     answer = solve_linear_program(program)
-    return np.zeros(size) if answer.x is None else answer.x[:size] / np.where(units > 0, units, 1.0)
+    found = np.zeros(size) if answer.x is None else answer.x[:size]
+    return [rational(value) / unit for value, unit in zip(found.tolist(), units, strict=True)]
 
 
 def relations_of(A: Matrix, rows: Index, others: Index, J: Index) -> fmpq_mat | None:

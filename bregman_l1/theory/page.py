@@ -117,7 +117,7 @@ def _constant(name: str, constant: Constant) -> Row:
 
 def _proof(name: str, proof: Proof) -> Row:
     if not proof.ok:
-        return name, "NOT PROVED", proof.steps[-1].meaning
+        return name, "NOT PROVED", proof.reason
     about = [f"{step.name}: {step.outcome}" for step in proof.steps if not step.decisive]
     target = [] if proof.right_hand_side is None else [f"for {proof.right_hand_side}"]
     return name, "proved", "; ".join([*target, *about])

@@ -44,7 +44,7 @@ def proved_limit(limit: Limit) -> tuple[Limit, Proof]:
         again = proof if decided is None else _read_so(decided, _prove(decided, _TOLERANCE))
         if decided is not None and again.ok:
             return decided, again
-        warn_caller(f"the limit: {proof.verdict}; {proof.steps[-1].meaning}", NotProvedWarning)
+        warn_caller(f"the limit: {proof.verdict}; {proof.reason}", NotProvedWarning)
     return limit, proof
 
 
