@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from bregman_l1.proof.arithmetic import digits_of, dyadic, floats, outward, upwa
 from bregman_l1.proof.krawczyk import ScaleFree, solution
 from bregman_l1.proof.record import Imprecise, Proof, ProvedSupport, RightHandSide, Step, Target, Unproved
 from bregman_l1.proof.support import ExactFace, exact_face, proved_zeros
-from bregman_l1.proof.targets import Tabulation, cancelled, itself, snapped
+from bregman_l1.proof.targets import Tabulation, cancelled, itself, nearest, snapped
 from bregman_l1.system import LinearSystem
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ class _Search:
         if for_ == "y" and self.tol is None:
             attempts.append(self._from_a_start_of_its_own)
         if for_ in (None, "rounded y"):
-            attempts += [lambda: self._solved(snapped), lambda: self._solved(self._cancelled)]
+            attempts += [partial(self._solved, u) for u in (snapped, self._own(cancelled), self._own(nearest))]
         for attempt in attempts[:-1]:
             with suppress(Unproved):
                 return attempt()
@@ -194,8 +195,8 @@ class _Search:
         start[order] = claim.log_x
         return replace(self, face=face.heavy_at(start), start=start, _tables={})._for_y()
 
-    def _cancelled(self, table: Tabulation) -> list[arb]:
-        return cancelled(table, self.start, self._reach)
+    def _own(self, target: Callable[[Tabulation, Vector, float], list[arb]]) -> Values:
+        return lambda table: target(table, self.start, self._reach)
 
     def _solved(self, values: Values) -> _Found:
         """Prove it for the u that is made of a tabulation."""

@@ -150,16 +150,18 @@ def snapped(table: Tabulation) -> list[arb]:
 
 
 def cancelled(table: Tabulation, log_x: Vector, share: float) -> list[arb]:
-    """The u that an answer has itself, x_i + sum_j T_ij x_j, moved towards y by no more than a share of each.
-
-    Zero where terms cancel but for that share of them.
-    """
-    face, x = table.face, [value.exp() for value in exactly(log_x)]
-    on_rest = [x[j] for j in face.R]
+    """The u that an answer has itself, x_i + sum_j T_ij x_j; zero where terms cancel but for a share of them."""
+    x, J, R = [value.exp() for value in exactly(log_x)], table.face.J, table.face.R
+    on_rest = [x[j] for j in R]
     sums, sizes = product(table.T, on_rest), product(entrywise(abs, table.T), on_rest)
-    pairs = zip((x[i] for i in face.J), sums, sizes, strict=True)
-    u = [(own + s).mid() if abs(own + s) > share * (own + size) else arb(0) for own, s, size in pairs]
-    changes = _changes(face, u, product(balls(np.abs(face.A)), x))
+    pairs = zip((x[i] for i in J), sums, sizes, strict=True)
+    return [(own + s).mid() if abs(own + s) > share * (own + size) else arb(0) for own, s, size in pairs]
+
+
+def nearest(table: Tabulation, log_x: Vector, share: float) -> list[arb]:
+    """The same, moved to where A_J u is nearest to y, if that takes no more than a share of each."""
+    u, sizes = cancelled(table, log_x, share), [value.exp() for value in exactly(log_x)]
+    changes = _changes(table.face, u, product(balls(np.abs(table.face.A)), sizes))
     if not np.abs(changes).max() <= share:
         return u
     return [(value + value * change).mid() for value, change in zip(u, changes.tolist(), strict=True)]
