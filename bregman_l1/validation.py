@@ -17,8 +17,8 @@ from bregman_l1.frozen import frozen
 from bregman_l1.names import given_names, matched, place
 from bregman_l1.scale import as_float
 
-# Costs beyond it overflow in sums; A and y have the same limit.
-_LARGEST = 1e250
+# Squares of costs beyond it, and their products with A, leave the range of doubles.
+_LARGEST = 1e100
 _NUMBERS = (Real, Decimal, np.bool_)
 
 
@@ -141,9 +141,9 @@ def checked_cost(cost: ArrayLike | None, length: int, names: Labels | None = Non
 
 
 def checked_weights(cost: ArrayLike | None, length: int, names: Labels | None = None) -> Vector:
-    """Return the cost vector of a linear program: as `checked_cost`, and no entry so large that sums overflow."""
+    """Return the cost vector of a linear program: as `checked_cost`, and no entry so large that squares overflow."""
     vector = checked_cost(cost, length, names)
-    rule = f"divide the cost by a power of two: beyond {_LARGEST:g} its sums overflow"
+    rule = f"divide the cost by a power of two: beyond {_LARGEST:g} its squares overflow"
     refuse_unless_all("cost", vector, np.abs(vector) <= _LARGEST, rule, names)
     return vector
 

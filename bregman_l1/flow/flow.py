@@ -368,17 +368,18 @@ def _integrate(
     times, states, message = [0.0], [solver.y.copy()], None
     while solver.status == "running" and len(pieces) < _MOST_STEPS and not (pieces and arrived(states[-1])):
         message = solver.step()
-        if solver.status != "failed":
-            times.append(solver.t)
-            states.append(solver.y.copy())
-            pieces.append(solver.dense_output())
+        if solver.status == "failed" or solver.t == times[-1]:
+            break
+        times.append(solver.t)
+        states.append(solver.y.copy())
+        pieces.append(solver.dense_output())
     if not pieces:
         raise BackendError(f"{method} could not take its first step", str(message))
     return _Run(
         times=np.array(times),
         states=np.array(states),
         dense=OdeSolution(times, pieces),
-        stalled=solver.status == "failed" or len(pieces) == _MOST_STEPS,
+        stalled=solver.status != "finished",
         cost=(solver.nfev, solver.njev, solver.nlu),
     )
 
