@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from numpy.typing import ArrayLike
 from bregman_l1._backends.base import Backend
 from bregman_l1._backends.registry import choose_backend
 from bregman_l1._types import EPS
+from bregman_l1.budget import Budget
 from bregman_l1.certificate import Certificate
 from bregman_l1.claim import Claim, Farkas
 from bregman_l1.entry import entry_point, warn_caller
@@ -25,7 +27,7 @@ from bregman_l1.errors import (
 from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron.feasible_set import infeasible, require_feasible, separates
 from bregman_l1.problems.base import Problem
-from bregman_l1.scale import is_real
+from bregman_l1.scale import as_float
 from bregman_l1.solution import Solution, Status
 from bregman_l1.validation import checked_flag, checked_tolerance, checked_vector
 
@@ -72,9 +74,9 @@ def solve(
     max_iter : int, optional
         Iteration limit of the backend.
     time_limit : float, optional
-        Seconds for the backend, and as many again for the polish. Not counted are stating the problem for
-        CVXPY, the factorisation or linear program under way when the time is up, and the certificate, which
-        for an answer far off takes a linear program. ECOS cannot be stopped by time: give it ``max_iter``.
+        Seconds for the backend, and as many again for polish and certificate. Not counted are stating the problem
+        for CVXPY, and the factorisation or linear program under way when the time is up. ECOS cannot be stopped by
+        time: give it ``max_iter``.
     proof : bool, default False
         Prove a certified answer, as `prove` does: ``solution.proof`` holds the proof, and an answer within ``tol`` of
         what is proved is PROVED. An `InfeasibleError` holds one too. Outside of the time limit: 10 ms for 20 x 60, a
@@ -136,11 +138,13 @@ def solved(problem: Problem, backend: Backend, *, polish: bool, tol: float) -> S
 
 
 def claimed(problem: Problem, backend: Backend, *, polish: bool, tol: float) -> Claim:
-    """What a backend claims, polished."""
+    """What a backend claims, polished; the time that is left is for the certificate."""
     _LOG.debug("%r goes to %s", problem, backend.name)
     claim = _feasible_claim(problem, backend)
     _LOG.debug("%s claims: %s (%r)", backend.name, claim.outcome.value, claim.raw_status)
-    return _polished(problem, claim, backend.time_limit, tol) if polish else claim
+    budget = Budget(seconds=backend.time_limit)
+    claim = replace(claim, time_left=budget.seconds_left)
+    return replace(problem.polish(claim, tol), time_left=budget.seconds_left) if polish else claim
 
 
 @entry_point
@@ -239,13 +243,20 @@ def _legible(claim: Any, problem: Problem, backend: Backend) -> Claim:
         raise BackendError(f"{backend.name}.claim() returned {type(claim).__name__}, not a Claim")
     if not isinstance(claim.outcome, Outcome):
         raise BackendError(f"{backend.name} made a claim whose outcome is {claim.outcome!r}, not an Outcome")
+    if not isinstance(claim.raw_status, str):
+        raise BackendError(f"{backend.name} made a claim whose raw_status is {claim.raw_status!r}, no text")
     for name in _COUNTS:
-        if not is_real(getattr(claim, name)):
+        if not math.isfinite(as_float(getattr(claim, name))):
             raise BackendError(f"{backend.name} made a claim whose {name} is {getattr(claim, name)!r}, no number")
     said = claim.raw_status or claim.outcome.value
     try:
         vectors = vectors_of(problem, {"x": claim.x, "log_x": claim.log_x, "dual": claim.dual})
-        legible: Claim = replace(claim, raw_status=said, **vectors)
+        counts: dict[str, Any] = {
+            "iterations": int(claim.iterations),
+            "setup_time": float(claim.setup_time),
+            "solve_time": float(claim.solve_time),
+        }
+        legible: Claim = replace(claim, raw_status=said, **counts, **vectors)
         _refuse_disagreement(legible)
     except InvalidProblemError as error:
         raise BackendError(f"{backend.name} made a claim that cannot be read: {error}", claim.raw_status) from error
@@ -278,12 +289,6 @@ def refuse_infeasible(problem: Problem, claim: Claim, backend: str) -> None:
     raise BackendError(
         f"{backend} said {claim.raw_status!r}, but no Farkas vector confirms it; {WHAT_TO_TRY}", claim.raw_status
     )
-
-
-def _polished(problem: Problem, claim: Claim, time_limit: float | None, tol: float) -> Claim:
-    """Polish, for as long again as the backend was given."""
-    seconds = np.inf if time_limit is None else time_limit
-    return problem.polish(replace(claim, time_left=seconds), tol)
 
 
 def certified(problem: Problem, claim: Claim, certificate: Certificate, backend: str) -> Solution:

@@ -32,7 +32,7 @@ def checked_form(form: LowerForm) -> LowerForm:
     InvalidProblemError
         If it is unknown.
     """
-    if form not in get_args(LowerForm):
+    if not isinstance(form, str) or form not in get_args(LowerForm):
         raise InvalidProblemError(f"form must be one of {', '.join(get_args(LowerForm))}; got {form!r}")
     return form
 

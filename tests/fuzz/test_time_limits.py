@@ -77,6 +77,9 @@ CASES: dict[str, Callable[[float], Any]] = {
     "minimiser by highs": lambda limit: solve(minimisation(MEDIUM), "highs", time_limit=limit),
     "rho_tilde": lambda limit: solve(NullSpaceConstant(MIXED, support(), "rho_tilde"), time_limit=limit),
     "rho_minus": lambda limit: solve(NullSpaceConstant(MIXED, support(), "rho_minus"), time_limit=limit),
+    "rho_minus, not polished": lambda limit: solve(
+        NullSpaceConstant(MIXED, support(), "rho_minus"), polish=False, time_limit=limit
+    ),
     "bracket of rho_tilde": lambda limit: null_space_constant(MIXED, support(), "rho_tilde", time_limit=limit),
     "rho_minus of an analysis": lambda limit: analyze(MIXED, time_limit=limit).rho_minus,
 }
