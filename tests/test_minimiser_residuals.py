@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bregman_l1 import BregmanProjection, L1Minimization, LinearSystem, certify, solve
+from bregman_l1.claim import Claim
 
 ROUNDINGS = 64 * Fraction(2) ** -52
 
@@ -75,3 +76,16 @@ def test_a_conic_solver_takes_a_right_hand_side_below_zero(size):
     assert solve(L1Minimization(system), "clarabel").x == pytest.approx([size, 0.0], rel=1e-9, abs=1e-9 * size)
     projection, native = (solve(BregmanProjection(system, log_alpha=-3.0), backend) for backend in ("clarabel", "auto"))
     assert projection.log_x == pytest.approx(native.log_x, rel=1e-9)
+
+
+def test_polish_leaves_alone_what_is_exact_and_what_is_no_number_and_mends_the_rest():
+    problem = L1Minimization(LinearSystem([[1.0, 2.0], [0.0, 1.0]], [4.0, 1.0]))
+    exact = Claim(x=np.array([2.0, 1.0]), dual=np.array([1.0, -1.0]))
+    assert problem.polish(exact) is exact
+    for lost in (np.array([np.nan, 1.0]), np.array([2.0, np.inf]), np.full(2, np.nan)):
+        claim = Claim(x=lost)
+        assert problem.polish(claim) is claim
+    below = L1Minimization(LinearSystem([[1.0, 2.0**-60, 1.0]], [1.0]))
+    mended = below.polish(Claim(x=np.array([1.0, -1e-3, 0.0]), dual=np.array([1.0])))
+    assert mended.x.min() >= 0.0
+    assert certify(below, mended.x, dual=mended.dual).ok

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from bregman_l1 import BregmanProjection, Certificate, LinearSystem, certify, solve
+from bregman_l1.problems.row_space import fit
 
 ROUNDINGS = 64 * 2.0**-52
 
@@ -206,3 +207,31 @@ def test_a_dual_is_held_against_positive_entries_alone():
     assert wrong.failed == ("duality gap",)
     # The second row is zero wherever x is positive.
     assert certify(solution.problem, log_x=solution.log_x, dual=solution.dual + np.array([0.0, 7.0])).ok
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_the_fit_of_the_row_space_leaves_what_is_at_right_angles_to_it(seed):
+    # The last row is a combination of two, the first has entries that sum to zero.
+    rng = np.random.default_rng(seed)
+    A = rng.integers(-3, 4, (4, 9)).astype(float)
+    A[0] = [1, -1, 2, -2, 0, 0, 3, -3, 0]
+    A[3] = A[1] - 2 * A[2]
+    on, values = rng.random(9) < 0.8, rng.normal(0.0, 1.0, 9)
+    values[~on] = 0.0
+    fitted = fit(LinearSystem(A, np.ones(4)), values, on)
+    assert (fitted.misfit[~on] == 0.0).all()
+    assert fitted.misfit[on] == pytest.approx(values[on] - A[:, on].T @ fitted.dual, abs=1e-12)
+    assert pytest.approx(np.zeros(4), abs=1e-11) == A[:, on] @ fitted.misfit[on]
+
+
+@pytest.mark.parametrize("off", [1e-3, -1e-3])
+def test_a_misfit_beside_columns_of_very_different_sizes_is_not_lost_in_cancellation(off):
+    system = LinearSystem([[1.0, 2.0**45, 3.0]], [1.0])
+    fitted = fit(system, np.array([0.5, 2.0**44, 1.5 + off]), np.ones(3, dtype=bool))
+    assert fitted.dual == pytest.approx([0.5])
+    assert fitted.misfit == pytest.approx([0.0, 0.0, off], rel=1e-12)
+
+
+def test_where_nothing_counts_nothing_is_fitted():
+    fitted = fit(LinearSystem([[1.0, 0.0]], [1.0]), np.array([0.0, 3.0]), np.array([False, True]))
+    assert (fitted.dual.tolist(), fitted.misfit.tolist()) == ([0.0], [0.0, 3.0])
