@@ -11,7 +11,7 @@ from .cases import ILL_CONDITIONED
 from .records import COLUMNS, FAILURES, Record
 
 # Subjects that are about the projection of the case itself: their counts stand in the rows of its family.
-BY_FAMILY = ("solve", "proof")
+BY_FAMILY = ("solve", "proofs")
 MOST_REASONS = 40
 # Columns that need no reason.
 AS_IT_SHOULD_BE = ("certified", "proved", "rejected", "inf right")

@@ -20,7 +20,7 @@ from .oracle import Ruling
 from .records import FAILURES, Record, to_json
 from .subjects import SUBJECTS, corruption, projections, sharing
 from .subjects.projections import judged_solution, problem_of
-from .table import reasons, shares, table
+from .table import BY_FAMILY, reasons, shares, table
 
 TWO = Case(name="two", A=np.array([[1.0, 0.5]]), y=np.array([1.0]), log_alpha=-10.0)
 
@@ -137,12 +137,16 @@ def test_the_table_counts_families_and_subjects():
         Record(case=draw("integers", 1, 0), subject="solve", outcome="refused", detail="why"),
         Record(case=draw("scaled", 1, 0), subject="solve", outcome="untyped", detail="ValueError"),
         Record(case=draw("costs", 1, 0), subject="training", outcome="refused"),
+        Record(case=draw("costs", 1, 1), subject="proofs", outcome="not proved", detail="existence"),
     ]
+    assert set(BY_FAMILY) < set(SUBJECTS)
     text = table(records)
     lines = {line[:25].strip(): line.split() for line in text.splitlines()}
     for row, refused, untyped in (("integers", 1, 0), ("= ill-conditioned", 0, 1), ("= all", 1, 1)):
         assert lines[row][-5:-2] == [".", str(refused or "."), str(untyped or ".")]  # after INF WRONG
     assert lines["training"][1] == "1"
+    assert lines["costs"][1:3] == ["1", "1"]  # not proved is the first column that is shown
+    assert "1  proofs: not proved: existence" in reasons(records)
     assert "UNTYPED: 1" in shares(records)
     assert "1  refused: why" in reasons(records)
 

@@ -9,6 +9,7 @@ from ..cases import FAMILIES, ILL_CONDITIONED, Case
 from ..records import Record
 from .backends import every_backend
 from .corruption import spoilt_answers
+from .linear_proofs import proved_linear
 from .paths import along_paths
 from .projections import at_other_tolerances, solved
 from .proofs import proved
@@ -34,6 +35,7 @@ PLAIN = tuple(name for name in WITHOUT_BLOCKS if name not in ("small_right_hand_
 SUBJECTS = {
     "solve": Subject(solved, ALL, len(ALL)),
     "proofs": Subject(proved, ALL, len(ALL)),
+    "linear proofs": Subject(proved_linear, PLAIN, 8),
     "tolerances": Subject(at_other_tolerances, ORDINARY, 3),
     "certify": Subject(spoilt_answers, ALL, 8),
     "theory": Subject(analysed, PLAIN, 8),
