@@ -33,7 +33,7 @@ STEPS = 12
 SPARE = 8
 # Balls may be missed by this share of their radius: they are compared with midpoints that are rounded themselves.
 SHARE = Fraction(1, 1000)
-# Differences of logarithms below this count as none: exact numbers, whose radius is zero, are confirmed to so much.
+# The radius that exact numbers, whose own is zero, are given.
 GRAIN = Fraction(1, 10**100)
 # Steps longer than this are cut: far from the answer the exponentials would overflow.
 LONGEST = 50
@@ -210,7 +210,7 @@ class _Equations:
         if not self.J:  # the rows are zero on these columns, and x is the prior
             return self._verdict_at([], mp.mpf(0))
         w = [number(self.balls[j].middle) for j in self.J]
-        radius = max(number(self.balls[j].radius + GRAIN) for j in self.J)
+        radius = max(number(self.balls[j].radius or GRAIN) for j in self.J)
         first = self.step(w, radius)
         if first is None:
             return Confirmation(finding=Finding.UNDECIDED, reason="no Newton step at these digits")
@@ -243,11 +243,11 @@ class _Equations:
             slope * reach + noise for slope, noise in zip(self.steepness, self.rest_noise(w), strict=True)
         ]
         for j, value, error in zip((*self.J, *self.R), values, errors, strict=True):
-            middle, radius = number(self.balls[j].middle), number(self.balls[j].radius)
-            off, allowed = abs(value - middle), radius * (1 + number(SHARE)) + number(GRAIN)
-            if off - error > allowed:
+            middle, radius = number(self.balls[j].middle), number((self.balls[j].radius or GRAIN) * (1 + SHARE))
+            off = abs(value - middle)
+            if off - error > radius:
                 return _wrong(f"log x_{j} is off by {mp.nstr(off, 3)}, the radius {mp.nstr(radius, 3)}")
-            if off + error > allowed:
+            if off + error > radius:
                 undecided = f"log x_{j} is known to {mp.nstr(error, 3)} only, the radius {mp.nstr(radius, 3)}"
         if undecided:
             return Confirmation(finding=Finding.UNDECIDED, reason=undecided)
