@@ -125,7 +125,8 @@ def test_a_process_that_dies_is_told_and_the_work_goes_on(monkeypatch):
     records = list(campaign(2, ["integers"], tasks=20, jobs=2))
     assert len({record.case.name for record in records}) == 20
     assert "integers/2/1" in {record.case.name for record in records if record.column == "UNTYPED"}
-    assert "integers/2/19" in {record.case.name for record in records if record.column == "refused"}
+    # What was under way beside it, or waiting, dies with it.
+    assert sum(record.column == "refused" for record in records) >= 5
 
 
 def test_no_case_is_begun_when_the_time_is_up():
