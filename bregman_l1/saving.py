@@ -292,7 +292,7 @@ def _analysis(
     *, limit: Limit, time_limit: float, layer: Layer | None, proofs: dict[str, Proof] | None = None, **known: Any
 ) -> Analysis:
     proved = {} if proofs is None else {"_proofs": proofs}
-    return restored(Analysis, {"_limit": limit, "_time_limit": time_limit, "_layer": layer, **proved, **known})
+    return restored(Analysis, {"_limit": limit, "_time_limit": time_limit, **proved, "_layer": layer, **known})
 
 
 def _solution_parts(solution: Solution) -> dict[str, Any]:

@@ -14,12 +14,13 @@ import pytest
 import typer
 from conftest import gaussian_system
 from scipy.optimize import linprog
+from soundness.cases import draw
 from typer.testing import CliRunner
 
 from bregman_l1 import BregmanProjection, solve
 from bregman_l1.cli.analyze import analyze as analyze_command
 from bregman_l1.cli.reporting import to_json
-from bregman_l1.errors import InvalidProblemError, NotAdmissibleError, NotCertifiedWarning
+from bregman_l1.errors import BackendError, InvalidProblemError, NotAdmissibleError, NotCertifiedWarning
 from bregman_l1.progress import ProgressBar
 from bregman_l1.system import LinearSystem
 from bregman_l1.theory.analysis import analyze
@@ -373,3 +374,9 @@ def test_witness_of_rho_and_its_dual_meet():
     assert COUNTEREXAMPLE.matvec(n) == pytest.approx(0, abs=1e-14)
     assert -n[analysis.support].sum() == pytest.approx(0.5, abs=1e-14)
     assert COUNTEREXAMPLE.rmatvec(mu) == pytest.approx([1, 1, 0.5], abs=1e-14)
+
+
+def test_a_support_that_leaves_out_a_small_entry_is_no_infeasible_system():
+    case = draw("blocks", 2611, 6)  # feasible; y spans eleven decades
+    with pytest.raises(BackendError, match="the support of the minimisers was not found"):
+        analyze(LinearSystem(case.A, case.y))

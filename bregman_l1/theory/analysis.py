@@ -641,6 +641,8 @@ def analyze(
         If no x >= 0 solves A x = y.
     InvalidProblemError
         If the cost or the time limit is wrong, or cost'x is unbounded below.
+    BackendError
+        If the minimiser was not found.
 
     Warns
     -----
