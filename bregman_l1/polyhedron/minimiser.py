@@ -10,10 +10,10 @@ import scipy.linalg as sla
 from bregman_l1 import exact
 from bregman_l1._types import ROUNDINGS, Index, Mask, Matrix, Vector
 from bregman_l1.budget import Budget
-from bregman_l1.errors import BackendError, InvalidProblemError
+from bregman_l1.errors import WHAT_TO_TRY, BackendError, InfeasibleError, InvalidProblemError
 from bregman_l1.frozen import FrozenArrays
 from bregman_l1.outcome import Outcome
-from bregman_l1.polyhedron.face import LARGEST_DENSE, optimal_face
+from bregman_l1.polyhedron.face import LARGEST_DENSE, Face, optimal_face
 from bregman_l1.polyhedron.feasible_set import SEPARATION, equilibrated, maximal_support, require_feasible
 from bregman_l1.polyhedron.linear_program import (
     LinearProgram,
@@ -107,8 +107,22 @@ def minimisers(system: LinearSystem, cost: Vector | None = None, budget: Budget 
 def all_minimisers(
     system: LinearSystem, cost: Vector, x: Vector, dual: Vector, budget: Budget | None = None
 ) -> Minimisers:
-    """Find all minimisers from one of them and a dual vector."""
+    """Find all minimisers from one of them and a dual vector.
+
+    Raises
+    ------
+    BackendError
+        If they are not found: entries too small for the tolerance of a linear program were left out.
+    """
     face = optimal_face(system, cost, x, dual, budget=budget)
+    try:
+        return _minimisers_on(face, system, cost, x, budget)
+    except InfeasibleError as error:
+        raise BackendError(f"the columns of the minimisers were not found: {error}; {WHAT_TO_TRY}") from error
+
+
+def _minimisers_on(face: Face, system: LinearSystem, cost: Vector, x: Vector, budget: Budget | None) -> Minimisers:
+    """Those of the columns of a face."""
     if not np.isin(np.flatnonzero(x), face.columns).all():
         found, _ = optimum(system.restrict(face.columns), cost[face.columns], budget)
         x = _spread(found, face.columns, cost.size)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from bregman_l1._types import EPS, ROUNDINGS, Index, Mask, Matrix, Vector
 from bregman_l1.caching import cached_property
-from bregman_l1.errors import WHAT_TO_TRY, BackendError, InfeasibleError, UndefinedConstantError
+from bregman_l1.errors import UndefinedConstantError
 from bregman_l1.frozen import FrozenArrays
 from bregman_l1.newton import project
 from bregman_l1.polyhedron.kernel_cone import BasePoint, KernelCone, kernel_cone
@@ -198,25 +198,9 @@ def _find_limit(system: LinearSystem, cost: Vector) -> Limit:
     x = found.x
     if not found.unique:
         x = np.zeros(cost.size)
-        log_x = project(_on_support(system, found.support), np.zeros(found.support.size)).log_point
+        log_x = project(system.restrict(found.support), np.zeros(found.support.size)).log_point
         x[found.support] = np.exp(log_x)
     return Limit(system, cost, x, found.unique, kernel_cone(system, found.support), found.assumed_ties)
-
-
-def _on_support(system: LinearSystem, support: Index) -> LinearSystem:
-    """The columns of all minimisers as a system of their own.
-
-    Raises
-    ------
-    BackendError
-        If a row is zero on them while y is not: entries too small for the tolerance of a linear program were left out.
-    """
-    try:
-        return system.restrict(support)
-    except InfeasibleError as error:
-        raise BackendError(
-            f"the support of the minimisers was not found: {error}; {WHAT_TO_TRY}", "unproved"
-        ) from error
 
 
 def rounding(cone: KernelCone, on: Vector, off: Vector, b: Vector) -> Vector:
