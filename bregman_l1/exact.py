@@ -25,7 +25,7 @@ LARGEST = 300
 LARGEST_MATRIX = 300_000
 _ESTIMATE = 3.0
 _MANTISSA = 53
-_PRIME = 2**61 - 1
+PRIME = 2**61 - 1
 # Precisions of balls; the last resolves any product of floats that a basis of some dozen columns can form.
 _BITS = (256, 1024, 8192)
 # A step known to this is known.
@@ -376,10 +376,10 @@ def _modular(matrix: Matrix) -> nmod_mat:
     flat, entries = matrix.ravel(), [0] * matrix.size
     places = np.flatnonzero(flat)
     integers, exponents = _dyadic(flat[places])
-    powers = {e: pow(2, e, _PRIME) for e in np.unique(exponents).tolist()}
+    powers = {e: pow(2, e, PRIME) for e in np.unique(exponents).tolist()}
     for place, m, e in zip(places.tolist(), integers.tolist(), exponents.tolist(), strict=True):
-        entries[place] = m * powers[e] % _PRIME
-    return nmod_mat(*matrix.shape, entries, _PRIME)
+        entries[place] = m * powers[e] % PRIME
+    return nmod_mat(*matrix.shape, entries, PRIME)
 
 
 def _dyadic(A: Matrix) -> tuple[Index, Index]:

@@ -295,13 +295,13 @@ def _analysis(
     return restored(Analysis, {"_limit": limit, "_time_limit": time_limit, **proved, "_layer": layer, **known})
 
 
-def _solution_parts(solution: Solution) -> dict[str, Any]:
-    """All but the problem, which holds a whole system."""
-    return {name: part for name, part in _record(Solution).parts(solution).items() if name != "problem"}
+def _without(form: _Form, left: str) -> _Form:
+    """The same form, one part left behind."""
+    return form._replace(parts=lambda value: {name: part for name, part in form.parts(value).items() if name != left})
 
 
 _FORMS = {
-    "Solution": _Form(_solution_parts, Solution, _kinds_of(Solution)),
+    "Solution": _without(_record(Solution), "problem"),  # it holds a whole system
     "Fraction": _Form(lambda value: {"text": str(value)}, lambda text: Fraction(text), {"text": "str"}),
     **{kind.__name__: _record(kind) for kind in (Proof, Step, Enclosed, RightHandSide, ProvedSupport)},
     **{kind.__name__: _record(kind) for kind in (Certificate, Check, Constant, PowerLaws, LeadingConstants)},

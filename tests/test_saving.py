@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from conftest import gaussian_system
+from fuzz.damage import archived, members
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -360,19 +361,6 @@ def saved(name: str) -> bytes:
     with TemporaryDirectory() as directory:
         save(result(name, "sparse"), f"{directory}/result.npz")
         return Path(directory, "result.npz").read_bytes()
-
-
-def members(content: bytes) -> dict[str, bytes]:
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
-
-
-def archived(found: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", compression) as archive:
-        for name, content in found.items():
-            archive.writestr(name, content)
-    return stream.getvalue()
 
 
 def with_meta(name: str, **changes: Any) -> bytes:

@@ -19,8 +19,6 @@ from bregman_l1.system.linear_system import dense
 
 Rationals = list[fmpq]
 
-# What is not zero vanishes modulo this prime with a probability of about 2^-60.
-_PRIME = 2**61 - 1
 _PASSES = 3
 # Entries beyond which rationals take minutes.
 _LARGEST = 3_000_000
@@ -186,7 +184,7 @@ def _power_of_two(exponent: int) -> fmpq:
 
 def _pivots(matrix: fmpz_mat) -> list[int]:
     """The columns that are independent of those before them, modulo a prime."""
-    reduced, rank = nmod_mat(matrix, _PRIME).rref()
+    reduced, rank = nmod_mat(matrix, exact.PRIME).rref()
     found: list[int] = []
     for row in reduced.table()[:rank]:
         start = found[-1] + 1 if found else 0

@@ -16,11 +16,12 @@ from flint import arb, arb_mat, fmpq
 
 from bregman_l1._types import Index, Matrix, Vector
 from bregman_l1.budget import Budget
-from bregman_l1.exact import at_precision, balls, rounded
+from bregman_l1.exact import balls, rounded
 from bregman_l1.problems.left_inverse import best_left_inverse
 from bregman_l1.problems.nullspace import Kind, NullSpaceConstant
 from bregman_l1.proof.exact_matrix import Rationals, exact_matrix, exact_vector, inner
 from bregman_l1.proof.exact_simplex import ExactProgram, minimise, multipliers_near, solution_near
+from bregman_l1.proof.precision import first_proved
 from bregman_l1.proof.record import Unproved
 
 # Columns whose values are compared exactly.
@@ -147,12 +148,14 @@ class KernelBounds:
         W = best_left_inverse(self._problem, budget)
         G = np.array([self._cone.dual_vector(unit, -w) for unit, w in zip(np.eye(self.size), W, strict=True)])
         A = self._matrix.floats[:-1]
-        for bits in _BITS:
-            with at_precision(bits):
-                columns = _columns_of_left_inverse(G, A[:, : self.size], A[:, self.size :], self._rows)
-                if columns is not None:
-                    return [sum(map(_TERMS_OF_BALLS[self._kind], column), arb(0)) for column in columns], bits
-        raise Unproved("upper bound", f"A_S is not seen to be injective with {_BITS[-1]} bits")
+
+        def values(bits: int) -> tuple[list[arb], int]:
+            columns = _columns_of_left_inverse(G, A[:, : self.size], A[:, self.size :], self._rows)
+            if columns is None:
+                raise Unproved("upper bound", f"A_S is not seen to be injective with {bits} bits")
+            return [sum(map(_TERMS_OF_BALLS[self._kind], column), arb(0)) for column in columns], bits
+
+        return first_proved(values, _BITS)
 
 
 # The term of n_i in the function, and that of (B p)_i = -n_i.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import partial
 from time import perf_counter
 
@@ -178,15 +179,11 @@ def _answer_for_rounded_y(program: ExactProgram, system: LinearSystem, x: Vector
     """The answer itself, for what A x is."""
     exactly = exact_vector(x)
     missing = program.missing(exactly)
-    off = roundings(system, x, missing)
-    if not off <= MOST_ROUNDINGS:
-        raise Unproved("primal feasibility", f"A x is {off:.3g} roundings from y, more than {MOST_ROUNDINGS:g}")
-    if not off:
-        return _Proved(optimum=_optimal(program, x, exactly, mu), target=Y_ITSELF)
+    target = right_hand_side_of(system, x, missing)
+    if not target.roundings <= MOST_ROUNDINGS:
+        off = f"{target.roundings:.3g} roundings"
+        raise Unproved("primal feasibility", f"A x is {off} from y, more than {MOST_ROUNDINGS:g}")
     image = [b - gap for b, gap in zip(program.right, missing, strict=True)]
-    on = np.flatnonzero(x)
-    values = tuple(fraction(exactly[j]) for j in on)
-    target = RightHandSide(which="rounded y", roundings=off, columns=on, values=values)
     return _Proved(optimum=_optimal(replace(program, right=image), x, exactly, mu), target=target)
 
 
@@ -203,7 +200,15 @@ def _minimiser_for_y(program: ExactProgram, x: Vector, mu: Vector, tol: float | 
     return _Proved(optimum=best, target=Y_ITSELF)
 
 
-def roundings(system: LinearSystem, x: Vector, missing: Sequence[fmpq]) -> float:
+def right_hand_side_of(system: LinearSystem, x: Vector, missing: Sequence[fmpq]) -> RightHandSide:
+    """The y' = A x of floats x, given what it leaves of y exactly."""
+    if not any(missing):
+        return Y_ITSELF
+    on, off = np.flatnonzero(x), _roundings(system, x, missing)
+    return RightHandSide(which="rounded y", roundings=off, columns=on, values=tuple(map(Fraction, x[on].tolist())))
+
+
+def _roundings(system: LinearSystem, x: Vector, missing: Sequence[fmpq]) -> float:
     """The largest |A x - y|_i / (|A||x| + |y|)_i in units of 2^-52, rounded up, from the exact y - A x."""
     terms = system.abs_matvec(np.abs(x)) + np.abs(system.y)
     least = terms * (1 - (x.size + 4) * EPS) - x.size * _SMALLEST

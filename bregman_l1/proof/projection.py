@@ -20,6 +20,7 @@ from bregman_l1.newton import project
 from bregman_l1.outcome import Outcome
 from bregman_l1.proof.arithmetic import digits_of, dyadic, floats, outward, upward
 from bregman_l1.proof.krawczyk import ScaleFree, solution
+from bregman_l1.proof.precision import first_proved
 from bregman_l1.proof.record import Imprecise, Proof, ProvedSupport, RightHandSide, Step, Target, Unproved
 from bregman_l1.proof.support import ExactFace, exact_face, proved_zeros
 from bregman_l1.proof.targets import Tabulation, cancelled, itself, nearest, snapped
@@ -73,14 +74,15 @@ def _made(
     """The steps one by one, each with the parts of the proof that it adds."""
     part = problem.part
     left, positive = log_x[part.columns], np.isfinite(log_x)
-    if np.isnan(log_x).any() or (log_x == np.inf).any() or not np.isfinite(left).any():
+    positive_left = positive[part.columns]
+    if np.isnan(log_x).any() or (log_x == np.inf).any() or not positive_left.any():
         raise Unproved("support", "the answer is no nonnegative vector other than zero")
-    if positive.sum() > np.isfinite(left).sum():
+    if positive.sum() > positive_left.sum():
         raise Unproved("support", "the answer is not zero where the prior is")
-    face = exact_face(part.system, np.isfinite(left), left[np.isfinite(left)])
+    face = exact_face(part.system, positive_left, left[positive_left])
     yield Step(name="rows", passed=True, meaning=_about_rows(face)), {}
 
-    exposing = proved_zeros(face, part.system, np.isfinite(left))
+    exposing = proved_zeros(face, part.system, positive_left)
     zeros = np.flatnonzero(~positive)
     yield (
         Step(name="support", passed=True, meaning=_about_zeros(zeros, exposing is not None)),
@@ -200,16 +202,10 @@ class _Search:
 
     def _solved(self, values: Values) -> _Found:
         """Prove it for the u that is made of a tabulation."""
-        bits = self._first_bits
-        while True:
-            try:
-                with at_precision(bits):
-                    found = self._at(bits, values)
-                break
-            except Imprecise:
-                if bits >= max(_MOST_BITS, 8 * self._first_bits):
-                    raise
-                bits *= 2
+        precisions = [self._first_bits]
+        while precisions[-1] < max(_MOST_BITS, 8 * self._first_bits):
+            precisions.append(2 * precisions[-1])
+        found = first_proved(lambda bits: self._at(bits, values), precisions, Imprecise)
         if self.tol is not None and not found.error <= self.tol:
             raise Unproved("answer", f"a log x of the answer is off by {found.error:.2g}; tolerance {self.tol:.2g}")
         return found

@@ -112,11 +112,7 @@ class Tabulation:
         """
         if values is self.u:
             return Y_ITSELF
-        face = self.face
-        y, basis = exactly(face.y), balls(face.A[:, face.J])
-        missed = [a - b for a, b in zip(product(basis, values), y, strict=True)]
-        terms = product(balls(np.abs(face.A)), [value.exp() for value in log_x])
-        sizes = [a + abs(b) for a, b in zip(terms, y, strict=True)]
+        missed, sizes = _missed(self.face, values, [value.exp() for value in log_x])
         shares = [a / b for a, b in zip(missed, sizes, strict=True) if not a.is_zero()]
         roundings = upward(largest_size(shares)) / EPS
         if not roundings <= MOST_ROUNDINGS:
@@ -126,7 +122,7 @@ class Tabulation:
         if not shares:
             return Y_ITSELF
         exact_values = tuple(dyadic(value)[0] for value in values)
-        return RightHandSide(which="rounded y", roundings=roundings, columns=columns[face.J], values=exact_values)
+        return RightHandSide(which="rounded y", roundings=roundings, columns=columns[self.face.J], values=exact_values)
 
 
 def itself(table: Tabulation) -> list[arb]:
@@ -160,18 +156,23 @@ def cancelled(table: Tabulation, log_x: Vector, share: float) -> list[arb]:
 
 def nearest(table: Tabulation, log_x: Vector, share: float) -> list[arb]:
     """The same, moved to where A_J u is nearest to y, if that takes no more than a share of each."""
-    u, sizes = cancelled(table, log_x, share), [value.exp() for value in exactly(log_x)]
-    changes = _changes(table.face, u, product(balls(np.abs(table.face.A)), sizes))
+    u = cancelled(table, log_x, share)
+    changes = _changes(table.face, u, [value.exp() for value in exactly(log_x)])
     if not np.abs(changes).max() <= share:
         return u
     return [(value + value * change).mid() for value, change in zip(u, changes.tolist(), strict=True)]
 
 
-def _changes(face: ExactFace, u: list[arb], sums: list[arb]) -> Vector:
+def _missed(face: ExactFace, u: list[arb], x: list[arb]) -> tuple[list[arb], list[arb]]:
+    """Y - A_J u, and the sizes |A| x + |y| that it is measured by."""
+    y = exactly(face.y)
+    missed = [a - b for a, b in zip(y, product(balls(face.A[:, face.J]), u), strict=True)]
+    return missed, [a + abs(b) for a, b in zip(product(balls(np.abs(face.A)), x), y, strict=True)]
+
+
+def _changes(face: ExactFace, u: list[arb], x: list[arb]) -> Vector:
     """Relative changes of u that bring A_J u nearest to y, rows measured by their terms; NaN where there are none."""
-    A, y = balls(face.A[:, face.J]), exactly(face.y)
-    missed = [a - b for a, b in zip(y, product(A, u), strict=True)]
-    terms = [a + abs(b) for a, b in zip(sums, y, strict=True)]
+    A, (missed, terms) = balls(face.A[:, face.J]), _missed(face, u, x)
     rows = [i for i, size in enumerate(terms) if size > 0]
     weighted = np.array([floats([A[i, j] * u[j] / terms[i] for j in range(len(u))]) for i in rows])
     right = floats([missed[i] / terms[i] for i in rows])

@@ -8,7 +8,6 @@ in every ball. Nothing is believed of where it came from.
 from __future__ import annotations
 
 from collections.abc import Callable
-from fractions import Fraction
 from functools import reduce
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -20,10 +19,10 @@ from bregman_l1._types import Index, Matrix, Vector
 from bregman_l1.basis.choice import SingularBasisError, choose_basis
 from bregman_l1.basis.rows import independent_rows
 from bregman_l1.caching import cached_property, computed_last
-from bregman_l1.exact import at_precision
 from bregman_l1.proof.arithmetic import column, entrywise, exactly, floats, maximum, product, upward
-from bregman_l1.proof.linear import roundings
-from bregman_l1.proof.record import Y_ITSELF, RightHandSide, Unproved
+from bregman_l1.proof.linear import right_hand_side_of
+from bregman_l1.proof.precision import first_proved
+from bregman_l1.proof.record import RightHandSide, Unproved
 from bregman_l1.proof.support import relations_of
 from bregman_l1.system import LinearSystem
 
@@ -212,16 +211,12 @@ class Precisions:
             If none does: by the highest.
         """
         bits = _BITS + 2 * int(np.log2(1.0 + abs(log_alpha)))
-        for doubling in range(_DOUBLINGS):
-            try:
-                return self._at(bits << doubling, prove)
-            except Unproved:
-                continue
-        return self._at(bits << _DOUBLINGS, prove)
+        return first_proved(
+            lambda each: prove(self._at(each)), [bits << doubling for doubling in range(_DOUBLINGS + 1)]
+        )
 
-    def _at(self, bits: int, prove: Callable[[BallLimit], _T]) -> _T:
-        with at_precision(bits):
-            return prove(computed_last(self._memory, "limit", bits, lambda: BallLimit(self.limit)))
+    def _at(self, bits: int) -> BallLimit:
+        return computed_last(self._memory, "limit", bits, lambda: BallLimit(self.limit))
 
 
 def in_kernel(A: Matrix, n: list[arb], weights: Vector) -> list[arb]:
@@ -296,10 +291,4 @@ def below(ball: arb) -> float:
 def right_hand_side(limit: Limit) -> RightHandSide:
     """The y' = A_S x*_S that is exactly feasible, and by how many roundings it differs from y."""
     A, x = limit.system.columns(limit.support), exact.rationals(limit.x_S[:, None])
-    missing = exact.residual(limit.system.y, A, x)
-    if not any(missing):
-        return Y_ITSELF
-    off = roundings(limit.system, limit.x, missing)
-    return RightHandSide(
-        which="rounded y", roundings=off, columns=limit.support, values=tuple(map(Fraction, limit.x_S.tolist()))
-    )
+    return right_hand_side_of(limit.system, limit.x, exact.residual(limit.system.y, A, x))
