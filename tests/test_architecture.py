@@ -16,7 +16,7 @@ LAYERS = [
     | {"budget", "caching", "documented", "entry", "exact", "foreign", "frozen", "html", "names", "one_line"}
     | {"optional", "outcome", "plugins", "probes", "progress", "scale", "settings", "suggestions", "threads"},
     {"system"},
-    {"polyhedron", "certificate", "claim"},
+    {"polyhedron", "certificate", "claim", "potential"},
     {"basis"},
     {"newton"},
     {"problems"},
