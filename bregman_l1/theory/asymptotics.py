@@ -117,6 +117,17 @@ def leading_layer(cone: KernelCone, gamma: Vector, tilt: Vector, vertex: BasePoi
     return Layer(rate=-vertex.value, log_constant=peak.value, q=q, active=active, b=b, vertex=vertex)
 
 
+def leading_layer_of(limit: Limit) -> Layer | None:
+    """Find the slowest coordinates off the support of a limit; None where x(alpha) is the same for every alpha."""
+    if not limit.moves:
+        return None
+    leading = limit.leading
+    layer = leading_layer(limit.cone, limit.gamma, limit.tilt(leading.vertex.b), leading.vertex, leading.ties)
+    if not layer.rate > 0:
+        raise BackendError("the minimiser found is none: its cost does not grow along some feasible direction")
+    return layer
+
+
 def leading_constants(limit: Limit, layer: Layer) -> LeadingConstants:
     """Turn the leading layer into the constants of three norms."""
     return LeadingConstants(

@@ -132,12 +132,23 @@ class Limit(FrozenArrays):
         return np.asarray(error / x + EPS)
 
     @property
+    def has_unit_cost(self) -> bool:
+        """Whether the prior is alpha itself everywhere."""
+        return bool((self.cost == 1).all())
+
+    @cached_property
+    def moves(self) -> bool:
+        """Whether x(alpha) depends on alpha at all: some kernel vector is nonnegative and nonzero off S."""
+        try:
+            _ = self.leading
+        except UndefinedConstantError:
+            return False
+        return True
+
+    @property
     def rate(self) -> float:
         """The exponent r of the limiting law ||x(alpha) - x*||_1 ~ K alpha^r; infinite where nothing moves."""
-        try:
-            return -self.steepest.value
-        except UndefinedConstantError:
-            return np.inf
+        return -self.steepest.value if self.moves else np.inf
 
     @property
     def steepest(self) -> BasePoint:
