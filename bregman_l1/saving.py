@@ -34,7 +34,7 @@ from bregman_l1.entry import entry_point
 from bregman_l1.errors import InputFileError, InvalidProblemError
 from bregman_l1.frozen import frozen, restored
 from bregman_l1.path import ProjectionPath
-from bregman_l1.polyhedron.kernel_cone import BasePoint, kernel_cone
+from bregman_l1.polyhedron.kernel_cone import BasePoint
 from bregman_l1.proof.arithmetic import Enclosed
 from bregman_l1.proof.record import Proof, ProvedSupport, RightHandSide, Step
 from bregman_l1.solution import Solution, Status
@@ -271,12 +271,12 @@ def _system_parts(system: LinearSystem) -> dict[str, Any]:
 
 
 def _limit_parts(limit: Limit) -> dict[str, Any]:
-    names = ("system", "cost", "x", "unique", "support", "assumed_ties")
+    names = ("system", "cost", "prior", "x", "unique", "support", "assumed_ties")
     return {name: getattr(limit, name) for name in names} | _known(limit, ("leading",))
 
 
 def _limit(*, support: NDArray[np.intp], leading: LeadingFace | None = None, **parts: Any) -> Limit:
-    limit = Limit(cone=kernel_cone(parts["system"], support), **parts)
+    limit = Limit.around(support=support, **{"prior": np.ones(parts["system"].shape[1])} | parts)
     return limit if leading is None else _knowing(limit, {"leading": leading})
 
 

@@ -56,10 +56,11 @@ class Analysis(AnalysisBounds):
         system: LinearSystem,
         cost: ArrayLike | None = None,
         *,
+        prior: ArrayLike | None = None,
         time_limit: float | None = 10.0,
         proof: bool = False,
     ) -> None:
-        self._limit = find_limit(system, cost)
+        self._limit = find_limit(system, cost, prior)
         if proof := checked_flag("proof", proof):
             self._limit, of_limit = proved_limit(self._limit)
             self._proofs = {"limit": of_limit}
@@ -80,8 +81,18 @@ class Analysis(AnalysisBounds):
 
     @property
     def x_star(self) -> Vector:
-        """The limit of x(alpha), shape (d,): the l1 minimiser, of largest entropy if there are several."""
+        """The limit of x(alpha), shape (d,): the l1 minimiser, nearest to the prior if there are several."""
         return self._limit.x
+
+    @property
+    def cost(self) -> Vector:
+        """Exponents of alpha in the prior, shape (d,)."""
+        return self._limit.cost
+
+    @property
+    def prior(self) -> Vector:
+        """Factors of alpha**cost in the prior, shape (d,)."""
+        return self._limit.prior
 
     @property
     def support(self) -> Index:
@@ -307,6 +318,7 @@ def analyze(
     system: LinearSystem,
     cost: ArrayLike | None = None,
     *,
+    prior: ArrayLike | None = None,
     time_limit: float | None = 10.0,
     proof: bool = False,
 ) -> Analysis:
@@ -316,7 +328,11 @@ def analyze(
     ----------
     system : LinearSystem
     cost : array_like of shape (d,), optional
-        Exponents of the prior alpha**cost; ones, the case of the paper, if omitted.
+        Exponents of alpha in the prior; ones, the case of the paper, if omitted.
+    prior : array_like of shape (d,), optional
+        Factors of alpha**cost, finite and nonnegative; ones if omitted. Coordinates whose factor is zero are zero for
+        every alpha, and in no support; which of several minimisers is the limit, coefficients, and bounds depend on
+        the others.
     time_limit : float, default 10
         Seconds for each of rho, rho_tilde and rho_minus, in which it is bracketed as closely as possible; None for no
         limit. It does not cover ``analyze`` itself, which finds the limit and the rate whatever that takes: an l1
@@ -335,9 +351,9 @@ def analyze(
     Raises
     ------
     InfeasibleError
-        If no x >= 0 solves A x = y.
+        If no x >= 0 that vanishes where the prior does solves A x = y.
     InvalidProblemError
-        If the cost or the time limit is wrong, or cost'x is unbounded below.
+        If the cost, the prior or the time limit is wrong, or cost'x is unbounded below.
     BackendError
         If the minimiser was not found.
 
@@ -368,4 +384,4 @@ def analyze(
     >>> analysis.x_star.tolist(), analysis.unique, analysis.proofs["limit"].ok
     ([1.0, 0.0], True, True)
     """
-    return Analysis(system, cost, time_limit=time_limit, proof=proof)
+    return Analysis(system, cost, prior=prior, time_limit=time_limit, proof=proof)

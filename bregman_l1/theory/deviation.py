@@ -91,7 +91,7 @@ def log_largest_off_support(limit: Limit, log_alpha: float) -> float:
 
 
 def _log_projection(limit: Limit, log_alpha: float) -> Vector:
-    return solve(projection_at(limit.system, log_alpha, limit.cost)).log_x
+    return solve(projection_at(limit.system, log_alpha, limit.cost, limit.prior)).log_x
 
 
 def _responding(limit: Limit, log_x: Vector) -> tuple[Vector, Vector]:

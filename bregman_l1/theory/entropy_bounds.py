@@ -116,14 +116,18 @@ class EntropyBounds(Bounds):
 
     @cached_property
     def _unit_theorem(self) -> TheoremBounds:
-        x = self._limit.x_S
+        limit = self._limit
+        ratio, off = limit.x_S / limit.prior[limit.support], limit.prior[limit.cone.outside]
         return TheoremBounds(
             rho=self._constants.rho,
             rho_tilde=self._constants.rho_tilde,
             rho_minus=self._constants.rho_minus,
-            smallest=float(x.min()),
-            largest=float(x.max()),
-            n_off_support=self._limit.cone.outside.size,
+            smallest=float(ratio.min()),
+            largest=float(ratio.max()),
+            least_entry=float(limit.x_S.min()),
+            least_prior=float(off.min()),
+            total_prior=float(off.sum()),
+            is_even=limit.has_even_prior,
         )
 
     @property
