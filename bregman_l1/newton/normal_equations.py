@@ -51,7 +51,7 @@ class Factored:
         ``near`` the solution a factor made before may serve again, and y - A x is taken with care.
         """
         # Far from the solution the rounding of y - A x is no matter.
-        self._moments = moments = self._system.moments(log_x, self._cut(log_x) if near else np.inf)
+        self._moments = moments = self._system.moments(log_x, log_x, self._cut(log_x) if near else np.inf)
         self._factor, info = dpotrf(moments.gram, lower=0)
         pivots = self._factor.diagonal()
         if info != 0 or not (pivots > EPS * np.sqrt(moments.gram.diagonal()) + settings.LEAST_PIVOT).all():
@@ -96,8 +96,9 @@ class Preconditioned:
     def at(self, log_x: Vector, *, near: bool = True) -> Vector | None:
         """Take x, and make a preconditioner of it unless an older one serves."""
         x = np.exp(log_x)
-        self._unit = float(x.max())
-        self._x: Single = (x / self._unit).astype(np.float32)
+        weights = self._system.merged(x)
+        self._unit = float(weights.max())
+        self._x: Single = (weights / self._unit).astype(np.float32)
         if not (near and self._factor is not None) and not self._precondition():
             return None
         return self._system.remainder(x, np.flatnonzero(x > (self._theta if near else np.inf)))

@@ -33,6 +33,14 @@ class Problem(FrozenArrays, ABC):
         """The linear system the problem is about."""
 
     @property
+    def unsigned(self) -> LinearSystem:
+        """The system of the nonnegative unknowns that the problem's claims are about: ``system``, as a rule.
+
+        That is ``system.doubled`` where the unknowns may have either sign, x = x_plus - x_minus.
+        """
+        return self.system
+
+    @property
     @abstractmethod
     def title(self) -> str:
         """The problem in a few words, for certificates and messages."""
