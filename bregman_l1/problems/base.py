@@ -5,11 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from bregman_l1.frozen import FrozenArrays
 
 if TYPE_CHECKING:
     import cvxpy as cp
 
+    from bregman_l1._types import Vector
     from bregman_l1.certificate import Certificate
     from bregman_l1.claim import Claim
     from bregman_l1.polyhedron.linear_program import LinearProgram, LinearProgramAnswer
@@ -39,6 +42,10 @@ class Problem(FrozenArrays, ABC):
         That is ``system.doubled`` where the unknowns may have either sign, x = x_plus - x_minus.
         """
         return self.system
+
+    def parts(self, x: Vector) -> Vector:
+        """Return the nonnegative unknowns of an x of either sign, (x_plus, x_minus) of shape (2d,)."""
+        return np.concatenate([np.maximum(x, 0.0), np.maximum(-x, 0.0)])
 
     @property
     @abstractmethod
