@@ -276,7 +276,7 @@ def vectors_of(problem: Problem, given: Mapping[str, Any]) -> dict[str, Any]:
         )
         is_one = type(vector) is np.ndarray and vector.dtype == np.float64 and vector.shape == (length,)
         if name == "x" and system is not problem.system and np.shape(vector) == (n_columns // 2,):
-            vectors[name] = problem.parts(checked_vector(name, vector, n_columns // 2, problem.system.column_names))
+            vectors[name] = problem.unfolded(checked_vector(name, vector, n_columns // 2, problem.system.column_names))
         else:
             vectors[name] = vector if is_one else checked_vector(name, vector, length, names, axis)
     return vectors

@@ -37,15 +37,12 @@ class Problem(FrozenArrays, ABC):
 
     @property
     def unsigned(self) -> LinearSystem:
-        """The system of the nonnegative unknowns that the problem's claims are about: ``system``, as a rule.
-
-        That is ``system.doubled`` where the unknowns may have either sign, x = x_plus - x_minus.
-        """
+        """The system in nonnegative unknowns, which claims are about: that of x_plus and x_minus if x is signed."""
         return self.system
 
-    def parts(self, x: Vector) -> Vector:
-        """Return the nonnegative unknowns of an x of either sign, (x_plus, x_minus) of shape (2d,)."""
-        return np.concatenate([np.maximum(x, 0.0), np.maximum(-x, 0.0)])
+    def unfolded(self, x: Vector) -> Vector:
+        """A signed x as the nonnegative unknowns (x_plus, x_minus) of `unsigned`, shape (2d,)."""
+        return np.append(np.maximum(x, 0.0), np.maximum(-x, 0.0))
 
     @property
     @abstractmethod
@@ -55,7 +52,7 @@ class Problem(FrozenArrays, ABC):
     @property
     @abstractmethod
     def cones(self) -> frozenset[str]:
-        """What a solver must handle: of 'linear', 'exponential', 'integer'."""
+        """What a solver must handle: of 'linear', 'exponential', 'power', 'integer'."""
 
     @abstractmethod
     def dcp(self) -> cp.Problem:

@@ -46,9 +46,9 @@ class Moments(NamedTuple):
     residual : ndarray of shape (N,)
         y - A x.
     gram : ndarray of shape (N, N)
-        A diag(weights) A'.
+        A diag(w) A', w the weights.
     total : float
-        The sum of x.
+        The sum of x^2 / w: |A| x is at most the root of it times the diagonal of the Gram matrix (Cauchy).
     dominant, large : ndarray
         The entries taken in extended precision, and their values.
     """
@@ -243,13 +243,12 @@ class LinearSystem:
         return self._extended(x[dominant], dominant, self.matvec(rest))
 
     def moments(self, log_x: Vector, log_weights: Vector, cut: float) -> Moments:
-        """Residual of x = exp(log_x) and Gram matrix of weights, in one pass over A; x itself is never stored.
+        """Residual of x = exp(log_x) and Gram matrix of the weights, in one pass over A; x itself is never stored.
 
         Parameters
         ----------
-        log_x : ndarray of shape (d,)
-        log_weights : ndarray of shape (d,)
-            Logarithms of the weights of the Gram matrix; ``log_x`` itself where they are x.
+        log_x, log_weights : ndarray of shape (d,)
+            The same array, as a rule.
         cut : float
             Entries of x above it are taken in extended precision, as in `remainder`.
         """

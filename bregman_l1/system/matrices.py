@@ -111,8 +111,9 @@ class InMemory(Storage):
         dominant: list[Index] = []
         for part in self._parts:
             x = np.exp(log_x[part])
-            gram += self._gram_of(part, x if log_weights is log_x else np.exp(log_weights[part]))
-            total += float(x.sum())
+            weights = x if log_weights is log_x else np.exp(log_weights[part])
+            gram += self._gram_of(part, weights)
+            total += float(x.sum() if weights is x else x @ (x / weights))
             if cut < np.inf:
                 dominant.append(np.flatnonzero(x > cut))
                 x[dominant[-1]] = 0.0

@@ -107,8 +107,9 @@ class Multiples(Storage):
 
     def moments(self, log_x: Vector, log_weights: Vector, cut: float) -> Pass:
         x = np.exp(log_x)
-        gram = self.gram(x if log_weights is log_x else np.exp(log_weights))
-        total, dominant = float(x.sum()), np.flatnonzero(x > cut) if cut < np.inf else _NONE
+        weights = x if log_weights is log_x else np.exp(log_weights)
+        gram, total = self.gram(weights), float(x.sum() if weights is x else x @ (x / weights))
+        dominant = np.flatnonzero(x > cut) if cut < np.inf else _NONE
         x[dominant] = 0.0
         return Pass(self.matvec(x), gram, total, dominant)
 

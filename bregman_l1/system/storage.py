@@ -25,7 +25,7 @@ class Pass(NamedTuple):
     gram : ndarray of shape (N, N)
         A diag(weights) A'.
     total : float
-        The sum of x.
+        The sum of x^2 / w, w the weights.
     dominant : ndarray of int
         The entries of x that are left to extended precision.
     """
