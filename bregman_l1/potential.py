@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from flint import arb, fmpq
 
 from bregman_l1._types import Vector, Wide
 from bregman_l1.errors import InvalidProblemError
@@ -82,6 +83,18 @@ class Potential(ABC):
         return np.asarray(log_x - self.log_slope(log_x))
 
     @abstractmethod
+    def ball_gradient(self, log_x: arb) -> arb:
+        """Theta in its natural unit, whatever the unit in floating point: balls have exponents of any size."""
+
+    @abstractmethod
+    def ball_log_primal(self, theta: arb) -> arb:
+        """The log x that has this theta, in its natural unit; no number where it may be beyond its range."""
+
+    @abstractmethod
+    def ball_slope(self, theta: arb) -> arb:
+        """D theta / d log x, theta in its natural unit."""
+
+    @abstractmethod
     def divergence(self, x: Vector, log_x: Vector, log_prior: Vector) -> Vector:
         """The Bregman divergence of each entry of x from the prior, the objective of the projection."""
 
@@ -132,6 +145,15 @@ class Entropy(Potential):
 
     def log_slope(self, log_x: Wide) -> float:  # noqa: ARG002
         return 0.0
+
+    def ball_gradient(self, log_x: arb) -> arb:
+        return log_x
+
+    def ball_log_primal(self, theta: arb) -> arb:
+        return theta
+
+    def ball_slope(self, theta: arb) -> arb:  # noqa: ARG002
+        return arb(1)
 
     def divergence(self, x: Vector, log_x: Vector, log_prior: Vector) -> Vector:
         terms = log_x - log_prior
@@ -200,6 +222,21 @@ class Power(Potential):
     def log_slope(self, log_x: Wide) -> Wide:
         return np.asarray(math.log(self.exponent) - self.exponent * (log_x - self.log_unit))
 
+    @property
+    def exact_exponent(self) -> fmpq:
+        """Q of the depth as the rational that it is, where ``exponent`` is rounded."""
+        numerator, denominator = self.depth.as_integer_ratio()
+        return fmpq(numerator - 2 * denominator, numerator)
+
+    def ball_gradient(self, log_x: arb) -> arb:
+        return -(-(log_x * self.exact_exponent)).exp()
+
+    def ball_log_primal(self, theta: arb) -> arb:
+        return -(-theta).log() / self.exact_exponent
+
+    def ball_slope(self, theta: arb) -> arb:
+        return -theta * self.exact_exponent
+
     def divergence(self, x: Vector, log_x: Vector, log_prior: Vector) -> Vector:  # noqa: ARG002
         return np.asarray(np.exp((1.0 - self.exponent) * log_prior) * self._relative(log_x - log_prior))
 
@@ -239,6 +276,10 @@ class LogBarrier(Power):
     @property
     def exponent(self) -> float:
         return 1.0
+
+    @property
+    def exact_exponent(self) -> fmpq:
+        return fmpq(1)
 
     @property
     def flow_rate(self) -> float:

@@ -27,6 +27,7 @@ from bregman_l1.basis.tableau import Tableau
 from bregman_l1.errors import InfeasibleError
 from bregman_l1.newton.dual_newton import dual_point, largest_move, rounding_noise
 from bregman_l1.newton.normal_equations import normal_equations
+from bregman_l1.potential import Entropy
 from bregman_l1.system import largest
 from bregman_l1.threads import threads_for
 
@@ -271,7 +272,9 @@ def _exact_step(
     """The step in ball arithmetic, where some entries of u count as zero."""
     J = tableau.J
     R = np.setdiff1d(np.arange(log_x.size), J)
-    exactly = exact.Projection(tableau.matrix, system.columns(R), system.y, vanishing, log_prior[J], log_prior[R])
+    exactly = exact.Projection(
+        Entropy(), tableau.matrix, system.columns(R), system.y, vanishing, log_prior[J], log_prior[R]
+    )
     found = exactly.newton(log_x[J], log_x[R])
     if found is None:
         return None

@@ -23,6 +23,7 @@ from bregman_l1.basis.facial_reduction import Face, shown_by
 from bregman_l1.basis.tableau import Tableau
 from bregman_l1.caching import cached_property
 from bregman_l1.outcome import Outcome
+from bregman_l1.potential import Entropy
 
 if TYPE_CHECKING:
     from bregman_l1.budget import Budget
@@ -223,7 +224,7 @@ class _Walk:
         if log_x.size * J.size > settings.EXACT_ELIMINATION:
             return
         exactly = exact.Projection(
-            tableau.matrix, self._system.columns(R), self._system.y, tableau.u == 0.0, prior[J], prior[R]
+            Entropy(), tableau.matrix, self._system.columns(R), self._system.y, tableau.u == 0.0, prior[J], prior[R]
         )
         while (step := exactly.newton(log_x[J], log_x[R])) is not None:
             log_x = log_x.copy()
