@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 import numpy as np
+from flint import arb, fmpq
 
 from bregman_l1._types import Vector, Wide
 from bregman_l1.errors import InvalidProblemError
@@ -29,8 +30,8 @@ from bregman_l1.system import largest
 if TYPE_CHECKING:
     import cvxpy as cp
 
-# Logarithms of what double precision still holds with all its digits.
-_LOWEST_LOG = -700.0
+# Logarithms up to which double precision holds a number with all its digits.
+_LARGEST_LOG = 700.0
 # Misfits m below this have e^-m - 1 + m = m^2 / 2 to as many digits as a gap is worth.
 _TINY_MISFIT = 1e-8
 _MOST_SPLITTING_STEPS = 20
@@ -111,6 +112,18 @@ class Potential(ABC):
         """Log of d x / d theta, the inverse curvature: the weights of the normal equations A diag(weights) A'."""
 
     @abstractmethod
+    def ball_gradient(self, log_x: arb) -> arb:
+        """Theta in its natural unit, whatever the unit in floating point: balls have exponents of any size."""
+
+    @abstractmethod
+    def ball_log_primal(self, theta: arb) -> arb:
+        """The log x that has this theta, in its natural unit; no number where it may be beyond its range."""
+
+    @abstractmethod
+    def ball_slope(self, theta: arb) -> arb:
+        """D theta / d log x, theta in its natural unit."""
+
+    @abstractmethod
     def divergence(self, x: Vector, log_x: Vector, log_prior: Vector) -> float:
         """The Bregman divergence of x from the prior, the objective of the projection."""
 
@@ -135,7 +148,7 @@ class Potential(ABC):
 
     @abstractmethod
     def split(self, x: Vector, log_prior: Vector) -> Vector:
-        """The x_plus, then the x_minus, of a signed x = x_plus - x_minus whose theta lie on either side of the prior's."""
+        """The x_plus, then the x_minus, of a signed x: their thetas lie as far above and below that of the prior."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +208,15 @@ class Entropy(Potential):
 
     def log_weight(self, log_x: Vector) -> Vector:
         return log_x
+
+    def ball_gradient(self, log_x: arb) -> arb:
+        return log_x
+
+    def ball_log_primal(self, theta: arb) -> arb:
+        return theta
+
+    def ball_slope(self, theta: arb) -> arb:  # noqa: ARG002
+        return arb(1)
 
     def divergence(self, x: Vector, log_x: Vector, log_prior: Vector) -> float:
         terms = log_x - log_prior
@@ -293,10 +315,25 @@ class Power(Potential):
     def slope(self, log_x: Vector) -> Wide:
         return np.asarray(self.exponent * self._slack(log_x))
 
+    @property
+    def exact_exponent(self) -> fmpq:
+        """Q of the depth as the rational that it is, where ``exponent`` is rounded."""
+        numerator, denominator = self.depth.as_integer_ratio()
+        return fmpq(numerator - 2 * denominator, numerator)
+
+    def ball_gradient(self, log_x: arb) -> arb:
+        return -(-(log_x * self.exact_exponent)).exp()
+
+    def ball_log_primal(self, theta: arb) -> arb:
+        return -(-theta).log() / self.exact_exponent
+
+    def ball_slope(self, theta: arb) -> arb:
+        return -theta * self.exact_exponent
+
     def _slack(self, log_x: Wide) -> Wide:
-        """X^-q, in extended precision where it would underflow."""
+        """X^-q, in extended precision where it leaves the range of double precision."""
         log_slack = -self.exponent * (log_x - self.log_unit)
-        if np.min(log_slack, initial=0.0) < _LOWEST_LOG:
+        if np.max(np.abs(log_slack), initial=0.0) > _LARGEST_LOG:
             log_slack = log_slack.astype(np.longdouble)
         return np.asarray(np.exp(log_slack))
 
@@ -363,6 +400,10 @@ class LogBarrier(Power):
     @property
     def exponent(self) -> float:
         return 1.0
+
+    @property
+    def exact_exponent(self) -> fmpq:
+        return fmpq(1)
 
     @property
     def flow_rate(self) -> float:

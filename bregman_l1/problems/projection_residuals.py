@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bregman_l1 import settings
-from bregman_l1._types import ROUNDINGS, Mask, Vector
+from bregman_l1._types import EPS, ROUNDINGS, Mask, Vector
 from bregman_l1.caching import cached_property
 from bregman_l1.certificate import Certificate, Check
 from bregman_l1.claim import ExposingVector
@@ -275,8 +275,9 @@ class ProjectionResiduals:
 
     def _rounding(self, lam: Vector) -> float:
         """What rounding may leave of theta(x) - theta(p) - A'lam."""
-        prior = self._potential.gradient(self._log_prior)
-        return ROUNDINGS * (largest(prior) + float(self._system.row_peaks @ np.abs(lam)))
+        prior = largest(self._potential.gradient(self._log_prior))
+        of_logarithms = EPS * prior * max(largest(self._log_prior), self._unit)
+        return ROUNDINGS * (prior + float(self._system.row_peaks @ np.abs(lam))) + of_logarithms
 
     def _ratio(self, part: slice) -> Vector:
         """Theta(x) - theta(p) of some columns where the candidate is positive, zero elsewhere: log(x/p) at depth 2."""
