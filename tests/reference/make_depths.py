@@ -24,9 +24,9 @@ One entry of the file is one system with its prior, sign and depth:
 - ``limit``: lim x; ``unique``: whether it is the only minimiser of sum x (D = 2) or sum beta^-q x (above);
   ``log_kappa``: lim log(x_j / p_j) off its support, for D > 2. Those of signed problems are of (x_plus, x_minus). Where
   the cost varies there is none of them.
-- ``projections``: ``log_alpha`` is a float, and the rest its exact answer: ``log_x``, of |x| where signed, with its
-  ``signs``, ``log_x_plus`` and ``log_x_minus``; ``value``, the Bregman divergence from the prior, null where it is
-  infinite, at a zero that is forced on a barrier; ``dual``, the lam above, null unless ``independent``.
+- ``projections``: ``log_alpha``, the shortest text of a float, and the answer at that float: ``log_x``, of |x| where
+  signed, with its ``signs``, ``log_x_plus`` and ``log_x_minus``; ``value``, the Bregman divergence from the prior, null
+  where it is infinite, at a zero that is forced on a barrier; ``dual``, the lam above, null unless ``independent``.
 """
 
 from __future__ import annotations
@@ -330,6 +330,7 @@ def signed_parts(case: Case, log_x: list[mpf]) -> dict[str, list[Any]]:
     }
 
 
+@mp.workdps(60)  # wherever nothing else is said
 def entry_of(case: Case, alphas: Sequence[float]) -> dict[str, Any]:
     program = program_of(case)
     log_alphas = [math.log(alpha) for alpha in alphas if case.cost is None or alpha < 1]
