@@ -341,7 +341,9 @@ class Power(Potential):
         return np.asarray((1.0 + self.exponent) * log_x - (self.exponent * self.log_unit + math.log(self.exponent)))
 
     def divergence(self, x: Vector, log_x: Vector, log_prior: Vector) -> float:  # noqa: ARG002
-        return float(np.exp((1.0 - self.exponent) * log_prior) @ self._relative(log_x - log_prior))
+        some = log_prior > -np.inf  # where the prior is zero, so is x
+        sizes = np.exp((1.0 - self.exponent) * log_prior[some])
+        return float(sizes @ self._relative((log_x - log_prior)[some]))
 
     def _relative(self, log_ratio: Vector) -> Vector:
         """The divergence of exp(log_ratio) from 1."""
