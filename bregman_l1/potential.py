@@ -104,6 +104,10 @@ class Potential(ABC):
         """The change of log x that goes with a change of theta, to first order: change / (d theta / d log x)."""
 
     @abstractmethod
+    def log_growth(self, theta: Vector, change: Vector) -> Vector:
+        """The change of log x that goes with a change of theta, whatever its size, without cancellation."""
+
+    @abstractmethod
     def slope(self, log_x: Vector) -> Wide | float:
         """D theta / d log x."""
 
@@ -201,6 +205,9 @@ class Entropy(Potential):
         return theta
 
     def log_change(self, theta: Vector, change: Vector) -> Vector:  # noqa: ARG002
+        return change
+
+    def log_growth(self, theta: Vector, change: Vector) -> Vector:  # noqa: ARG002
         return change
 
     def slope(self, log_x: Vector) -> float:  # noqa: ARG002
@@ -311,6 +318,9 @@ class Power(Potential):
 
     def log_change(self, theta: Vector, change: Vector) -> Vector:
         return np.asarray(change / (-self.exponent * theta))
+
+    def log_growth(self, theta: Vector, change: Vector) -> Vector:
+        return np.asarray(-np.log1p(change / theta) / self.exponent)
 
     def slope(self, log_x: Vector) -> Wide:
         return np.asarray(self.exponent * self._slack(log_x))

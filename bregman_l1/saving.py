@@ -271,7 +271,7 @@ def _system_parts(system: LinearSystem) -> dict[str, Any]:
 
 
 def _limit_parts(limit: Limit) -> dict[str, Any]:
-    names = ("system", "cost", "prior", "x", "unique", "support", "assumed_ties")
+    names = ("system", "cost", "prior", "x", "unique", "support", "assumed_ties", "depth")
     return {name: getattr(limit, name) for name in names} | _known(limit, ("leading",))
 
 

@@ -182,7 +182,7 @@ def no_computing(monkeypatch):
     for name in (
         "bregman_l1.theory.support_constants.SupportConstants._computed",
         "bregman_l1.theory.support_constants.rho_at_vertex",
-        "bregman_l1.theory.analysis.power_laws",
+        "bregman_l1.theory.analysis.laws_of",
         "bregman_l1.theory.asymptotics.leading_layer",
         "bregman_l1.theory.analysis.find_limit",
         "bregman_l1.theory.limit.find_limit",

@@ -15,10 +15,10 @@ from bregman_l1.entry import entry_point, entry_points
 from bregman_l1.problems.nullspace import Kind
 from bregman_l1.scale import natural_log_alpha, natural_log_alphas, scales_by_keyword
 from bregman_l1.theory.analysis_bounds import AnalysisBounds, Bounds
-from bregman_l1.theory.asymptotics import LeadingConstants, PowerLaws, leading_constants, leading_layer_of, power_laws
+from bregman_l1.theory.asymptotics import LeadingConstants, PowerLaws, leading_constants
 from bregman_l1.theory.constants import Constant
 from bregman_l1.theory.deviation import log_deviation, log_largest_off_support
-from bregman_l1.theory.entropy_bounds import EntropyBounds
+from bregman_l1.theory.laws import laws_of
 from bregman_l1.theory.limit import Limit, find_limit
 from bregman_l1.theory.proofs import prove_known_constant, proved_limit
 from bregman_l1.theory.support_constants import SupportConstants
@@ -57,15 +57,16 @@ class Analysis(AnalysisBounds):
         cost: ArrayLike | None = None,
         *,
         prior: ArrayLike | None = None,
+        depth: float = 2,
         time_limit: float | None = 10.0,
         proof: bool = False,
     ) -> None:
-        self._limit = find_limit(system, cost, prior)
+        self._limit = find_limit(system, cost, prior, depth=depth)
         if proof := checked_flag("proof", proof):
             self._limit, of_limit = proved_limit(self._limit)
             self._proofs = {"limit": of_limit}
         self._constants = SupportConstants(self._limit, time_limit=time_limit)
-        self._layer = leading_layer_of(self._limit)
+        self._layer = laws_of(self._limit.potential).leading(self._limit)
         if proof:
             _ = self.rho
 
@@ -93,6 +94,11 @@ class Analysis(AnalysisBounds):
     def prior(self) -> Vector:
         """Factors of alpha**cost in the prior, shape (d,)."""
         return self._limit.prior
+
+    @property
+    def depth(self) -> float:
+        """The depth of the network."""
+        return self._limit.depth
 
     @property
     def support(self) -> Index:
@@ -127,8 +133,9 @@ class Analysis(AnalysisBounds):
     def rate(self) -> float:
         """The exponent of the leading order: ||x(alpha) - x*|| ~ alpha^rate. Exact.
 
-        It is 1 - rho for unit costs, the least reduced cost gamma* over the base of the kernel cone
-        otherwise; infinite where x(alpha) = x* for every alpha.
+        At depth 2 it is 1 - rho for unit costs, the least reduced cost gamma* over the base of the kernel cone
+        otherwise; above, it is one, or the exponent of alpha in the prior. Infinite where x(alpha) = x* for every
+        alpha.
         """
         return np.inf if self._layer is None else self._layer.rate
 
@@ -196,7 +203,7 @@ class Analysis(AnalysisBounds):
     @cached_property
     def power_laws(self) -> PowerLaws:
         """Exponent and coefficient of every coordinate, with the limit of the dual. Exact."""
-        return power_laws(self._limit, self._layer)
+        return laws_of(self._limit.potential).power_laws(self._limit, self._layer)
 
     @property
     def exponents(self) -> Vector:
@@ -310,7 +317,7 @@ class Analysis(AnalysisBounds):
 
     @cached_property
     def _bounds(self) -> Bounds:
-        return EntropyBounds(self._limit, self._layer, self._constants)
+        return laws_of(self._limit.potential).bounds(self._limit, self._layer, self._constants)
 
 
 @entry_point
@@ -319,6 +326,7 @@ def analyze(
     cost: ArrayLike | None = None,
     *,
     prior: ArrayLike | None = None,
+    depth: float = 2,
     time_limit: float | None = 10.0,
     proof: bool = False,
 ) -> Analysis:
@@ -333,6 +341,10 @@ def analyze(
         Factors of alpha**cost, finite and nonnegative; ones if omitted. Coordinates whose factor is zero are zero for
         every alpha, and in no support; which of several minimisers is the limit, coefficients, and bounds depend on
         the others.
+    depth : float, default 2
+        The depth D of the network, a real number from 2 on, or infinity. Above 2 the limit is the minimiser of
+        sum_j prior_j^-q x_j, q = (D-2)/D, of largest sum_j x_j^(2/D) where there are several; every other coordinate
+        falls like alpha; and the theorem and the enclosures, which are of depth 2, are refused.
     time_limit : float, default 10
         Seconds for each of rho, rho_tilde and rho_minus, in which it is bracketed as closely as possible; None for no
         limit. It does not cover ``analyze`` itself, which finds the limit and the rate whatever that takes: an l1
@@ -354,6 +366,8 @@ def analyze(
         If no x >= 0 that vanishes where the prior does solves A x = y.
     InvalidProblemError
         If the cost, the prior or the time limit is wrong, or cost'x is unbounded below.
+    NotAdmissibleError
+        If the depth is above 2 and the cost not the same positive number for all.
     BackendError
         If the minimiser was not found.
 
@@ -378,10 +392,16 @@ def analyze(
     >>> round(analysis.enclosure(log_alpha=-2000.0).log_upper, 6)
     -1000.0
 
+    At depth 3 every coordinate falls like alpha, here as 8 alpha:
+
+    >>> deep = analyze(LinearSystem([[1.0, 0.5]], [1.0]), depth=3)
+    >>> deep.rate, deep.log_coefficients[1].round(9) == np.log(8).round(9)
+    (1.0, np.True_)
+
     A near tie is none:
 
     >>> analysis = analyze(LinearSystem([[1.0, 1.0 - 2.0**-30]], [1.0]), proof=True)
     >>> analysis.x_star.tolist(), analysis.unique, analysis.proofs["limit"].ok
     ([1.0, 0.0], True, True)
     """
-    return Analysis(system, cost, prior=prior, time_limit=time_limit, proof=proof)
+    return Analysis(system, cost, prior=prior, depth=depth, time_limit=time_limit, proof=proof)

@@ -83,7 +83,8 @@ class PowerLaws(FrozenArrays):
     log_coefficients : ndarray of shape (d,)
         log c; -inf where x(alpha)_j = 0.
     dual : ndarray of shape (N,)
-        mu* = the limit of lam / log(1/alpha): cost - A'mu* = s on every coordinate that is not zero.
+        mu* = the limit of lam / log(1/alpha) at depth 2: cost - A'mu* = s on every coordinate that is not zero. At
+        larger depth z*, the limit of lam divided by the largest theta of the prior (see `barrier_limit`).
     """
 
     exponents: Vector
@@ -122,10 +123,15 @@ def leading_layer_of(limit: Limit) -> Layer | None:
     if not limit.moves:
         return None
     leading = limit.leading
-    layer = leading_layer(limit.cone, limit.gamma, limit.tilt(leading.vertex.b), leading.vertex, leading.ties)
-    if not layer.rate > 0:
+    vertex = checked_rate(leading.vertex)
+    return leading_layer(limit.cone, limit.gamma, limit.tilt(vertex.b), vertex, leading.ties)
+
+
+def checked_rate(vertex: BasePoint) -> BasePoint:
+    """Return the point of P where the reduced cost is least; raise where that is not positive."""
+    if not vertex.value < 0:
         raise BackendError("the minimiser found is none: its cost does not grow along some feasible direction")
-    return layer
+    return vertex
 
 
 def leading_constants(limit: Limit, layer: Layer) -> LeadingConstants:

@@ -10,11 +10,12 @@ from numpy.typing import ArrayLike
 
 from bregman_l1._types import EPS, ROUNDINGS, Index, Mask, Matrix, Vector
 from bregman_l1.caching import cached_property
-from bregman_l1.errors import UndefinedConstantError
+from bregman_l1.errors import NotAdmissibleError, UndefinedConstantError
 from bregman_l1.frozen import FrozenArrays
 from bregman_l1.newton import project
 from bregman_l1.polyhedron.kernel_cone import BasePoint, KernelCone, kernel_cone
 from bregman_l1.polyhedron.minimiser import minimisers, remainder
+from bregman_l1.potential import Potential, potential_of
 from bregman_l1.problems.positive_part import PositivePart, positive_part
 from bregman_l1.system import checked_system
 from bregman_l1.validation import checked_prior, checked_weights
@@ -70,6 +71,8 @@ class Limit(FrozenArrays):
         The kernel cone of S.
     assumed_ties : int
         See `Minimisers`.
+    depth : float
+        The depth of the network.
     """
 
     system: LinearSystem
@@ -79,12 +82,25 @@ class Limit(FrozenArrays):
     unique: bool
     cone: KernelCone
     assumed_ties: int = 0
+    depth: float = 2.0
 
     @classmethod
     def around(cls, *, system: LinearSystem, prior: Vector, support: Index, **parts: Any) -> Limit:
         """The limit with the kernel cone of its support, from which the zeros of the prior are left out."""
         cone = kernel_cone(system, support, np.setdiff1d(np.flatnonzero(prior), support))
         return cls(system=system, prior=prior, cone=cone, **parts)
+
+    @property
+    def potential(self) -> Potential:
+        """The potential of the depth, in the unit of the prior."""
+        return _potential(self.depth, self.log_prior)
+
+    @cached_property
+    def weights(self) -> Vector:
+        """The linear function that the limit minimises, shape (d,); infinite where the prior is zero."""
+        some, weights = self.prior > 0, np.full(self.cost.size, np.inf)
+        weights[some] = limit_weights(self.potential, self.cost[some], self.log_prior[some])
+        return weights
 
     @property
     def part(self) -> PositivePart:
@@ -116,8 +132,8 @@ class Limit(FrozenArrays):
     def B(self) -> Matrix:
         """The response of x_S to what happens off S: n_S = -B n_R, to first order where A_S is singular.
 
-        That is pinv(A_S) A_R for an injective A_S, else D A_S'(A_S D A_S')^+ A_R with D = diag(x_S): small
-        changes of x_S keep log x_S in the row space of A_S.
+        That is pinv(A_S) A_R for an injective A_S, else D A_S'(A_S D A_S')^+ A_R with D = diag(dx / dtheta) at x_S:
+        small changes of x_S keep theta(x_S), which is log x_S at depth 2, in the row space of A_S.
         """
         if self.cone.is_injective:
             return self.cone.B
@@ -128,12 +144,17 @@ class Limit(FrozenArrays):
         """The change of x_S that answers a change of y."""
         if self.cone.is_injective:
             return self.cone.left_inverse
-        return np.asarray(np.sqrt(self.x_S)[:, None] * self.weighted_inverse)
+        return np.asarray(self._root[:, None] * self.weighted_inverse)
+
+    @property
+    def _root(self) -> Vector:
+        """D^{1/2}, D = diag(dx / dtheta) at x_S."""
+        return np.asarray(np.exp(self.potential.log_weight(np.log(self.x_S)) / 2))
 
     @cached_property
     def weighted_inverse(self) -> Matrix:
-        """(A_S D^{1/2})^+, D = diag(x_S), with the rank of A_S."""
-        U, spectrum, Vt = np.linalg.svd(self.cone.A_S * np.sqrt(self.x_S), full_matrices=False)
+        """(A_S D^{1/2})^+, with the rank of A_S."""
+        U, spectrum, Vt = np.linalg.svd(self.cone.A_S * self._root, full_matrices=False)
         kept = slice(self.cone.rank)
         return np.asarray((Vt[kept].T / spectrum[kept]) @ U[:, kept].T)
 
@@ -161,8 +182,8 @@ class Limit(FrozenArrays):
 
     @property
     def has_unit_cost(self) -> bool:
-        """Whether the prior is a multiple of alpha everywhere."""
-        return bool((self.cost == 1).all())
+        """Whether the l1 norm itself is what the limit minimises."""
+        return bool((self.weights == 1)[self.prior > 0].all())
 
     @property
     def has_even_prior(self) -> bool:
@@ -181,11 +202,18 @@ class Limit(FrozenArrays):
     @property
     def rate(self) -> float:
         """The exponent r of the limiting law ||x(alpha) - x*||_1 ~ K alpha^r; infinite where nothing moves."""
-        return -self.steepest.value if self.moves else np.inf
+        if not self.moves:
+            return np.inf
+        return self.margin if self.potential.is_logarithmic else float(self.cost[self.support[0]])
+
+    @property
+    def margin(self) -> float:
+        """The least reduced cost over P, positive: by how much x* is the only minimiser; the rate at depth 2."""
+        return -self.steepest.value
 
     @property
     def steepest(self) -> BasePoint:
-        """The vertex of P where -gamma'p is largest: minus its value is the rate.
+        """The vertex of P where -gamma'p is largest: minus its value is the rate at depth 2.
 
         Raises
         ------
@@ -203,7 +231,7 @@ class Limit(FrozenArrays):
         UndefinedConstantError
             If P is empty.
         """
-        cone, on, off = self.cone, self.cost[self.support], self.cost[self.cone.outside]
+        cone, on, off = self.cone, self.weights[self.support], self.weights[self.cone.outside]
         vertex = cone.maximise(-self.gamma)
         error = rounding(cone, on, off, vertex.b)
         doubtful = vertex.bound + self.gamma - cone.C.T @ vertex.b <= error
@@ -219,11 +247,13 @@ class Limit(FrozenArrays):
 
     @cached_property
     def gamma(self) -> Vector:
-        """Reduced costs c_R - B'c_S; 1 - sum_i B_ij for unit costs."""
-        return np.asarray(self.cost[self.cone.outside] - self.B.T @ self.cost[self.support], dtype=np.float64)
+        """Reduced costs w_R - B'w_S of the weights; 1 - sum_i B_ij where they are one."""
+        return np.asarray(self.weights[self.cone.outside] - self.B.T @ self.weights[self.support], dtype=np.float64)
 
 
-def find_limit(system: LinearSystem, cost: ArrayLike | None = None, prior: ArrayLike | None = None) -> Limit:
+def find_limit(
+    system: LinearSystem, cost: ArrayLike | None = None, prior: ArrayLike | None = None, *, depth: float = 2
+) -> Limit:
     """Find the limit of the projections of prior * alpha**cost as alpha -> 0, the same as the last where these are.
 
     Raises
@@ -231,33 +261,65 @@ def find_limit(system: LinearSystem, cost: ArrayLike | None = None, prior: Array
     InfeasibleError
         If no x >= 0 that vanishes where the prior does solves A x = y.
     InvalidProblemError
-        If the cost or the prior is wrong or cost'x is unbounded below.
+        If the cost, the prior or the depth is wrong, or cost'x is unbounded below.
+    NotAdmissibleError
+        If the depth is above 2 and the cost not the same positive number for all.
     """
     weights = checked_weights(cost, checked_system(system).shape[1], system.column_names)
     factors = checked_prior(prior, system.shape[1], system.column_names)
-    key = weights.tobytes() + factors.tobytes()
-    return system.remember_last("limit", key, lambda: _find_limit(system, weights, factors))
+    depth = potential_of(depth).depth
+    key = weights.tobytes() + factors.tobytes() + str(depth).encode()
+    return system.remember_last("limit", key, lambda: _find_limit(system, weights, factors, depth))
 
 
-def _find_limit(system: LinearSystem, cost: Vector, prior: Vector) -> Limit:
+def _find_limit(system: LinearSystem, cost: Vector, prior: Vector, depth: float) -> Limit:
     part = positive_part(system, prior)
-    found = minimisers(part.system, cost[part.columns])
+    log_prior = np.log(prior[part.columns])
+    potential = _potential(depth, log_prior)
+    found = minimisers(part.system, limit_weights(potential, cost[part.columns], log_prior))
     point = found.x
     if not found.unique:
         point = np.zeros(found.x.size)
-        log_prior = np.log(prior[part.columns][found.support])
-        point[found.support] = np.exp(project(part.system.restrict(found.support), log_prior).log_point)
+        on_face = project(part.system.restrict(found.support), log_prior[found.support], potential)
+        point[found.support] = np.exp(on_face.log_point)
     x = np.zeros(cost.size)
     x[part.columns] = point
     return Limit.around(
         system=system,
         cost=cost,
         prior=prior,
+        depth=depth,
         support=np.arange(cost.size)[part.columns][found.support],
         x=x,
         unique=found.unique,
         assumed_ties=found.assumed_ties,
     )
+
+
+def _potential(depth: float, log_prior: Vector) -> Potential:
+    return potential_of(depth).in_unit_of(log_prior[log_prior > -np.inf])
+
+
+def limit_weights(potential: Potential, cost: Vector, log_prior: Vector) -> Vector:
+    """The w of the linear function w'x that the limit of the projections of prior * alpha**cost minimises.
+
+    These minimise -theta(prior alpha^cost)'x and a function of x alone. For the entropy -theta is log(1 / alpha) cost
+    to leading order; for a power potential it is w = prior^-q and a power of alpha, if that is the same for all.
+
+    Raises
+    ------
+    NotAdmissibleError
+        If it is not the same.
+    """
+    if potential.is_logarithmic:
+        return cost
+    if not (cost > 0).all() or np.ptp(cost) > 0:
+        raise NotAdmissibleError(
+            f"the theory of projections{potential.of_depth} is that of one positive exponent of alpha: with others the "
+            "terms of the l1 norm are of different orders as alpha -> 0, and the limit minimises one after the other; "
+            "give factors by prior="
+        )
+    return np.asarray(-potential.gradient(log_prior), dtype=np.float64)
 
 
 def rounding(cone: KernelCone, on: Vector, off: Vector, b: Vector) -> Vector:

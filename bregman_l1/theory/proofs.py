@@ -49,7 +49,7 @@ def proved_limit(limit: Limit) -> tuple[Limit, Proof]:
 
 def _prove(limit: Limit, tol: float | None) -> Proof:
     columns = limit.part.columns
-    problem = L1Minimization(limit.part.system, cost=limit.cost[columns])
+    problem = L1Minimization(limit.part.system, cost=limit.weights[columns])
     return prove_l1(problem, Claim(x=limit.x[columns], dual=_multipliers(limit)), tol=tol)
 
 
@@ -74,17 +74,16 @@ def _decided(limit: Limit) -> Limit | None:
         return None
     x = np.zeros(limit.x.size)
     x[limit.part.columns] = [float(value) for value in proof.x]
-    return Limit.around(
-        system=limit.system, cost=limit.cost, prior=limit.prior, support=np.flatnonzero(x), x=x, unique=True
-    )
+    given = {name: getattr(limit, name) for name in ("system", "cost", "prior", "depth")}
+    return Limit.around(**given, support=np.flatnonzero(x), x=x, unique=True)
 
 
 def _multipliers(limit: Limit) -> Vector:
     """Multipliers with the largest least reduced cost off S, where something is off it."""
     try:
-        return limit.cone.dual_vector(limit.cost[limit.support], limit.steepest.b)
+        return limit.cone.dual_vector(limit.weights[limit.support], limit.steepest.b)
     except UndefinedConstantError:
-        return minimisers(limit.part.system, limit.cost[limit.part.columns]).dual
+        return minimisers(limit.part.system, limit.weights[limit.part.columns]).dual
 
 
 def prove_known_constant(limit: Limit, kind: Kind, constant: Constant, time_limit: float) -> Proof:
