@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from math import comb
 
@@ -10,6 +11,8 @@ import pytest
 from depth_reference import CASES, DepthCase, case_of, exact, fractions, kernel
 from fraction_lp import minimisers
 from mpmath import mp, mpf
+from reference.depth_systems import Case
+from reference.make_depths import projection
 
 # The answers have 30 digits; a log x of 1400 leaves 26 of x.
 DIGITS = mpf("1e-26")
@@ -138,6 +141,11 @@ def test_answers_tend_to_the_limits_as_alpha_to_the_power_q(case):
                 assert abs(mp.exp(log_x[j]) / exact(Fraction(case.data["limit"][j])) - 1) <= rest
             else:
                 assert abs(log_x[j] - log_prior[j] - mpf(case.data["log_kappa"][j])) <= rest
+
+
+def test_the_pair_is_on_its_way_to_eight_times_alpha():
+    pair = Case(name="pair", note="", A=(fractions(["1", "1/2"]),), y=fractions(["1"]), depth="3")
+    assert abs(mp.exp(projection(pair, math.log(1e-8))[1]) / mpf("1e-8") - mpf("7.9485155656")) < mpf("1e-9")
 
 
 @pytest.mark.parametrize(("depth", "factor"), [("3", "8"), ("4", "4"), ("6", "2.8284271247461900976"), ("inf", "2")])
