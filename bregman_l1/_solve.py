@@ -233,7 +233,7 @@ def _feasible_claim(problem: Problem, backend: Backend) -> Claim:
             raise BackendError(
                 f"{backend.name} said {claim.raw_status!r} and returned no point; {WHAT_TO_TRY}", claim.raw_status
             )
-        return replace(claim, x=np.full(problem.system.shape[1], np.nan))
+        return replace(claim, x=np.full(problem.unsigned.shape[1], np.nan))
     return claim
 
 
@@ -265,7 +265,7 @@ def _legible(claim: Any, problem: Problem, backend: Backend) -> Claim:
 
 def vectors_of(problem: Problem, given: Mapping[str, Any]) -> dict[str, Any]:
     """The vectors of a claim that are there, as float64, in the order of columns or rows where they have labels."""
-    system, (n_rows, n_columns) = problem.system, problem.system.shape
+    system, (n_rows, n_columns) = problem.unsigned, problem.unsigned.shape
     vectors = {}
     for name, vector in given.items():
         if vector is None:

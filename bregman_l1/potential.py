@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 import numpy as np
 from flint import arb, fmpq
@@ -25,9 +25,18 @@ from bregman_l1._types import Vector, Wide
 from bregman_l1.errors import InvalidProblemError
 from bregman_l1.foreign import as_number
 from bregman_l1.scale import as_float
+from bregman_l1.system import largest
 
 if TYPE_CHECKING:
     import cvxpy as cp
+
+# Logarithms of what double precision still holds with all its digits.
+_LOWEST_LOG = -700.0
+# Misfits m below this have e^-m - 1 + m = m^2 / 2 to as many digits as a gap is worth.
+_TINY_MISFIT = 1e-8
+_MOST_SPLITTING_STEPS = 20
+
+_Real = TypeVar("_Real", bound=Wide)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,26 @@ class Potential(ABC):
 
     @property
     @abstractmethod
+    def reach(self) -> float:
+        """The change of log x up to which theta may be taken for linear in it."""
+
+    @property
+    @abstractmethod
+    def spread(self) -> float:
+        """How many e-folds the weights d x / d theta span for each that x does."""
+
+    @property
+    @abstractmethod
+    def of_depth(self) -> str:
+        """The depth in words, as it follows a name; nothing for the depth that goes without saying."""
+
+    @property
+    @abstractmethod
+    def ratio_text(self) -> str:
+        """Theta(x) - theta(p) in symbols."""
+
+    @property
+    @abstractmethod
     def flow_rate(self) -> float:
         """The c in lam(t) = c int_0^t (y - A x), the multiplier of gradient flow on ||A x - y||^2; inf for D = inf."""
 
@@ -63,24 +92,24 @@ class Potential(ABC):
         """Log of the unit of theta, and so of lam."""
 
     @abstractmethod
-    def gradient(self, log_x: Wide) -> Wide:
+    def gradient(self, log_x: _Real) -> _Real:
         """Theta where x = exp(log_x)."""
 
     @abstractmethod
-    def log_primal(self, theta: Wide) -> Wide:
+    def log_primal(self, theta: _Real) -> _Real:
         """The log x that has this theta; infinite where theta is beyond its range."""
 
     @abstractmethod
-    def slope(self, theta: Wide) -> Wide | float:
+    def log_change(self, theta: Vector, change: Vector) -> Vector:
+        """The change of log x that goes with a change of theta, to first order: change / (d theta / d log x)."""
+
+    @abstractmethod
+    def slope(self, log_x: Vector) -> Wide | float:
         """D theta / d log x."""
 
     @abstractmethod
-    def log_slope(self, log_x: Wide) -> Wide | float:
-        """Log of d theta / d log x, the scale-free map: theta = sum_i T_i theta_i moves log x by these ratios."""
-
     def log_weight(self, log_x: Vector) -> Vector:
         """Log of d x / d theta, the inverse curvature: the weights of the normal equations A diag(weights) A'."""
-        return np.asarray(log_x - self.log_slope(log_x))
 
     @abstractmethod
     def ball_gradient(self, log_x: arb) -> arb:
@@ -95,16 +124,31 @@ class Potential(ABC):
         """D theta / d log x, theta in its natural unit."""
 
     @abstractmethod
-    def divergence(self, x: Vector, log_x: Vector, log_prior: Vector) -> Vector:
-        """The Bregman divergence of each entry of x from the prior, the objective of the projection."""
+    def divergence(self, x: Vector, log_x: Vector, log_prior: Vector) -> float:
+        """The Bregman divergence of x from the prior, the objective of the projection."""
 
     @abstractmethod
-    def distance(self, x: Vector, theta: Vector, misfit: Vector) -> Vector:
-        """The divergence of x from the point at theta - misfit, in the unit of theta: what it adds to a duality gap."""
+    def size(self, x: Vector, theta: Vector, change: Vector) -> float:
+        """How large the terms of the objective are, in the unit of theta, where theta has changed from the prior's."""
+
+    @abstractmethod
+    def distance(self, x: Vector, theta: Vector, misfit: Vector, rounding: float) -> float:
+        """The divergence of x from the point at theta - misfit, in the unit of theta: what it adds to a duality gap.
+
+        Misfits up to ``rounding`` count as none where theta may be smaller than that.
+        """
+
+    @abstractmethod
+    def tilt(self, log_prior: Vector) -> Vector:
+        """The derivative of `expression` at the prior: what makes it the minimum of ``expression(x) - tilt'x``."""
 
     @abstractmethod
     def expression(self, x: cp.Expression) -> cp.Expression:
         """Phi(x) summed over the entries, up to a linear function, for CVXPY."""
+
+    @abstractmethod
+    def split(self, x: Vector, log_prior: Vector) -> Vector:
+        """The x_plus, then the x_minus, of a signed x = x_plus - x_minus whose theta lie on either side of the prior's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +168,24 @@ class Entropy(Potential):
     is_logarithmic = True
 
     @property
+    def of_depth(self) -> str:
+        return ""
+
+    @property
+    def ratio_text(self) -> str:
+        return "log(x/p)"
+
+    @property
     def flow_rate(self) -> float:
         return 8.0
+
+    @property
+    def reach(self) -> float:
+        return math.inf
+
+    @property
+    def spread(self) -> float:
+        return 1.0
 
     def in_unit_of(self, log_prior: Vector) -> Entropy:  # noqa: ARG002 - logarithms need no unit
         return self
@@ -134,17 +194,20 @@ class Entropy(Potential):
     def log_dual_unit(self) -> float:
         return 0.0
 
-    def gradient(self, log_x: Wide) -> Wide:
+    def gradient(self, log_x: _Real) -> _Real:
         return log_x
 
-    def log_primal(self, theta: Wide) -> Wide:
+    def log_primal(self, theta: _Real) -> _Real:
         return theta
 
-    def slope(self, theta: Wide) -> float:  # noqa: ARG002
+    def log_change(self, theta: Vector, change: Vector) -> Vector:  # noqa: ARG002
+        return change
+
+    def slope(self, log_x: Vector) -> float:  # noqa: ARG002
         return 1.0
 
-    def log_slope(self, log_x: Wide) -> float:  # noqa: ARG002
-        return 0.0
+    def log_weight(self, log_x: Vector) -> Vector:
+        return log_x
 
     def ball_gradient(self, log_x: arb) -> arb:
         return log_x
@@ -155,18 +218,32 @@ class Entropy(Potential):
     def ball_slope(self, theta: arb) -> arb:  # noqa: ARG002
         return arb(1)
 
-    def divergence(self, x: Vector, log_x: Vector, log_prior: Vector) -> Vector:
+    def divergence(self, x: Vector, log_x: Vector, log_prior: Vector) -> float:
         terms = log_x - log_prior
-        terms[~(x > 0)] = 0.0
-        return np.asarray(x * terms - x + np.exp(log_prior))
+        if not x.min() > 0:
+            terms[~(x > 0)] = 0.0
+        return float(x @ terms - x.sum() + np.exp(log_prior).sum())
 
-    def distance(self, x: Vector, theta: Vector, misfit: Vector) -> Vector:  # noqa: ARG002
-        return np.asarray(x * (np.expm1(-misfit) + misfit))
+    def size(self, x: Vector, theta: Vector, change: Vector) -> float:  # noqa: ARG002
+        return float(x.sum() + x @ np.abs(change))
+
+    def distance(self, x: Vector, theta: Vector, misfit: Vector, rounding: float) -> float:  # noqa: ARG002
+        if largest(misfit) < _TINY_MISFIT:
+            return float(x @ (misfit * misfit)) / 2
+        return float(x @ (np.expm1(-misfit) + misfit))
+
+    def tilt(self, log_prior: Vector) -> Vector:
+        return np.asarray(1.0 + log_prior)
 
     def expression(self, x: cp.Expression) -> cp.Expression:
         import cvxpy
 
         return -cvxpy.sum(cvxpy.entr(x))
+
+    def split(self, x: Vector, log_prior: Vector) -> Vector:
+        prior = np.exp(log_prior)
+        larger = np.abs(x) / 2 + np.hypot(x / 2, prior)
+        return _by_sign(x, larger, np.divide(prior, larger, out=np.zeros_like(prior), where=larger > 0) * prior)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,8 +276,30 @@ class Power(Potential):
         return (self.depth - 2.0) / self.depth
 
     @property
+    def exact_exponent(self) -> fmpq:
+        """Q of the depth as the rational that it is, where ``exponent`` is rounded."""
+        numerator, denominator = self.depth.as_integer_ratio()
+        return fmpq(numerator - 2 * denominator, numerator)
+
+    @property
+    def of_depth(self) -> str:
+        return f" of depth {self.depth:g}"
+
+    @property
+    def ratio_text(self) -> str:
+        return f"(p^-{self.exponent:.3g} - x^-{self.exponent:.3g})"
+
+    @property
     def flow_rate(self) -> float:
         return 2.0 * self.depth * (self.depth - 2.0)
+
+    @property
+    def reach(self) -> float:
+        return 0.5 / self.exponent
+
+    @property
+    def spread(self) -> float:
+        return 1.0 + self.exponent
 
     def in_unit_of(self, log_prior: Vector) -> Power:
         return replace(self, log_unit=float(log_prior.min()))
@@ -209,24 +308,18 @@ class Power(Potential):
     def log_dual_unit(self) -> float:
         return -self.exponent * self.log_unit
 
-    def gradient(self, log_x: Wide) -> Wide:
-        return np.asarray(-np.exp(-self.exponent * (log_x - self.log_unit)))
+    def gradient(self, log_x: _Real) -> _Real:
+        return cast("_Real", -self._slack(log_x))
 
-    def log_primal(self, theta: Wide) -> Wide:
+    def log_primal(self, theta: _Real) -> _Real:
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(self.log_unit - np.log(np.maximum(-theta, 0.0)) / self.exponent)
+            return cast("_Real", self.log_unit - np.log(np.maximum(-theta, 0.0)) / self.exponent)
 
-    def slope(self, theta: Wide) -> Wide:
-        return np.asarray(-self.exponent * theta)
+    def log_change(self, theta: Vector, change: Vector) -> Vector:
+        return np.asarray(change / (-self.exponent * theta))
 
-    def log_slope(self, log_x: Wide) -> Wide:
-        return np.asarray(math.log(self.exponent) - self.exponent * (log_x - self.log_unit))
-
-    @property
-    def exact_exponent(self) -> fmpq:
-        """Q of the depth as the rational that it is, where ``exponent`` is rounded."""
-        numerator, denominator = self.depth.as_integer_ratio()
-        return fmpq(numerator - 2 * denominator, numerator)
+    def slope(self, log_x: Vector) -> Wide:
+        return np.asarray(self.exponent * self._slack(log_x))
 
     def ball_gradient(self, log_x: arb) -> arb:
         return -(-(log_x * self.exact_exponent)).exp()
@@ -237,25 +330,56 @@ class Power(Potential):
     def ball_slope(self, theta: arb) -> arb:
         return -theta * self.exact_exponent
 
-    def divergence(self, x: Vector, log_x: Vector, log_prior: Vector) -> Vector:  # noqa: ARG002
-        return np.asarray(np.exp((1.0 - self.exponent) * log_prior) * self._relative(log_x - log_prior))
+    def _slack(self, log_x: Wide) -> Wide:
+        """X^-q, in extended precision where it would underflow."""
+        log_slack = -self.exponent * (log_x - self.log_unit)
+        if np.min(log_slack, initial=0.0) < _LOWEST_LOG:
+            log_slack = log_slack.astype(np.longdouble)
+        return np.asarray(np.exp(log_slack))
+
+    def log_weight(self, log_x: Vector) -> Vector:
+        return np.asarray((1.0 + self.exponent) * log_x - (self.exponent * self.log_unit + math.log(self.exponent)))
+
+    def divergence(self, x: Vector, log_x: Vector, log_prior: Vector) -> float:  # noqa: ARG002
+        return float(np.exp((1.0 - self.exponent) * log_prior) @ self._relative(log_x - log_prior))
 
     def _relative(self, log_ratio: Vector) -> Vector:
         """The divergence of exp(log_ratio) from 1."""
         rest = 1.0 - self.exponent
         return np.asarray(np.expm1(log_ratio) - np.expm1(rest * log_ratio) / rest)
 
-    def distance(self, x: Vector, theta: Vector, misfit: Vector) -> Vector:
-        # With phi*(theta) = (-theta)^(1 - 1/q) q / (1 - q) and s = -theta, the divergence is
-        # phi*(theta - m) - phi*(theta) + x m, of which s x is the size.
-        rest, relative = 1.0 - self.exponent, misfit / -theta
-        moved = np.expm1(-rest / self.exponent * np.log1p(relative)) * self.exponent / rest
-        return np.asarray(x * -theta * (moved + relative))
+    def size(self, x: Vector, theta: Vector, change: Vector) -> float:
+        return float(x @ (np.abs(theta) + np.abs(change)))
+
+    def distance(self, x: Vector, theta: Vector, misfit: Vector, rounding: float) -> float:
+        # A slack far below 1 is no difference of terms of the size 1: rounding of these says nothing of it.
+        excess = np.sign(misfit) * np.maximum(np.abs(misfit) - rounding, 0.0)
+        relative = np.divide(excess, -theta, out=np.zeros_like(theta), where=excess != 0.0)
+        return float((x * -theta) @ self._of_slack(relative))
+
+    def _of_slack(self, relative: Vector) -> Vector:
+        """The divergence of x from where its slack s is longer by a relative change, over x s."""
+        rest = 1.0 - self.exponent
+        return np.asarray(np.expm1(-rest / self.exponent * np.log1p(relative)) * self.exponent / rest + relative)
+
+    def tilt(self, log_prior: Vector) -> Vector:
+        return np.asarray(-np.exp(-self.exponent * log_prior))
 
     def expression(self, x: cp.Expression) -> cp.Expression:
         import cvxpy
 
         return -cvxpy.sum(cvxpy.power(x, 1.0 - self.exponent)) / (1.0 - self.exponent)
+
+    def split(self, x: Vector, log_prior: Vector) -> Vector:
+        # With x and v = x_minus in units of the prior, slacks of the two add up to 2: v = (2 - (x + v)^-q)^(-1/q), the
+        # difference of whose sides grows with v.
+        q, size = self.exponent, np.abs(x) / np.exp(log_prior)
+        v = np.full(x.size, 2.0 ** (-1.0 / q))
+        for _ in range(_MOST_SPLITTING_STEPS):
+            slack = np.minimum((size + v) ** -q, 1.0)
+            wanted = (2.0 - slack) ** (-1.0 / q)
+            v = v - (v - wanted) / (1.0 + wanted / (2.0 - slack) * slack / (size + v))
+        return _by_sign(x, (size + v) * np.exp(log_prior), v * np.exp(log_prior))
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,14 +412,18 @@ class LogBarrier(Power):
     def _relative(self, log_ratio: Vector) -> Vector:
         return np.asarray(np.expm1(log_ratio) - log_ratio)
 
-    def distance(self, x: Vector, theta: Vector, misfit: Vector) -> Vector:
-        relative = misfit / -theta
-        return np.asarray(x * -theta * (relative - np.log1p(relative)))
+    def _of_slack(self, relative: Vector) -> Vector:
+        return np.asarray(relative - np.log1p(relative))
 
     def expression(self, x: cp.Expression) -> cp.Expression:
         import cvxpy
 
         return -cvxpy.sum(cvxpy.log(x))
+
+
+def _by_sign(x: Vector, larger: Vector, smaller: Vector) -> Vector:
+    """X_plus, then x_minus."""
+    return np.append(np.where(x >= 0, larger, smaller), np.where(x >= 0, smaller, larger))
 
 
 def potential_of(depth: Any = 2) -> Potential:

@@ -44,6 +44,7 @@ class NewtonBackend(Backend):
         claim = project(
             part.system,
             problem.log_prior[part.columns],
+            problem.potential,
             tol=self.tol,
             max_iter=self.max_iter,
             time_limit=self.time_limit,

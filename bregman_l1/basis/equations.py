@@ -1,14 +1,16 @@
 """The Newton equations of the scale-free form, in logarithms: used by the walk and by the certificate.
 
-With a basis J the conditions A x = y, log x = b + A'lam are
+With a basis J the conditions A x = y, theta(x) = theta(p) + A'lam are
 
-    x_i + sum_j T_ij x_j = u_i,      log x_R = T'om - rho,      om = log x_J.
+    x_i + sum_j T_ij x_j = u_i,      theta_R = T'theta_J - rho,      om = log x_J.
 
 Each row is written as a balance of two sums of positive terms, log pos_i = log neg_i: x_i, the terms with T_ij > 0 and
 -u_i if that is positive on one side, the others on the other. The weight of a term is its share of its side, so that
 nothing overflows and rows of any scale count alike:
 
-    (diag p + V T') d om = log neg - log pos,      d log x_R = T'd om.
+    (diag p + V C) d om = log neg - log pos,      d log x_R = C d om,      C = diag(1/theta'_R) T'diag(theta'_J),
+
+with theta' = d theta / d log x, which is 1 for the entropy.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from bregman_l1.probes import probes
 
 if TYPE_CHECKING:
     from bregman_l1.basis.tableau import Tableau
+    from bregman_l1.potential import Potential
     from bregman_l1.system import LinearSystem
 
 
@@ -42,25 +45,29 @@ class Equations:
         Whether the matrix has no usable factor.
     """
 
-    def __init__(self, tableau: Tableau, om: Wide, log_rest: Wide) -> None:
+    def __init__(self, tableau: Tableau, potential: Potential, om: Wide, log_rest: Wide) -> None:
         self._tableau, self._om, self._log_rest = tableau, om, log_rest
+        self._slope_J, self._slope_R = (
+            potential.slope(np.asarray(log_x, dtype=np.float64)) for log_x in (om, log_rest)
+        )
         largest = _largest_terms(tableau, om, log_rest)
         hot = largest > settings.NEGLIGIBLE_TERM
         # Columns are measured in x_i, row by row: no differences of long logarithms are lost.
         top, log_u = log_rest.max(where=hot, initial=-np.inf), np.asarray(tableau.log_u - om, dtype=np.float64)
         self._x = np.exp(np.where(hot, np.asarray(log_rest - top, dtype=np.float64), -np.inf))
         self._above = np.asarray(top - om, dtype=np.float64)
-        sides = None
+        sides, per_theta = None, self._x / self._slope_R
         if max(self._above.max(initial=0.0), log_u.max(initial=0.0)) < settings.LARGEST_EXPONENT:
             u = np.sign(tableau.u) * np.exp(log_u)
-            sides = _balanced(tableau, self._x, np.exp(self._above), u, largest)
+            sides = _balanced(tableau, self._x, per_theta, np.exp(self._above), u, largest)
         if sides is None:
             hot = _with_both_sides(tableau, hot, log_rest)
             ratios = np.asarray(log_rest[hot] - om[:, None], dtype=np.float64)
             sides = _balanced_in_logarithms(tableau, hot, ratios, log_u)
+            sides = (*sides[:3], sides[3] / (self._slope_R + np.zeros(hot.size))[hot])
         log_up, log_down, self._heavy, self.weights = sides
         self._hot, self.residual, self._log_up = hot, log_down - log_up, log_up
-        self._solve = _factorised(self.weights, tableau.sides[0][:, self._heavy], np.exp(-self._log_up))
+        self._solve = _factorised(self.weights, tableau.sides[0][:, self._heavy], np.exp(-self._log_up), self._slope_J)
         self.singular = self._solve is None or not np.isfinite(self.residual).all()
 
     def solve(self, right: Vector) -> Vector:
@@ -74,12 +81,16 @@ class Equations:
 
     def change(self, step: Vector) -> float:
         """The largest change of log x that goes with a change of om, on the columns that count."""
-        pulled = (self._tableau.sides[0].T @ step)[self._hot]
-        return float(max(np.abs(step).max(initial=0.0), np.abs(pulled).max(initial=0.0)))
+        return float(max(np.abs(step).max(initial=0.0), np.abs(self.pulled(step)[self._hot]).max(initial=0.0)))
 
-    def tangent(self, slope: Vector) -> Vector:
-        """D om / d tau where rho moves by ``slope`` a unit of tau."""
-        return self.solve(self.weights @ slope[self._heavy])
+    def pulled(self, step: Vector) -> Vector:
+        """D log x_R that goes with a change of om."""
+        moved = self._tableau.sides[0].T @ (step * self._slope_J) / self._slope_R
+        return np.asarray(moved, dtype=np.float64)
+
+    def tangent(self, rate: Vector) -> Vector:
+        """D om / d tau where rho moves by ``rate`` a unit of tau."""
+        return self.solve(np.asarray(self.weights @ rate[self._heavy], dtype=np.float64))
 
     def moved(self, du: Vector) -> Vector:
         """D om where u moves by du."""
@@ -100,7 +111,8 @@ class Equations:
             terms = thin(np.abs(tableau.inverse)) @ (np.abs(columns) + thin(np.abs(tableau.matrix)) @ T)
             if is_deep:
                 # x_j over the sum of each row is what makes up its share.
-                shares = np.divide(np.abs(self.weights), T, out=np.zeros_like(T), where=T > 0.0)
+                slope = (self._slope_R + np.zeros(self._hot.size))[self._heavy]
+                shares = np.divide(np.abs(self.weights) * slope, T, out=np.zeros_like(T), where=T > 0.0)
                 rows = draws * tableau.rounding * (terms * shares).sum(axis=1)
             else:
                 rows = draws * unit * (np.where(T > 0.0, terms, 0.0) @ x)
@@ -116,22 +128,23 @@ class Equations:
         return np.array([self.solve(row) for row in rows])
 
 
-def _factorised(weights: Any, T: Any, own: Vector) -> Callable[[Vector], Vector] | None:
-    """Solutions of (diag own + V T') d = right; None where the matrix has no usable factor."""
+def _factorised(weights: Any, T: Any, own: Vector, slope: Vector | float) -> Callable[[Vector], Vector] | None:
+    """Solutions of (diag own + weights T' diag slope) d = right; None where the matrix has no usable factor."""
     if (
         isinstance(weights, np.ndarray)
         and weights.shape[1] < settings.FEW * own.size
         and own.min() > settings.OWN_SHARE
     ):
-        return _by_few_columns(weights / own[:, None], T, own)
+        return _by_few_columns(weights / own[:, None], T, own, slope)
     matrix = (thin(weights) if isinstance(weights, np.ndarray) else weights) @ T.T
     if sp.issparse(matrix) and matrix.nnz < settings.THIN * own.size**2:
         try:
-            solve: Callable[[Vector], Vector] = splu(sp.csc_array(matrix + sp.diags_array(own))).solve
+            columns = sp.diags_array(slope + np.zeros(own.size))
+            solve: Callable[[Vector], Vector] = splu(sp.csc_array(matrix @ columns + sp.diags_array(own))).solve
         except RuntimeError:
             return None
         return solve
-    square = np.asarray(matrix.toarray() if sp.issparse(matrix) else matrix)
+    square = np.asarray((matrix.toarray() if sp.issparse(matrix) else matrix) * slope, dtype=np.float64)
     square.flat[:: own.size + 1] += own
     factor, pivots, info = dgetrf(square)
     if info != 0 or not np.isfinite(factor).all():
@@ -139,9 +152,10 @@ def _factorised(weights: Any, T: Any, own: Vector) -> Callable[[Vector], Vector]
     return lambda right: np.asarray(dgetrs(factor, pivots, right)[0])
 
 
-def _by_few_columns(weights: Matrix, T: Any, own: Vector) -> Callable[[Vector], Vector] | None:
+def _by_few_columns(weights: Matrix, T: Any, own: Vector, slope: Vector | float) -> Callable[[Vector], Vector] | None:
     """The same by the Woodbury identity; ``weights`` is V divided by own."""
-    inner = np.asarray(T.T @ weights)
+    T = T.T * slope
+    inner = np.asarray(T @ weights, dtype=np.float64)
     inner.flat[:: inner.shape[0] + 1] += 1.0
     factor, pivots, info = dgetrf(inner) if inner.size else (inner, None, 0)
     if info != 0 or not np.isfinite(factor).all():
@@ -149,7 +163,9 @@ def _by_few_columns(weights: Matrix, T: Any, own: Vector) -> Callable[[Vector], 
 
     def solve(right: Vector) -> Vector:
         first: Vector = right / own
-        return first - weights @ dgetrs(factor, pivots, T.T @ first)[0] if inner.size else first
+        if not inner.size:
+            return first
+        return np.asarray(first - weights @ dgetrs(factor, pivots, T @ first)[0], dtype=np.float64)
 
     return solve
 
@@ -157,8 +173,10 @@ def _by_few_columns(weights: Matrix, T: Any, own: Vector) -> Callable[[Vector], 
 Sides = tuple[Vector, Vector, Index, Any]
 
 
-def _balanced(tableau: Tableau, x: Vector, scale: Vector, u: Vector, largest: Vector) -> Sides | None:
-    """Log pos and log neg of rows x_i (1 + scale_i sum_j T_ij x_j - u_i) = 0, the columns that make up V, and V.
+def _balanced(
+    tableau: Tableau, x: Vector, per_theta: Vector, scale: Vector, u: Vector, largest: Vector
+) -> Sides | None:
+    """Log pos and log neg of rows x_i (1 + scale_i sum_j T_ij x_j - u_i) = 0, the columns that make up V, and V / theta'.
 
     None where a side of a row is empty.
     """
@@ -169,7 +187,7 @@ def _balanced(tableau: Tableau, x: Vector, scale: Vector, u: Vector, largest: Ve
         return None
     log_down = np.log(down)
     heavy = np.flatnonzero(largest > settings.LIGHT_TERM + min(0.0, float(log_down.min())))
-    return np.log(up), log_down, heavy, _shared(few[:, heavy], x[heavy], scale / up, scale / down)
+    return np.log(up), log_down, heavy, _shared(few[:, heavy], per_theta[heavy], scale / up, scale / down)
 
 
 def _shared(T: Any, x: Vector, up: Vector, down: Vector) -> Any:

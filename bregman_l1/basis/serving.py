@@ -38,7 +38,7 @@ class ServingTableaus:
         self._untabulated = self._left_out = _NONE
         self._seen_at = self._log_terms = np.zeros(0)
 
-    def _last(self, log_x: Vector) -> Tableau | None:
+    def _last(self, log_x: Vector, log_weights: Vector) -> Tableau | None:
         """The tableau handed out last, if it serves at log_x."""
         part = self._part
         if part is None or not self._is_complete(log_x):
@@ -46,22 +46,22 @@ class ServingTableaus:
         moved = log_x - self._seen_at
         fallen = -float(moved[part.J].min())
         none_missed = (self._log_terms + moved[self._left_out] + fallen <= settings.NEGLIGIBLE_TERM).all()
-        return part if none_missed and fallen <= settings.AHEAD and part.serves(log_x) else None
+        return part if none_missed and fallen <= settings.AHEAD and part.serves(log_weights) else None
 
-    def at(self, log_x: Wide) -> Tableau:
-        """Return a tableau that serves at log_x.
+    def at(self, log_x: Wide, log_weights: Wide) -> Tableau:
+        """Return a tableau that serves at log_x; its basis is balanced for the weights dx/dtheta.
 
         Raises
         ------
         SingularBasisError
             If the columns with log_x > -inf do not span the rows, or so many count that they fit no memory.
         """
-        log_x = np.asarray(log_x, dtype=np.float64)
-        part = self._last(log_x)
+        log_x, log_weights = (np.asarray(values, dtype=np.float64) for values in (log_x, log_weights))
+        part = self._last(log_x, log_weights)
         if part is None:
             part = self._narrowed(self._whole, log_x) if self._whole and self._is_complete(log_x) else None
-            if part is None or not part.serves(log_x):
-                self._part, self._whole = None, self._tabulated(log_x)
+            if part is None or not part.serves(log_weights):
+                self._part, self._whole = None, self._tabulated(log_x, log_weights)
                 part = self._narrowed(self._whole, log_x)
             self._part = part
         return part
@@ -73,8 +73,8 @@ class ServingTableaus:
         assert self._whole is not None
         return bool(log_shares(self._system, self._whole.J, log_x)[self._untabulated].max() <= -settings.COLD)
 
-    def _tabulated(self, log_x: Vector) -> Tableau:
-        J = choose_basis(self._system, log_x)
+    def _tabulated(self, log_x: Vector, log_weights: Vector) -> Tableau:
+        J = choose_basis(self._system, log_weights)
         warm = log_shares(self._system, J, log_x) > -settings.COLD
         warm[J] = False
         R = np.flatnonzero(warm)
@@ -82,7 +82,7 @@ class ServingTableaus:
             raise SingularBasisError("the tableau of a basis would be too large")
         warm[J] = True
         self._untabulated = np.flatnonzero(~warm)
-        whole = Tableau.of(self._system, J, R, self._exactly_to).exchanged(self._system, log_x)
+        whole = Tableau.of(self._system, J, R, self._exactly_to).exchanged(self._system, log_weights)
         return whole.decided(self._system, log_x, settings.EXACT_WHERE_IT_MATTERS)
 
     def _narrowed(self, whole: Tableau, log_x: Vector) -> Tableau:

@@ -144,13 +144,16 @@ class Tableau:
         with np.errstate(divide="ignore"):
             return np.log(np.abs(self.u))
 
-    def reduced(self, log_prior: Vector) -> Vector:
-        """Rho = T'b_J - b_R for b = log_prior; zero where its terms cancel to rounding, so that ties stay ties."""
-        on_basis, on_rest = log_prior[self.J], log_prior[self.R]
-        rho = self.T.T @ on_basis - on_rest
-        terms = np.abs(self.T).T @ np.abs(on_basis) + np.abs(on_rest)
-        noise = 8 * EPS * terms + self.column_error * float(self.row_error @ np.abs(on_basis))
-        return np.where(np.abs(rho) <= noise, 0.0, rho)
+    def reduced(self, values: Vector) -> Vector:
+        """Rho = T'b_J - b_R for b = values; zero where its terms cancel to rounding, so that ties stay ties."""
+        rho = self.T.T @ values[self.J] - values[self.R]
+        return np.where(np.abs(rho) <= self.reduced_error(values), 0.0, rho)
+
+    def reduced_error(self, values: Vector) -> Vector:
+        """A bound of the rounding of `reduced`."""
+        on_basis, on_rest = np.abs(values[self.J]), np.abs(values[self.R])
+        terms = np.abs(self.T).T @ on_basis + on_rest
+        return np.asarray(8 * EPS * terms + self.column_error * float(self.row_error @ on_basis))
 
     def dual(self, values: Vector) -> Vector:
         """The lam of shape (k,) with A_J'lam = values, refined in extended precision."""

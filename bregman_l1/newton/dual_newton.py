@@ -1,11 +1,12 @@
 """The convex loop: Newton's method on the dual, from lam = 0, with an exact line search.
 
-The dual g(lam) = y'lam - sum_j p_j exp((A'lam)_j) is concave and smooth; with z = log p + A'lam, x = exp z,
+The dual g(lam) = y'lam - sum_j phi*(theta(p) + A'lam)_j is concave and smooth; with theta = theta(p) + A'lam,
+W = diag(dx/dtheta),
 
-    (A X A') dlam = y - A x,    w = A'dlam,
+    (A W A') dlam = y - A x,    w = A'dlam,
 
-and along w the derivative of the dual, y'dlam - w'exp(z + s w), is a difference of two sums of exponentials whose
-logarithms are nearly straight lines: one to three trials of O(d) find its zero.
+and along w the derivative of the dual, y'dlam - w'x(theta + s w), is a difference of two sums whose logarithms are
+nearly straight lines: a few trials of O(d) find its zero.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from bregman_l1.system import largest
 if TYPE_CHECKING:
     from bregman_l1.budget import Budget
     from bregman_l1.newton.normal_equations import NormalEquations
+    from bregman_l1.potential import Potential
     from bregman_l1.system import LinearSystem
 
 _SEARCH_WIDTH = 2**16
@@ -36,8 +38,9 @@ class DualPoint:
     Attributes
     ----------
     dual : ndarray of shape (N,)
+        In the unit of the prior.
     log_x : ndarray of shape (d,)
-        log p + A'dual.
+        With theta(x) = theta(p) + A'dual.
     error : float
         How much log x may still change, from the last Newton step; infinite where the loop made no headway.
     noise : float
@@ -53,6 +56,7 @@ class DualPoint:
 def dual_newton(
     system: LinearSystem,
     equations: NormalEquations,
+    potential: Potential,
     log_prior: Vector,
     budget: Budget,
     *,
@@ -60,48 +64,51 @@ def dual_newton(
     until: float = settings.AT_REST,
     most: int = settings.MOST_CONVEX_STEPS,
 ) -> DualPoint:
-    """Maximise the dual until log x is known to ``until``, rounding shows, or the loop makes no headway."""
-    lam = np.zeros(system.shape[0]) if dual is None else dual
-    log_x = log_prior
+    """Maximise the dual until log x is known to ``until``, rounding shows, or the loop makes no headway.
+
+    ``dual`` is where to begin; like the potential it is in the unit of the prior.
+    """
+    lam, theta = np.zeros(system.shape[0]) if dual is None else dual, potential.gradient(log_prior)
     if lam.any():
-        log_x = system.rmatvec(lam)
-        log_x += log_prior
+        theta = theta + system.rmatvec(lam)
     step = before = np.inf
     for _ in range(most):
+        log_x = potential.log_primal(theta)
         if budget.spent_out:
             return DualPoint(dual=lam, log_x=log_x, error=step)
         budget.count()
-        residual = equations.at(log_x, near=step <= equations.nearby)
+        residual = equations.at(log_x, potential.log_weight(log_x), near=step <= equations.nearby)
         if residual is None:
             break
         before = step
         accuracy = next(value for above, value in settings.ACCURACY if before > above)
         change = equations.solve(residual, accuracy)
         along = system.rmatvec(change)
-        step = largest(along)
+        step = largest(potential.log_change(theta, along))
         if not math.isfinite(step):
             break
-        length = _line_search(log_x, along, float(system.y @ change)) if step > settings.FAR else 1.0
+        length = _line_search(potential, theta, along, float(system.y @ change)) if step > settings.FAR else 1.0
         lam = lam + length * change
         if length != 1.0:
             along *= length
-        along += log_x
-        log_x = along
+        along += theta
+        theta = along
         error = step * max(step, min(accuracy, equations.accuracy))
         if error <= until or (step < settings.SETTLED and step > before / 4):
-            noise = rounding_noise(system, equations) if until <= settings.AT_REST else np.nan
+            log_x = potential.log_primal(theta)
+            noise = rounding_noise(system, equations, potential, theta) if until <= settings.AT_REST else np.nan
             return DualPoint(dual=lam, log_x=log_x, error=error, noise=noise)
-    return DualPoint(dual=lam, log_x=log_x, error=np.inf)
+    return DualPoint(dual=lam, log_x=potential.log_primal(theta), error=np.inf)
 
 
-def _line_search(log_x: Vector, along: Vector, slope: float) -> float:
-    """The s > 0 with along'exp(log_x + s along) = slope = y'dlam, to within a factor of exp(SEARCHED)."""
+def _line_search(potential: Potential, theta: Vector, along: Vector, slope: float) -> float:
+    """The s > 0 with along'x(theta + s along) = slope = y'dlam, to within a factor of exp(SEARCHED)."""
     # The first term to reach the slope by itself bounds the step.
-    rates = np.maximum(along, 0.0) / (np.log(slope / along.max()) - log_x)
+    rates = np.maximum(along, 0.0) / (potential.gradient(np.log(slope / along.max())) - theta)
     length = 1.0 / max(1.0, float(rates.max()))
     low, high = 0.0, np.inf
     for _ in range(settings.MOST_TRIALS):
-        excess, growth = _balance(log_x, along, slope, length)
+        excess, growth = _balance(potential, theta, along, slope, length)
         if abs(excess) <= settings.SEARCHED:
             break
         low, high = (length, high) if excess < 0.0 else (low, length)
@@ -111,14 +118,15 @@ def _line_search(log_x: Vector, along: Vector, slope: float) -> float:
     return length
 
 
-def _balance(log_x: Vector, along: Vector, slope: float, length: float) -> tuple[float, float]:
-    """Log of what pushes along'exp(log_x + s along) - slope up, over what pushes it down; and its derivative."""
+def _balance(potential: Potential, theta: Vector, along: Vector, slope: float, length: float) -> tuple[float, float]:
+    """Log of what pushes along'x(theta + s along) - slope up, over what pushes it down; and its derivative."""
     up, down, up_slope, down_slope = max(-slope, 0.0), max(slope, 0.0), 0.0, 0.0
-    for start in range(0, log_x.size, _SEARCH_WIDTH):
+    for start in range(0, theta.size, _SEARCH_WIDTH):
         direction = along[start : start + _SEARCH_WIDTH]
-        x = np.exp(log_x[start : start + _SEARCH_WIDTH] + length * direction)
+        moved = theta[start : start + _SEARCH_WIDTH] + length * direction
+        x = np.exp(potential.log_primal(moved))
         rising = np.maximum(direction, 0.0)
-        falling, change = rising - direction, x * direction
+        falling, change = rising - direction, x * potential.log_change(moved, direction)
         up, up_slope = up + float(x @ rising), up_slope + float(change @ rising)
         down, down_slope = down + float(x @ falling), down_slope - float(change @ falling)
     if not (0.0 < up < np.inf and down > 0.0):
@@ -126,25 +134,36 @@ def _balance(log_x: Vector, along: Vector, slope: float, length: float) -> tuple
     return math.log(up / down), up_slope / up + down_slope / down
 
 
-def rounding_noise(system: LinearSystem, equations: NormalEquations) -> float:
+def rounding_noise(system: LinearSystem, equations: NormalEquations, potential: Potential, theta: Vector) -> float:
     """What the rounding of y - A x does to log x, by two random vectors of its size; one where the columns are many."""
     count = 2 if system.shape[1] <= settings.MOST_SORTED else 1
     drawn = probes(count, system.shape[0]) * equations.rounding()
     solved = np.array([equations.solve(probe, 0.1) for probe in drawn])
-    return largest_move(system, solved, settings.UNSEEN)
+    return max(largest_move(system, lam, settings.UNSEEN, potential, theta) for lam in solved)
 
 
-def largest_move(system: LinearSystem, duals: Vector, enough: float) -> float:
-    """The largest entry of A'lam, for one lam or a row of each; a rough bound, where that is ``enough``."""
-    bound = float((np.abs(duals) @ system.row_peaks).max())
-    return bound if bound <= enough else system.largest_of_rmatvec(duals)
+def largest_move(system: LinearSystem, lam: Vector, enough: float, potential: Potential, theta: Vector) -> float:
+    """The largest change of log x where the dual moves by lam; a rough bound, where that is ``enough``."""
+    bound = float(np.abs(lam) @ system.row_peaks) * float(np.max(potential.log_change(theta, np.ones(1))))
+    if bound <= enough:
+        return bound
+    return max(largest(potential.log_change(theta[part], lam @ A)) for part, A in system.pieces())
 
 
-def dual_point(system: LinearSystem, log_prior: Vector, dual: Vector) -> tuple[Wide, Vector]:
-    """Log p + A'dual and its rounding, in extended precision where that of double precision would show."""
-    size = np.abs(log_prior) + float(system.row_peaks @ np.abs(dual))
-    if EPS * size.max() > settings.NEGLIGIBLE / 10:
-        size = np.abs(log_prior) + system.abs_rmatvec(np.abs(dual))
-    if EPS * size.max() > settings.NEGLIGIBLE / 10:
-        return log_prior + system.extended_rmatvec(dual), WIDE_EPS * size
-    return log_prior + system.rmatvec(dual), EPS * size
+def dual_point(system: LinearSystem, potential: Potential, log_prior: Vector, dual: Vector) -> tuple[Wide, Vector]:
+    """The log x with theta(x) = theta(p) + A'dual and its rounding; in extended precision where that of double shows."""
+    prior = _in_double(potential.gradient(log_prior))
+    size: Vector = np.abs(prior) + float(system.row_peaks @ np.abs(dual))
+    theta = prior + system.rmatvec(dual)
+    noise = EPS * potential.log_change(theta, size)
+    if noise.max() > settings.NEGLIGIBLE / 10:
+        size = np.abs(prior) + system.abs_rmatvec(np.abs(dual))
+        noise = EPS * potential.log_change(theta, size)
+    if noise.max() > settings.NEGLIGIBLE / 10:
+        wide = prior + system.extended_rmatvec(dual)
+        return potential.log_primal(wide), WIDE_EPS * potential.log_change(_in_double(wide), size)
+    return potential.log_primal(theta), noise
+
+
+def _in_double(values: Wide) -> Vector:
+    return np.asarray(values, dtype=np.float64)

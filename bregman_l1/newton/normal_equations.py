@@ -1,11 +1,13 @@
-"""The normal equations (A X A') lam = right, X = diag(x): one way to solve them for each shape of A.
+"""The normal equations (A W A') lam = right, W = diag(dx/dtheta): one way to solve them for each shape of A.
+
+The weights dx/dtheta are the inverse curvature of the potential: x itself for the entropy.
 
 `Factored` makes the matrix in one pass over the columns and factorises it. `Preconditioned`, for large dense A, runs
 conjugate gradients in single precision, where a pass over A costs half; residuals and iterates of Newton's method
-stay in double precision outside. Its preconditioner cuts the few dominant entries of x down to theta, leaves out the
+stay in double precision outside. Its preconditioner cuts the few dominant weights down to a cap, leaves out the
 smallest ones, and restores the dominant ones by the Woodbury formula,
 
-    (G + A_K D A_K')^{-1},    G = sum over the kept columns of min(x_j, theta) a_j a_j',    D = x_K - theta,
+    (G + A_K D A_K')^{-1},    G = sum over the kept columns of min(w_j, cap) a_j a_j',    D = w_K - cap,
 
 so that nothing in it spans more decades than single precision holds, however small alpha is.
 """
@@ -45,13 +47,14 @@ class Factored:
     def __init__(self, system: LinearSystem) -> None:
         self._system = system
 
-    def at(self, log_x: Vector, *, near: bool = True) -> Vector | None:
-        """Take x = exp(log_x) and return y - A x; None where A X A' is singular to rounding.
+    def at(self, log_x: Vector, log_weights: Vector, *, near: bool = True) -> Vector | None:
+        """Take x = exp(log_x) and its weights, and return y - A x; None where A W A' is singular to rounding.
 
         ``near`` the solution a factor made before may serve again, and y - A x is taken with care.
         """
         # Far from the solution the rounding of y - A x is no matter.
-        self._moments = moments = self._system.moments(log_x, self._cut(log_x) if near else np.inf)
+        self._moments = moments = self._system.moments(log_x, log_weights, self._cut(log_x) if near else np.inf)
+        self._log_weights = log_weights
         self._factor, info = dpotrf(moments.gram, lower=0)
         pivots = self._factor.diagonal()
         if info != 0 or not (pivots > EPS * np.sqrt(moments.gram.diagonal()) + settings.LEAST_PIVOT).all():
@@ -59,19 +62,19 @@ class Factored:
         return moments.residual
 
     def solve(self, right: Vector, residual: float) -> Vector:  # noqa: ARG002 - never less than exact
-        """Return lam with (A X A') lam = right, to a relative residual of at most about ``residual``."""
+        """Return lam with (A W A') lam = right, to a relative residual of at most about ``residual``."""
         return np.asarray(dpotrs(self._factor, right, lower=0)[0])
 
     def rounding(self) -> Vector:
         """How much the rounding of y - A x may amount to in each row.
 
-        At most eps sqrt((A X A')_ii sum x) over the entries that are not dominant, by Cauchy's inequality; and what
-        extended precision leaves of the dominant ones.
+        At most eps sqrt((A W A')_ii sum x^2 / w) over the entries that are not dominant, by Cauchy's inequality; and
+        what extended precision leaves of the dominant ones.
         """
         at, diagonal = self._moments, self._moments.gram.diagonal()
-        squares = self._system.columns(at.dominant) ** 2
-        rest = (1.0 + EPS) * diagonal - squares @ at.large
-        return _rounding(rest, at.total - float(at.large.sum())) + WIDE_EPS * np.sqrt(squares @ at.large**2)
+        squares, weights = self._system.columns(at.dominant) ** 2, np.exp(self._log_weights[at.dominant])
+        rest, total = (1.0 + EPS) * diagonal - squares @ weights, at.total - float(at.large @ (at.large / weights))
+        return _rounding(rest, total) + WIDE_EPS * np.sqrt(squares @ at.large**2)
 
     def _cut(self, log_x: Vector) -> float:
         """The size above which entries are taken in extended precision: half as many as rows, or the outliers."""
@@ -93,14 +96,19 @@ class Preconditioned:
         self._factor: Single | None = None
         self._width = max(64, settings.BLOCK_BYTES // (4 * system.shape[0]))
 
-    def at(self, log_x: Vector, *, near: bool = True) -> Vector | None:
-        """Take x, and make a preconditioner of it unless an older one serves."""
+    def at(self, log_x: Vector, log_weights: Vector, *, near: bool = True) -> Vector | None:
+        """Take x and its weights, and make a preconditioner of them unless an older one serves."""
         x = np.exp(log_x)
-        self._unit = float(x.max())
-        self._x: Single = (x / self._unit).astype(np.float32)
+        weights = x if log_weights is log_x else np.exp(log_weights)
+        self._unit = float(weights.max())
+        self._weights: Single = (weights / self._unit).astype(np.float32)
         if not (near and self._factor is not None) and not self._precondition():
             return None
-        return self._system.remainder(x, np.flatnonzero(x > (self._theta if near else np.inf)))
+        self._total = self._tail * self._unit
+        if weights is not x:
+            rest = weights <= self._cap
+            self._total = float(x[rest] @ (x[rest] / weights[rest]))
+        return self._system.remainder(x, np.flatnonzero(weights > (self._cap if near else np.inf)))
 
     def solve(self, right: Vector, residual: float) -> Vector:
         """Preconditioned conjugate gradients, the residual measured in the preconditioner's norm."""
@@ -126,21 +134,21 @@ class Preconditioned:
 
     def rounding(self) -> Vector:
         """As `Factored.rounding`, of the entries as the preconditioner cuts them."""
-        rest = _rounding(self._diagonal.astype(np.float64) * self._unit, self._tail * self._unit)
+        rest = _rounding(self._diagonal.astype(np.float64) * self._unit, self._total)
         return rest + WIDE_EPS * np.abs(self._system.y)
 
     def _product(self, vector: Single) -> Single:
-        """A X A' vector, in one pass over A."""
+        """A W A' vector, in one pass over A."""
         image = np.zeros_like(vector)
-        for start in range(0, self._x.size, self._width):
+        for start in range(0, self._weights.size, self._width):
             part = slice(start, start + self._width)
             block = self._columns[part]
-            image += (self._x[part] * (block @ vector)) @ block
+            image += (self._weights[part] * (block @ vector)) @ block
         return image
 
     def _precondition(self) -> bool:
-        dominant, kept, theta = _split(self._x, self._system.shape[0])
-        weights = np.sqrt(np.minimum(self._x[kept], theta))
+        dominant, kept, cap = _split(self._weights, self._system.shape[0])
+        weights = np.sqrt(np.minimum(self._weights[kept], cap))
         gram: Single = np.zeros((self._columns.shape[1], self._columns.shape[1]), dtype=np.float32, order="F")
         for start in range(0, kept.size, settings.MULTIPLIED):
             part = slice(start, start + settings.MULTIPLIED)
@@ -149,15 +157,15 @@ class Preconditioned:
             gram = np.asarray(ssyrk(1.0, rows.T, beta=1.0, c=gram, lower=1, overwrite_c=1), dtype=np.float32)
             if self._budget.spent_out:
                 return False
-        self._theta = float(theta) * self._unit
+        self._cap = float(cap) * self._unit
         self._diagonal, self._tail = gram.diagonal().copy(), float(weights @ weights)
-        if not (self._diagonal > 0).all() or not theta * settings.MOST_SCALES > 1.0:
+        if not (self._diagonal > 0).all() or not cap * settings.MOST_SCALES > 1.0:
             return False
         self._factor, self._scale, is_sound = rough_factor(gram)
         # V = L^{-1} A_K and the factor of D^{-1} + V'V, in double precision.
         self._V = strtrs(self._factor, (self._columns[dominant] * self._scale).T, lower=1)[0]
         inner = self._V.T.astype(np.float64) @ self._V
-        excess = np.maximum(self._x[dominant] - theta, np.finfo(np.float32).tiny)
+        excess = np.maximum(self._weights[dominant] - cap, np.finfo(np.float32).tiny)
         inner.flat[:: excess.size + 1] += 1.0 / excess.astype(np.float64)
         self._inner, _ = dpotrf(inner, lower=1)
         return is_sound and bool((self._inner.diagonal() > 0.0).all())
@@ -186,7 +194,7 @@ def _rounding(diagonal: Vector, total: float) -> Vector:
 
 
 def _split(x: Single, n_rows: int) -> tuple[Index, Index, np.float32]:
-    """The dominant columns, one at least, the columns kept, and theta: the largest entry that is not dominant."""
+    """The dominant columns, one at least, the columns kept, and the cap: the largest entry that is not dominant."""
     order = np.argsort(-x)
     falling = x[order].astype(np.float64)
     tail = np.cumsum(falling[::-1])[::-1]

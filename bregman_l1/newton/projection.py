@@ -15,12 +15,13 @@ from bregman_l1.budget import Budget
 from bregman_l1.claim import Claim, Farkas
 from bregman_l1.errors import InfeasibleError
 from bregman_l1.frozen import read_only
-from bregman_l1.newton.dual_newton import DualPoint, dual_newton
+from bregman_l1.newton.dual_newton import DualPoint, dual_newton, dual_point
 from bregman_l1.newton.normal_equations import NormalEquations, normal_equations
 from bregman_l1.newton.scale_free import scale_free, walked
 from bregman_l1.newton.walk import Way
 from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron.feasible_set import farkas_near
+from bregman_l1.potential import Entropy, Potential
 from bregman_l1.threads import threads_for
 
 if TYPE_CHECKING:
@@ -28,23 +29,27 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
+_ENTROPY = Entropy()
+
 
 def project(
     system: LinearSystem,
     log_prior: Vector,
+    potential: Potential = _ENTROPY,
     *,
     start_dual: Vector | None = None,
     tol: float = 1e-9,
     max_iter: int | None = None,
     time_limit: float | None = None,
 ) -> Claim:
-    """Project exp(log_prior) onto {x >= 0 : A x = y} in the entropy's Bregman divergence.
+    """Project exp(log_prior) onto {x >= 0 : A x = y} in the Bregman divergence of a potential.
 
     Parameters
     ----------
     system : LinearSystem
     log_prior : ndarray of shape (d,)
         Logarithms of the prior, of any scale.
+    potential : Potential, default Entropy()
     start_dual : ndarray of shape (N,), optional
         A dual to start from; where it leads nowhere the run starts cold.
     tol : float, default 1e-9
@@ -76,16 +81,20 @@ def project(
         _LOG.debug("%r: %d rows depend on others", system, rows.dropped.size)
         size = np.log((np.abs(part.y) / part.row_peaks).max())  # of x if one entry had to do it all
         even = np.broadcast_to(size, log_prior.shape)
-        way = Way(even=even, log_prior=log_prior, tol=tol, tau=0.0, log_x=even, dual=np.zeros(part.shape[0]))
-        dual, end = None if start_dual is None else start_dual[rows.kept], way
+        no_dual, potential = np.zeros(part.shape[0]), potential.in_unit_of(log_prior)
+        way = Way(potential=potential, even=even, log_prior=log_prior, tol=tol, tau=0.0, log_x=even, dual=no_dual)
+        dual, end = None if start_dual is None else start_dual[rows.kept] / np.exp(potential.log_dual_unit), way
         if dual is not None and way.depth > settings.NEAR:
-            end = walked(part, replace(way, tau=1.0, log_x=log_prior + part.rmatvec(dual)), budget)
+            log_x, _ = dual_point(part, potential, log_prior, dual)
+            if np.isfinite(log_x).all():
+                end = walked(part, replace(way, tau=1.0, log_x=np.asarray(log_x, dtype=np.float64)), budget)
         if end.outcome is not Outcome.OPTIMAL:
             end = _in_double_precision(part, way, dual, budget)
             _LOG.debug("convex loop: %s %.3g of the way, %d factorisations", end.outcome.value, end.tau, budget.used)
         if end.outcome is Outcome.INACCURATE:
             end = scale_free(part, end, budget)
             _LOG.debug("scale-free form: %s, %d factorisations in all", end.outcome.value, budget.used)
+        end = replace(end, dual=end.dual * np.exp(potential.log_dual_unit))
         return _claim(system, rows, end, budget)
 
 
@@ -95,22 +104,26 @@ def _in_double_precision(system: LinearSystem, way: Way, dual: Vector | None, bu
     Returns how far it gets. On the way down x stays within double precision where the prior's depth lies in the row
     space of A, as with transport. For dense A the first stage alone is run: from there the jump is cheaper.
     """
-    size, log_prior, equations = float(way.even[0]), way.log_prior, normal_equations(system, budget)
+    size, log_prior, potential = float(way.even[0]), way.log_prior, way.potential
+    equations = normal_equations(system, budget)
     if way.depth <= settings.NEAR:
-        dual = _thinned(system, log_prior, budget) if dual is None else dual
+        dual = _thinned(system, potential, log_prior, budget) if dual is None else dual
         end = way if dual is None else _ended(system, equations, way, budget, dual)
         return _ended(system, equations, way, budget) if end.outcome is Outcome.INACCURATE else end
     share, dual, further, most = settings.LEAVE_AT / way.depth, None, settings.FURTHER, settings.MOST_CONVEX_STEPS
     while share < 1.0:
         prior = size + share * (log_prior - size)
-        point = dual_newton(system, equations, prior, budget, dual=dual, until=settings.CLOSE, most=most)
+        unit = potential.in_unit_of(prior)
+        point = dual_newton(system, equations, unit, prior, budget, dual=dual, until=settings.CLOSE, most=most)
         if budget.spent_out:
             return _at(way, share, point, budget.spent_out)
         if point.error <= settings.CLOSE:
             way, most = _at(way, share, point, way.outcome), settings.MOST_STAGE_STEPS
             if not system.is_sparse:
                 return way
-            tangent = equations.solve(system.matvec(np.exp(point.log_x) * (size - log_prior)), settings.CLOSE)
+            tangent = np.zeros(system.shape[0])  # in its unit the dual of a power potential comes to rest
+            if potential.is_logarithmic:
+                tangent = equations.solve(system.matvec(np.exp(point.log_x) * (size - log_prior)), settings.CLOSE)
         else:
             further = np.sqrt(further)
             if way.tau == 0.0 or further < settings.LEAST_FURTHER:
@@ -129,7 +142,7 @@ def _ended(
     most: int = settings.MOST_CONVEX_STEPS,
 ) -> Way:
     """The end of the way by the convex loop; the way as it is where rounding shows."""
-    point = dual_newton(system, equations, way.log_prior, budget, dual=dual, most=most)
+    point = dual_newton(system, equations, way.potential, way.log_prior, budget, dual=dual, most=most)
     is_right = point.error <= way.tol / 10 and point.noise <= settings.NOISE * way.tol
     outcome = Outcome.OPTIMAL if is_right else budget.spent_out
     return way if outcome is None else _at(way, 1.0, point, outcome)
@@ -139,7 +152,7 @@ def _at(way: Way, tau: float, point: DualPoint, outcome: Outcome) -> Way:
     return replace(way, tau=tau, log_x=point.log_x, dual=point.dual, error=point.error, outcome=outcome)
 
 
-def _thinned(system: LinearSystem, log_prior: Vector, budget: Budget) -> Vector | None:
+def _thinned(system: LinearSystem, potential: Potential, log_prior: Vector, budget: Budget) -> Vector | None:
     """The dual of a few of very many columns, each standing for its neighbours: a start some percent off."""
     n_rows, n_columns = system.shape
     if system.is_sparse or n_columns < settings.THINNED * settings.ENOUGH_TO_THIN * n_rows:
@@ -149,7 +162,7 @@ def _thinned(system: LinearSystem, log_prior: Vector, budget: Budget) -> Vector 
     except InfeasibleError:
         return None
     prior = log_prior[:: settings.THINNED] + np.log(settings.THINNED)
-    point = dual_newton(part, normal_equations(part, budget), prior, budget, until=settings.CLOSE**2)
+    point = dual_newton(part, normal_equations(part, budget), potential, prior, budget, until=settings.CLOSE**2)
     return point.dual if point.error <= settings.CLOSE else None
 
 
@@ -165,7 +178,7 @@ def _claim(system: LinearSystem, rows: Rows, end: Way, budget: Budget) -> Claim:
             outcome, proof = Outcome.INFEASIBLE, Farkas(farkas)
     return Claim(
         log_x=read_only(end.log_x),
-        dual=rows.embedded(end.dual),
+        dual=rows.embedded(end.dual) if np.isfinite(end.dual).all() else None,
         error=end.error,
         iterations=budget.used,
         outcome=outcome,

@@ -26,6 +26,7 @@ from bregman_l1.polyhedron.linear_program import LinearProgram, LinearProgramSet
 
 if TYPE_CHECKING:
     from bregman_l1.budget import Budget
+    from bregman_l1.potential import Potential
     from bregman_l1.system import LinearSystem
 
 _LOG = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ def scale_free(system: LinearSystem, way: Way, budget: Budget) -> Way:
     """
     # Small systems walk as fast as they jump; large sparse ones have too many scales for a jump.
     jumps = way.tau > 0.0 and np.prod(system.shape) >= settings.JUMP_FROM and not is_large_and_sparse(system)
+    jumps &= way.potential.is_logarithmic
     end = jump(system, way, budget) if jumps else None
     if jumps:
         _LOG.debug("jump from %.3g of the way: %s", way.tau, "failed" if end is None else "arrived")
@@ -101,13 +103,14 @@ def walked(system: LinearSystem, way: Way, budget: Budget) -> Way:
         return walk(system, way, budget)
     start = way
     try:
-        warm = _log_shares(system, start.log_x) > -settings.WARM
+        warm = _log_shares(system, way.potential, start.log_x) > -settings.WARM
         while True:
             end = walk(system.restrict(warm), _restricted(start, warm, start.dual), budget)
             if end.outcome is not Outcome.OPTIMAL:
                 break
-            log_x = way.log_prior + system.rmatvec(end.dual)
-            shares = np.where(warm, -np.inf, _log_shares(system, log_x))
+            log_x = way.potential.log_primal(way.potential.gradient(way.log_prior) + system.rmatvec(end.dual))
+            log_x[warm] = end.log_x
+            shares = np.where(warm, -np.inf, _log_shares(system, way.potential, log_x))
             if shares.max() <= -settings.COLD:
                 return replace(way, tau=1.0, log_x=log_x, dual=end.dual, outcome=end.outcome, error=end.error)
             depth = settings.WARM
@@ -119,8 +122,8 @@ def walked(system: LinearSystem, way: Way, budget: Budget) -> Way:
     return walk(system, start, budget)
 
 
-def _log_shares(system: LinearSystem, log_x: Vector) -> Vector:
-    return log_shares(system, choose_basis(system, log_x), log_x)
+def _log_shares(system: LinearSystem, potential: Potential, log_x: Vector) -> Vector:
+    return log_shares(system, choose_basis(system, potential.log_weight(log_x)), log_x)
 
 
 def _from_centre(system: LinearSystem, way: Way, budget: Budget) -> Way:

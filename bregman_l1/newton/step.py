@@ -1,7 +1,7 @@
 """How far a candidate is from the projection: one exact Newton step in log x, with the rounding of its own measure.
 
-The projection of p = exp(log_prior) onto {x >= 0 : A x = y} solves A x = y, log x = log p + A'lam. Its Newton step at
-any positive candidate is the d = log p + A'lam - log x with A X d = y - A x. Residuals of A x = y say nothing about
+The projection of p = exp(log_prior) onto {x >= 0 : A x = y} solves A x = y, theta(x) = theta(p) + A'lam. Its Newton step
+at any positive candidate is the d = (theta(p) + A'lam - theta(x)) / theta'(x) with A X d = y - A x. Residuals of A x = y say nothing about
 small entries; this step does, because near the solution it is the error of log x itself.
 
 It is measured by the normal equations where the rounding of y - A x does not show in log x, and on a basis of its own
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bregman_l1 import exact, settings
-from bregman_l1._types import EPS, Mask, Vector, Wide
+from bregman_l1._types import EPS, Mask, Matrix, Vector, Wide
 from bregman_l1.basis.choice import SingularBasisError
 from bregman_l1.basis.equations import Equations
 from bregman_l1.basis.rows import Rows, split_rows
@@ -26,13 +26,16 @@ from bregman_l1.basis.serving import ServingTableaus
 from bregman_l1.basis.tableau import Tableau
 from bregman_l1.errors import InfeasibleError
 from bregman_l1.newton.dual_newton import dual_point, largest_move, rounding_noise
-from bregman_l1.newton.normal_equations import normal_equations
-from bregman_l1.potential import Entropy
+from bregman_l1.newton.normal_equations import NormalEquations, normal_equations
+from bregman_l1.potential import Entropy, Potential
+from bregman_l1.probes import probes
 from bregman_l1.system import largest
 from bregman_l1.threads import threads_for
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
+
+_ENTROPY = Entropy()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -81,7 +84,7 @@ class NewtonSteps:
         self._system = system
         self._positive: tuple[Mask, _Steps] | None = None
 
-    def at(self, log_prior: Vector, log_x: Vector, dual: Vector | None = None) -> Step:
+    def at(self, log_prior: Vector, log_x: Vector, dual: Vector | None = None, potential: Potential = _ENTROPY) -> Step:
         """Return the step at a candidate.
 
         Parameters
@@ -90,7 +93,9 @@ class NewtonSteps:
             Logarithms of the prior and of the candidate, of any scale. Entries of ``log_x`` at -inf are held at zero
             and left out.
         dual : ndarray of shape (N,), optional
-            A multiplier with log x about log_prior + A'dual. The step does not depend on it; its rounding does.
+            A multiplier with theta(x) about theta(p) + A'dual. The step does not depend on it; its rounding does.
+        potential : Potential, default Entropy()
+            In a unit in which theta(p) stays within floating point; the dual is in the same.
 
         Returns
         -------
@@ -107,8 +112,8 @@ class NewtonSteps:
                     return Step(change=np.where(alive, np.inf, 0.0))
                 self._positive = alive, steps
             if alive.all():
-                return self._positive[1].at(log_prior, log_x, dual)
-            step = self._positive[1].at(log_prior[alive], log_x[alive], dual)
+                return self._positive[1].at(potential, log_prior, log_x, dual)
+            step = self._positive[1].at(potential, log_prior[alive], log_x[alive], dual)
         change, noise = np.zeros(log_x.size), np.zeros(log_x.size)
         change[alive], noise[alive] = step.change, step.noise
         return replace(step, change=change, noise=noise)
@@ -123,12 +128,12 @@ class _Steps:
         self._tableaus = ServingTableaus(self._part)
         self._ways = [self._by_normal_equations, self._on_basis]
 
-    def at(self, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step:
+    def at(self, potential: Potential, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step:
         lam = None if dual is None else dual[self._rows.kept]
         step = None
         for way in self._ways:
             # For another y within the margin the candidate may be right where it is not for y itself.
-            other = way(log_prior, log_x, lam)
+            other = way(potential, log_prior, log_x, lam)
             if other is not None and (step is None or np.abs(other.change).max() < np.abs(step.change).max()):
                 step = other
             if step is not None and largest(step.change) <= settings.NEGLIGIBLE:
@@ -137,62 +142,82 @@ class _Steps:
         assert step is not None
         return _held_against_dropped_rows(self._system, self._rows, log_x, step)
 
-    def _on_basis(self, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step:
+    def _on_basis(self, potential: Potential, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step:
         """The step on a basis chosen for the candidate, or for one before, with the rounding of its tableau.
 
         It is taken from the point of a dual: the one given, or the one that fits the candidate on the basis.
         """
         part = self._part
         try:
-            tableau = self._tableaus.at(log_x)
+            tableau = self._tableaus.at(log_x, potential.log_weight(log_x))
         except SingularBasisError as error:
             return Step(change=np.full(log_x.size, np.inf), remarks=error.args)
         J = tableau.J
-        step = self._rounded(tableau, log_prior, log_x, dual)
+        step = self._rounded(potential, tableau, log_prior, log_x, dual)
         zeros = f"{tableau.snapped} coordinates of y in a basis of columns are zero within its rounding"
         remarks = (zeros,) if tableau.snapped else ()
         if not _is_negligible(step, log_x) and log_x.size * J.size <= settings.EXACT_ELIMINATION:
-            exactly = _exact_step(part, tableau, tableau.u == 0.0, log_prior, log_x)
+            exactly = _exact_step(part, potential, tableau, tableau.u == 0.0, log_prior, log_x)
             step = step if exactly is None else replace(exactly, moved=step.moved)
             if tableau.snapped and not _is_negligible(step, log_x):
-                as_given = _exact_step(part, tableau, np.zeros(J.size, dtype=bool), log_prior, log_x)
+                as_given = _exact_step(part, potential, tableau, np.zeros(J.size, dtype=bool), log_prior, log_x)
                 if as_given is not None and _is_negligible(as_given, log_x):
                     return replace(as_given, y=part.y, moved=step.moved)
         y = part.y if not tableau.snapped else tableau.target
         return replace(step, y=y, remarks=remarks)
 
-    def _rounded(self, tableau: Tableau, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step:
+    def _rounded(
+        self, potential: Potential, tableau: Tableau, log_prior: Vector, log_x: Vector, dual: Vector | None
+    ) -> Step:
         """The step in floating point, with its rounding."""
         J, R, system = tableau.J, tableau.R, self._part
-        point, noise = self._point(tableau, log_prior, log_x, dual)
-        equations = Equations(tableau, point[J], point[R])
+        point, noise = self._point(potential, tableau, log_prior, log_x, dual)
+        equations = Equations(tableau, potential, point[J], point[R])
         if equations.singular:
             return Step(change=np.full(log_x.size, np.inf), noise=np.full(log_x.size, np.inf))
-        d_om = equations.newton()
-        solved = np.vstack([d_om, equations.noise(system)]) @ tableau.inverse
-        change, *draws = system.rmatvec(solved.T).T.copy()
-        change[J], change[R] = d_om, tableau.T.T @ d_om
+        theta = potential.gradient(np.asarray(point, dtype=np.float64))
+        slope_J = potential.slope(np.asarray(point[J], dtype=np.float64))
+
+        def everywhere(steps: Matrix) -> Matrix:
+            """The changes of log x, one a row, that go with changes of log x_J."""
+            moves = potential.log_change(theta, system.rmatvec(((steps * slope_J) @ tableau.inverse).T).T)
+            moves[:, J], moves[:, R] = steps, np.array([equations.pulled(step) for step in steps])
+            return moves
+
+        change, *draws = everywhere(np.vstack([equations.newton(), equations.noise(system)]))
         change += np.asarray(point - log_x, dtype=np.float64)
         for draw in draws:
             noise = np.maximum(noise, np.abs(draw))
 
         def moved(dy: Vector) -> Vector:
-            return system.rmatvec(tableau.inverse.T @ equations.moved(tableau.inverse @ dy))
+            return np.asarray(everywhere(equations.moved(tableau.inverse @ dy)[None])[0])
 
         return Step(change=change, noise=noise, moved=moved)
 
-    def _point(self, tableau: Tableau, log_prior: Vector, log_x: Vector, dual: Vector | None) -> tuple[Wide, Vector]:
-        """Log p + A'lam and its rounding, lam the dual if it fits, else the one that fits on the basis."""
+    def _point(
+        self, potential: Potential, tableau: Tableau, log_prior: Vector, log_x: Vector, dual: Vector | None
+    ) -> tuple[Wide, Vector]:
+        """The point of the dual if it fits, else of the one that fits on the basis; and its rounding."""
+        J, R = tableau.J, tableau.R
         if dual is not None:
-            point, noise = dual_point(self._part, log_prior, dual)
-            if np.abs(point - log_x).max() <= settings.FITS:
+            point, noise = dual_point(self._part, potential, log_prior, dual)
+            if np.abs(point - log_x).max() <= settings.FITS and noise.max() <= settings.NEGLIGIBLE:
                 return point, noise
-        return dual_point(self._part, log_prior, tableau.dual(log_x[tableau.J] - log_prior[tableau.J]))
+        prior, theta_J = potential.gradient(log_prior), potential.gradient(log_x[J])
+        point, noise = dual_point(self._part, potential, log_prior, tableau.dual(theta_J - prior[J]))
+        if not potential.is_logarithmic:  # a small theta is no difference of large ones in the tableau
+            rho = tableau.reduced(prior)
+            theta_R = tableau.T.T @ theta_J - rho
+            point[J], noise[J], point[R] = log_x[J], 0.0, potential.log_primal(theta_R)
+            noise[R] = potential.log_change(theta_R, np.where(rho == 0.0, 0.0, tableau.reduced_error(prior)))
+        return point, noise
 
-    def _by_normal_equations(self, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step | None:
-        """Solve A X d = y - A x for d = log p + A'lam - log x; None where lam comes not to rest, or rounding shows.
+    def _by_normal_equations(
+        self, potential: Potential, log_prior: Vector, log_x: Vector, dual: Vector | None
+    ) -> Step | None:
+        """Solve A X d = y - A x for d; None where lam comes not to rest, or rounding shows.
 
-        Where log p + A'lam is as good as log x, x is taken from it: nothing is left then of d in the equations.
+        Where the point of lam is as good as log x, x is taken from it: nothing is left then of d in the equations.
         """
         system, top = self._part, log_x.max()
         if not top <= settings.PLAIN_RANGE:
@@ -201,36 +226,62 @@ class _Steps:
             return None
         equations, size = normal_equations(system), np.inf
         lam = np.zeros(system.shape[0]) if dual is None else dual
+        prior, theta, log_weights = (
+            potential.gradient(log_prior),
+            potential.gradient(log_x),
+            potential.log_weight(log_x),
+        )
+        least_slope = float(np.min(potential.slope(log_x)))
 
         def moved(dy: Vector) -> Vector:
-            return system.rmatvec(equations.solve(dy, settings.REFINED))
+            return potential.log_change(theta, system.rmatvec(equations.solve(dy, settings.REFINED)))
 
         for _ in range(settings.MOST_REFINEMENTS):
             change = system.rmatvec(lam)
-            change += log_prior
-            change -= log_x
+            change += prior
+            change -= theta
+            change = potential.log_change(theta, change)
             peak = largest(change)
-            fits = peak <= settings.FITS
+            rounding = EPS * (largest(prior) + float(system.row_peaks @ np.abs(lam)))
+            drift = rounding / least_slope if least_slope > 0.0 else np.inf
+            fits = peak <= settings.FITS and drift <= settings.NEGLIGIBLE
             if fits:  # where columns are many there is no room for another array
                 change += log_x
-                residual = equations.at(change)
+                residual = equations.at(change, potential.log_weight(change))
                 change -= log_x
             else:
-                residual = equations.at(log_x)
-            drift = EPS * (largest(log_prior) + float(system.row_peaks @ np.abs(lam)))
-            noise = np.inf if residual is None else drift + rounding_noise(system, equations)
-            if residual is None or not noise <= settings.NEGLIGIBLE:
+                residual = equations.at(log_x, log_weights)
+            if residual is None:
                 return None
             if not fits:
                 residual = residual - system.matvec(np.exp(log_x) * change)
+            noise = rounding_noise(system, equations, potential, theta)
+            noise += (
+                drift if drift <= settings.NEGLIGIBLE else self._drift(potential, equations, log_x, theta, rounding)
+            )
+            if not noise <= settings.NEGLIGIBLE:
+                return None
             ahead = equations.solve(residual, settings.REFINED)
-            before, size = size, largest_move(system, ahead, settings.AT_REST)
+            before, size = size, largest_move(system, ahead, settings.AT_REST, potential, theta)
             if size <= settings.AT_REST or before / 2 <= size <= noise:
                 return Step(change=change, noise=noise + size, y=system.y, moved=moved)
             if size <= settings.REFINED * peak:
-                return Step(change=change + system.rmatvec(ahead), noise=noise, y=system.y, moved=moved)
+                return Step(
+                    change=change + potential.log_change(theta, system.rmatvec(ahead)),
+                    noise=noise,
+                    y=system.y,
+                    moved=moved,
+                )
             lam = lam + ahead
         return None
+
+    def _drift(
+        self, potential: Potential, equations: NormalEquations, log_x: Vector, theta: Vector, rounding: float
+    ) -> float:
+        """What the rounding of theta(p) + A'lam does to log x, its signs taken at random: large theta' make it good."""
+        off = potential.log_change(theta, probes(1, log_x.size)[0] * rounding)
+        lam = equations.solve(-self._part.matvec(np.exp(log_x) * off), settings.REFINED)
+        return largest(off + potential.log_change(theta, self._part.rmatvec(lam)))
 
 
 def _held_against_dropped_rows(system: LinearSystem, rows: Rows, log_x: Vector, step: Step) -> Step:
@@ -267,13 +318,13 @@ def _is_negligible(step: Step, log_x: Vector) -> bool:
 
 
 def _exact_step(
-    system: LinearSystem, tableau: Tableau, vanishing: Mask, log_prior: Vector, log_x: Vector
+    system: LinearSystem, potential: Potential, tableau: Tableau, vanishing: Mask, log_prior: Vector, log_x: Vector
 ) -> Step | None:
     """The step in ball arithmetic, where some entries of u count as zero."""
     J = tableau.J
     R = np.setdiff1d(np.arange(log_x.size), J)
     exactly = exact.Projection(
-        Entropy(), tableau.matrix, system.columns(R), system.y, vanishing, log_prior[J], log_prior[R]
+        potential, tableau.matrix, system.columns(R), system.y, vanishing, log_prior[J], log_prior[R]
     )
     found = exactly.newton(log_x[J], log_x[R])
     if found is None:

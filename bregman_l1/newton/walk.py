@@ -23,10 +23,10 @@ from bregman_l1.basis.facial_reduction import Face, shown_by
 from bregman_l1.basis.tableau import Tableau
 from bregman_l1.caching import cached_property
 from bregman_l1.outcome import Outcome
-from bregman_l1.potential import Entropy
 
 if TYPE_CHECKING:
     from bregman_l1.budget import Budget
+    from bregman_l1.potential import Potential
     from bregman_l1.system import LinearSystem
 
 _LOG = logging.getLogger(__name__)
@@ -38,13 +38,15 @@ class Way:
 
     Attributes
     ----------
+    potential : Potential
     even, log_prior : ndarray of shape (d,)
         Where the line begins, and the prior to be projected: its end at tau = 1.
     tol : float
         The accuracy of log x that is wanted there.
     tau : float
     log_x, dual : ndarray of shape (d,) and (N,)
-        At tau, log x = prior + A'lam to about CLOSE; the dual where the way has ended.
+        At tau, theta(x) = theta(prior) + A'lam to about CLOSE; the dual, in the unit of the prior, where the way has
+        ended.
     outcome : Outcome
         INACCURATE on the way.
     error : float
@@ -55,6 +57,7 @@ class Way:
         Whether a linear program has looked for coordinates that vanish.
     """
 
+    potential: Potential
     even: Vector
     log_prior: Vector
     tol: float
@@ -68,8 +71,8 @@ class Way:
 
     @property
     def depth(self) -> float:
-        """How many e-folds the prior is from where the line begins."""
-        return float(np.abs(self.log_prior - self.even).max())
+        """How many e-folds of the weights dx/dtheta the prior is from where the line begins."""
+        return self.potential.spread * float(np.abs(self.log_prior - self.even).max())
 
 
 def walk(system: LinearSystem, way: Way, budget: Budget) -> Way:
@@ -89,23 +92,58 @@ def walk(system: LinearSystem, way: Way, budget: Budget) -> Way:
     return end
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Point:
-    """A point of the dual in one tableau: log x_J = om, log x_R = T'om - (offset + tau slope)."""
+class _ReducedPriors:
+    """Rho = T'theta(p)_J - theta(p)_R of the priors along the way, in one tableau."""
 
-    tableau: Tableau
-    offset: Vector
-    slope: Vector
-    tau: float
-    om: Vector
+    def __init__(self, tableau: Tableau, way: Way) -> None:
+        self.tableau, self._way, self._fall = tableau, way, way.log_prior - way.even
+        if way.potential.is_logarithmic:  # rho is linear in tau then
+            self._line = tableau.reduced(way.even), tableau.reduced(self._fall)
+
+    def at(self, tau: float) -> tuple[Potential, Vector, Vector]:
+        """The potential in the unit of the prior at tau, rho, and d rho / d tau."""
+        if self._way.potential.is_logarithmic:
+            offset, slope = self._line
+            return self._way.potential, offset + tau * slope, slope
+        prior = self._way.even + tau * self._fall
+        potential = self._way.potential.in_unit_of(prior)
+        theta, slope = (np.asarray(of(prior), dtype=np.float64) for of in (potential.gradient, potential.slope))
+        return potential, self.tableau.reduced(theta), self.tableau.reduced(slope * self._fall)
+
+
+class _Point:
+    """A point of the dual at tau in one tableau: om = log x_J, theta_R = T'theta_J - rho."""
+
+    def __init__(self, priors: _ReducedPriors, tau: float, om: Vector) -> None:
+        self.priors, self.tableau, self.tau, self.om = priors, priors.tableau, tau, om
+        self.potential, self._rho, self.rate = priors.at(tau)
 
     @cached_property
     def log_x(self) -> Vector:
         """Log x, shape (d,)."""
-        log_x = np.empty(self.om.size + self.offset.size)
+        log_x = np.empty(self.om.size + self._rho.size)
         log_x[self.tableau.J] = self.om
-        log_x[self.tableau.R] = self.tableau.T.T @ self.om - self.offset - self.tau * self.slope
+        theta = self.tableau.T.T @ self.potential.gradient(self.om) - self._rho
+        log_x[self.tableau.R] = self.potential.log_primal(theta)
         return log_x
+
+    @property
+    def log_weights(self) -> Vector:
+        """Log dx/dtheta, shape (d,): what a basis is balanced by."""
+        return self.potential.log_weight(self.log_x)
+
+    @property
+    def equations(self) -> Equations:
+        """The Newton equations here."""
+        return Equations(self.tableau, self.potential, self.om, self.log_x[self.tableau.R])
+
+    def moved(self, step: Vector) -> _Point:
+        """The point with om moved, at the same tau."""
+        return self.carried(step, self.tau)
+
+    def carried(self, step: Vector, tau: float) -> _Point:
+        """The point with om moved, at another tau."""
+        return _Point(self.priors, tau, self.om + step)
 
 
 class _Walk:
@@ -119,8 +157,9 @@ class _Walk:
     def ended(self) -> Way:
         """Predict along the tangent and correct until tau = 1, and converge there."""
         way = self._way
-        point = self._tabulated(choose_basis(self._system, way.log_x), way.log_x, way.tau)
-        length = 1.0 / max(settings.TINY, float(np.abs(point.slope).max(initial=0.0)))
+        J = choose_basis(self._system, way.potential.log_weight(way.log_x))
+        point = self._tabulated(J, way.log_x, way.tau)
+        length = 1.0 / max(settings.TINY, float(np.abs(point.rate).max(initial=0.0)))
         settled = self._corrected(point, settings.CENTRED)
         if settled is None:
             return self._stopped(point)
@@ -128,8 +167,7 @@ class _Walk:
         while point.tau < 1.0:
             before, step = self._budget.used, min(length, 1.0 - point.tau)
             tau = 1.0 if step == 1.0 - point.tau else point.tau + step
-            tangent = equations.tangent(point.slope)
-            settled = self._corrected(replace(point, om=point.om + step * tangent, tau=tau), settings.CENTRED)
+            settled = self._corrected(point.carried(step * equations.tangent(point.rate), tau), settings.CENTRED)
             if settled is not None:
                 point, equations = settled
                 length = step * settings.GROWTH[min(self._budget.used - before, len(settings.GROWTH) - 1)]
@@ -146,6 +184,8 @@ class _Walk:
     def _corrected(self, point: _Point, until: float) -> tuple[_Point, Equations] | None:
         """Newton's method at fixed tau, until a step is smaller than ``until``; None if it does not come to rest."""
         for _ in range(settings.MOST_CORRECTIONS):
+            if not np.isfinite(point.log_x).all():
+                return None
             try:
                 point = self._exchanged(point)
             except SingularBasisError:
@@ -153,17 +193,16 @@ class _Walk:
             if self._face is not None or self._budget.spent_out:
                 return None
             self._budget.count()
-            equations = Equations(point.tableau, point.om, point.log_x[point.tableau.R])
+            equations = point.equations
             if equations.singular:
                 return None
             step = equations.newton()
             size = equations.change(step)
             longest = settings.LONGEST_CORRECTION + settings.SHARE_OF_CORRECTION * float(np.abs(point.log_x).max())
-            point = replace(point, om=point.om + step * min(1.0, longest / max(size, settings.TINY)))
-            if not np.isfinite(point.log_x).all():
-                return None
+            longest = min(longest, point.potential.reach)
+            point = point.moved(step * min(1.0, longest / max(size, settings.TINY)))
             if size < until:
-                return point, equations
+                return (point, equations) if np.isfinite(point.log_x).all() else None
         return None
 
     def _converged(self, point: _Point) -> Way:
@@ -178,7 +217,7 @@ class _Walk:
         point = self._in(point.tableau.decided(self._system, point.log_x, settings.EXACT_ENTRIES), point)
         if self._face is not None:
             return self._stopped(point)
-        ways = [self._on_the_multiplier, self._exactly]
+        ways = [self._on_the_multiplier if point.potential.is_logarithmic else self._on_the_basis, self._exactly]
         for steps in reversed(ways) if point.tableau.is_exact else ways:
             end = self._at_rest(point.log_x, steps(point))
             if end is not None:
@@ -198,16 +237,32 @@ class _Walk:
                 return replace(self._way, tau=1.0, log_x=end, dual=dual, outcome=Outcome.OPTIMAL, error=error)
         return None
 
+    def _on_the_basis(self, point: _Point) -> Iterator[tuple[Wide, Vector]]:
+        """Steps in double precision, in which no small theta is a difference of large ones."""
+        tableau = point.tableau
+        is_small = np.prod(self._system.shape) <= settings.EXACT_AS_A_RULE
+        potential = self._way.potential
+        prior = potential.gradient(self._way.log_prior[tableau.J])
+        while True:
+            self._budget.count()
+            equations = point.equations
+            if equations.singular:
+                return
+            if is_small and np.abs(equations.noise(self._system)).max() > settings.NEGLIGIBLE:
+                return
+            point = point.moved(equations.newton())
+            yield point.log_x, tableau.dual(potential.gradient(point.om) - prior)
+
     def _on_the_multiplier(self, point: _Point) -> Iterator[tuple[Wide, Vector]]:
         """Steps in extended precision, if a multiplier holds log x and a small system shows no rounding."""
-        system, tableau, prior = self._system, point.tableau, self._way.log_prior
+        system, tableau, prior, potential = self._system, point.tableau, self._way.log_prior, point.potential
         dual = tableau.dual(point.om - prior[tableau.J])
         lam, log_x = dual.astype(np.longdouble), prior + system.extended_rmatvec(dual)
         if not np.abs(log_x - point.log_x).max() <= settings.FITS:
             return
         while True:
             self._budget.count()
-            equations = Equations(tableau, log_x[tableau.J], log_x[tableau.R])
+            equations = Equations(tableau, potential, log_x[tableau.J], log_x[tableau.R])
             if equations.singular:
                 return
             is_small = np.prod(system.shape) <= settings.EXACT_AS_A_RULE
@@ -219,20 +274,20 @@ class _Walk:
 
     def _exactly(self, point: _Point) -> Iterator[tuple[Wide, Vector]]:
         """Steps in exact arithmetic, if the system is small."""
-        tableau, log_x, prior = point.tableau, point.log_x, self._way.log_prior
+        tableau, potential, log_x, prior = point.tableau, self._way.potential, point.log_x, self._way.log_prior
         J, R = tableau.J, tableau.R
         if log_x.size * J.size > settings.EXACT_ELIMINATION:
             return
         exactly = exact.Projection(
-            Entropy(), tableau.matrix, self._system.columns(R), self._system.y, tableau.u == 0.0, prior[J], prior[R]
+            potential, tableau.matrix, self._system.columns(R), self._system.y, tableau.u == 0.0, prior[J], prior[R]
         )
         while (step := exactly.newton(log_x[J], log_x[R])) is not None:
             log_x = log_x.copy()
             log_x[J], log_x[R] = log_x[J] + step[0], log_x[R] + step[1]
-            yield log_x, tableau.dual(log_x[J] - prior[J])
+            yield log_x, tableau.dual(potential.gradient(log_x[J]) - potential.gradient(prior[J]))
 
     def _exchanged(self, point: _Point) -> _Point:
-        return self._in(point.tableau.exchanged(self._system, point.log_x), point)
+        return self._in(point.tableau.exchanged(self._system, point.log_weights), point)
 
     def _in(self, tableau: Tableau, point: _Point) -> _Point:
         """The point in another tableau, itself in its own."""
@@ -246,6 +301,4 @@ class _Walk:
         """The point with log x_J as given, in this tableau, which may show that coordinates vanish."""
         self._face = self._face or shown_by(tableau, self._system)
         self.bases += 1
-        even, prior = self._way.even, self._way.log_prior
-        offset, slope = tableau.reduced(even), tableau.reduced(prior - even)
-        return _Point(tableau=tableau, offset=offset, slope=slope, tau=tau, om=log_x[tableau.J])
+        return _Point(_ReducedPriors(tableau, self._way), tau, log_x[tableau.J])

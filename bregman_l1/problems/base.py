@@ -5,10 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from bregman_l1.frozen import FrozenArrays
 
 if TYPE_CHECKING:
     import cvxpy as cp
+
+    from bregman_l1._types import Vector
 
     from bregman_l1.certificate import Certificate
     from bregman_l1.claim import Claim
@@ -33,6 +37,15 @@ class Problem(FrozenArrays, ABC):
         """The linear system the problem is about."""
 
     @property
+    def unsigned(self) -> LinearSystem:
+        """The system in nonnegative unknowns, which claims are about: that of x_plus and x_minus if x is signed."""
+        return self.system
+
+    def unfolded(self, x: Vector) -> Vector:
+        """A signed x as the nonnegative unknowns (x_plus, x_minus) of `unsigned`, shape (2d,)."""
+        return np.append(np.maximum(x, 0.0), np.maximum(-x, 0.0))
+
+    @property
     @abstractmethod
     def title(self) -> str:
         """The problem in a few words, for certificates and messages."""
@@ -40,7 +53,7 @@ class Problem(FrozenArrays, ABC):
     @property
     @abstractmethod
     def cones(self) -> frozenset[str]:
-        """What a solver must handle: of 'linear', 'exponential', 'integer'."""
+        """What a solver must handle: of 'linear', 'exponential', 'power', 'integer'."""
 
     @abstractmethod
     def dcp(self) -> cp.Problem:

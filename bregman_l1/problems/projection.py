@@ -1,4 +1,4 @@
-"""The entropy Bregman projection of a prior onto {x >= 0 : A x = y}."""
+"""The Bregman projection of a prior onto {x >= 0 : A x = y}, or onto {x : A x = y} for signed x."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from numpy.typing import ArrayLike
 
 from bregman_l1._types import Vector
 from bregman_l1.claim import Claim, Farkas
-from bregman_l1.errors import InfeasibleError, InvalidProblemError
+from bregman_l1.errors import InfeasibleError, InvalidProblemError, UnsupportedProblemError
 from bregman_l1.frozen import read_only
 from bregman_l1.newton import NewtonSteps, project
 from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron.feasible_set import infeasible, require_feasible, separates
+from bregman_l1.potential import Potential, potential_of
 from bregman_l1.problems.base import Problem
 from bregman_l1.problems.positive_part import PositivePart, infeasible_outside_zeros, positive_part
 from bregman_l1.problems.projection_residuals import ProjectionResiduals
 from bregman_l1.scale import LARGEST_LOG, natural_log_alpha
 from bregman_l1.system import LinearSystem, checked_system, largest
-from bregman_l1.validation import checked_cost, checked_prior
+from bregman_l1.validation import checked_cost, checked_flag, checked_prior
 
 if TYPE_CHECKING:
     import cvxpy as cp
@@ -33,11 +34,18 @@ _LARGEST_EXPONENT = 709.0
 
 
 class BregmanProjection(Problem):
-    """The entropy Bregman projection of a prior p onto {x >= 0 : A x = y}: of alpha*1, beta*alpha**cost, or any beta.
+    """The Bregman projection of a prior p onto {x >= 0 : A x = y}: of alpha*1, beta*alpha**cost, or any beta.
 
     Minimises sum_i x_i log(x_i / p_i) - x_i + p_i over x >= 0 with A x = y, where p_i = beta_i alpha**cost_i
     (Matt & Stoeger 2025, Section I; beta = cost = 1 there). The answer x(alpha) is where the gradient flow of
     ||A(u*u) - y||^2 from u_0 = sqrt(p) ends. Its dual is lam with x = p * exp(A'lam).
+
+    A network of depth D > 2, x = u**D, has the potential phi(x) = -(D/2) x**(2/D) in place of the entropy: with
+    w = p**-((D-2)/D) minimises sum_i w_i (x_i - p_i) - (D/2) (x_i**(2/D) - p_i**(2/D)), and
+    x = (w - A'lam)**(-D/(D-2)). For infinite depth phi(x) = -log x, x = 1 / (w - A'lam): the logarithmic barrier and
+    the central path of the linear program min sum x / alpha.
+
+    Signed, x = u**D - v**D with u_0 = v_0, is the same for (x_plus, x_minus) and the matrix [A, -A].
 
     Parameters
     ----------
@@ -53,12 +61,16 @@ class BregmanProjection(Problem):
     prior : array_like of shape (d,), optional
         The factor beta of the prior, finite and nonnegative; ones if omitted. Where it is zero, x is zero.
         ``prior=q`` alone projects q itself, in relative entropy.
+    depth : float, default 2
+        The depth D of the network, any real number from 2 on, or infinity.
+    signed : bool, default False
+        Whether x may have either sign: x_plus and x_minus begin at the prior, and the answer has both.
 
     Raises
     ------
     InvalidProblemError
-        If alpha, log_alpha, cost or prior is wrong, or if the cost would go unused: because there is no alpha, or
-        because alpha = 1, of which every power is 1, unless the cost is the same for all.
+        If alpha, log_alpha, cost, prior, depth or signed is wrong, or if the cost would go unused: because there is
+        no alpha, or because alpha = 1, of which every power is 1, unless the cost is the same for all.
 
     Notes
     -----
@@ -74,9 +86,12 @@ class BregmanProjection(Problem):
     >>> total = LinearSystem([[1.0, 1.0, 1.0]], [12.0])
     >>> solve(BregmanProjection(total, prior=[1.0, 2.0, 0.0])).x.round(6).tolist()  # q in proportion
     [4.0, 8.0, 0.0]
+    >>> deep = BregmanProjection(LinearSystem([[1.0, 0.5]], [1.0]), alpha=1e-8, depth=3)
+    >>> round(float(solve(deep).x[1] / 1e-8), 6)
+    7.948516
     """
 
-    __slots__ = ("_cost", "_log_alpha", "_log_prior", "_prior", "_system", "_title")
+    __slots__ = ("_cost", "_log_alpha", "_log_prior", "_potential", "_prior", "_signed", "_system", "_title")
 
     def __init__(
         self,
@@ -86,8 +101,11 @@ class BregmanProjection(Problem):
         log_alpha: float | None = None,
         cost: ArrayLike | None = None,
         prior: ArrayLike | None = None,
+        depth: float = 2,
+        signed: bool = False,
     ) -> None:
         self._system = checked_system(system)
+        self._potential, self._signed = potential_of(depth), checked_flag("signed", signed)
         self._prior = checked_prior(prior, system.shape[1], system.column_names)
         has_alpha = alpha is not None or log_alpha is not None
         if prior is None and not has_alpha:
@@ -101,14 +119,34 @@ class BregmanProjection(Problem):
         # One number stands for all entries of an even prior: columns may be many.
         some = slice(1) if cost is None and prior is None else slice(None)
         log_prior = _log_prior(self._prior[some], self._cost[some], self._log_alpha)
-        self._log_prior = read_only(np.broadcast_to(log_prior, self._cost.shape))
-        of_what = "" if prior is None else " of a prior"
+        log_prior = np.broadcast_to(log_prior, self._cost.shape)
+        self._log_prior = read_only(np.tile(log_prior, 2) if self._signed else log_prior)
+        sign, of_what = "signed " if self._signed else "", "" if prior is None else " of a prior"
         scale = f" at log(alpha) = {self._log_alpha:.6g}" if has_alpha else ""
-        self._title = f"Bregman projection{of_what}{scale}"
+        self._title = f"{sign}Bregman projection{self._potential.of_depth}{of_what}{scale}"
 
     @property
     def system(self) -> LinearSystem:
         return self._system
+
+    @property
+    def unsigned(self) -> LinearSystem:
+        return self._system.doubled if self._signed else self._system
+
+    @property
+    def signed(self) -> bool:
+        """Whether x may have either sign."""
+        return self._signed
+
+    @property
+    def depth(self) -> float:
+        """The depth D of the network x = u**D."""
+        return self._potential.depth
+
+    @property
+    def potential(self) -> Potential:
+        """The potential whose Bregman divergence is minimised."""
+        return self._potential
 
     @property
     def log_alpha(self) -> float:
@@ -132,7 +170,10 @@ class BregmanProjection(Problem):
 
     @property
     def log_prior(self) -> Vector:
-        """Logarithm of the vector that is projected, log(prior) + cost * log_alpha, shape (d,); -inf for zeros."""
+        """Logarithm of the vector that is projected, log(prior) + cost * log_alpha; -inf for zeros.
+
+        Of shape (d,), or (2d,), for x_plus and x_minus, if signed.
+        """
         return self._log_prior
 
     @property
@@ -144,7 +185,7 @@ class BregmanProjection(Problem):
         InfeasibleError
             If a row is zero there while y is not.
         """
-        return positive_part(self._system, self._prior)
+        return positive_part(self.unsigned, np.tile(self._prior, 2) if self._signed else self._prior)
 
     @property
     def title(self) -> str:
@@ -152,16 +193,20 @@ class BregmanProjection(Problem):
 
     @property
     def cones(self) -> frozenset[str]:
-        return frozenset({"linear", "exponential"})
+        return self._potential.cones
+
+    def unfolded(self, x: Vector) -> Vector:
+        return self._potential.split(x, self._log_prior[: x.size])
 
     def dcp(self) -> cp.Problem:
         """Return the projection for CVXPY, its parameters set to this prior.
 
         The program has one variable ``x'`` = x / s of d' entries, s = max |y|, and minimises
-        w sum_i x'_i log(x'_i) - tilt'x' subject to A x' = y / s, over the d' columns where the prior is positive.
-        It holds two parameters, in which it is DPP: the ``weight`` w = 1 / (1 + max |log(p / s)|), which keeps the
-        coefficients of the objective at most 1, and the ``tilt`` w (1 + log(p / s)), a vector of d' entries, or one
-        number where they are all the same. Its multiplier, in CVXPY's sign, is -w lam. `recover` undoes the scaling.
+        w (phi(x') - phi'(p / s)'x') subject to A x' = y / s, over the d' columns where the prior is positive; for
+        signed x these are the entries of x_plus, then those of x_minus. It holds two parameters, in which it is DPP:
+        the ``weight`` w = 1 / (1 + max |phi'(p / s)|), which keeps the coefficients of the objective at most 1, and
+        the ``tilt`` w phi'(p / s), a vector of d' entries, or one number where they are all the same. Its multiplier,
+        in CVXPY's sign, is -w lam for the depth 2. `recover` undoes the scaling.
 
         One program serves all priors with the same zeros on a system, and another those that are even, so that CVXPY
         canonicalises each once: ask for it before each solve. Where columns are many thousands and the prior is not
@@ -171,11 +216,16 @@ class BregmanProjection(Problem):
         ------
         InfeasibleError
             If a row is zero on those columns while y is not.
+        UnsupportedProblemError
+            If the weight or the tilt leaves the range of floating point.
         """
-        system, (weight, log_ratio) = self.part.system, self._scaled()
-        tilt = weight * (1.0 + (log_ratio if np.ptp(log_ratio) > 0 else log_ratio[0]))
-        shape = np.shape(tilt)
-        program = system.remember_in_thread(("projection program", shape), lambda: _program(system, shape))
+        system, (weight, tilt) = self.part.system, self._scaled()
+        if not (weight > 0.0 and np.isfinite(tilt).all()):
+            raise UnsupportedProblemError(f"{self._title}: its coefficients leave floating point; solve it by 'newton'")
+        tilt = tilt if np.ptp(tilt) > 0 else tilt[0]
+        shape, potential = np.shape(tilt), self._potential
+        key = ("projection program", potential, shape)
+        program = system.remember_in_thread(key, lambda: _program(system, potential, shape))
         values = {"weight": weight, "tilt": tilt}
         for parameter in program.parameters():
             parameter.value = values[parameter.name()]
@@ -183,9 +233,11 @@ class BregmanProjection(Problem):
 
     def recover(self, program: cp.Problem) -> Claim:
         x, dual = program.variables()[0].value, program.constraints[0].dual_value
+        size = float(np.abs(self._system.y).max())
+        unit = np.exp(self._potential.in_unit_of(np.log([size])).log_dual_unit)  # of theta(x) over that of theta(x')
         claim = Claim(
-            x=None if x is None else np.asarray(x) * np.abs(self._system.y).max(),
-            dual=None if dual is None else -np.asarray(dual) / self._scaled()[0],
+            x=None if x is None else np.asarray(x) * size,
+            dual=None if dual is None else -np.asarray(dual) * (unit / self._scaled()[0]),
         )
         return self.part.embedded(claim)
 
@@ -195,7 +247,12 @@ class BregmanProjection(Problem):
         part, limit = self.part, claim.time_left if np.isfinite(claim.time_left) else None
         answer = part.embedded(
             project(
-                part.system, self.log_prior[part.columns], start_dual=_finite(claim.dual), tol=tol, time_limit=limit
+                part.system,
+                self.log_prior[part.columns],
+                self._potential,
+                start_dual=_finite(claim.dual),
+                tol=tol,
+                time_limit=limit,
             )
         )
         polished = claim.improved(log_x=answer.log_x, dual=answer.dual, iterations=answer.iterations)
@@ -204,13 +261,9 @@ class BregmanProjection(Problem):
     def objective(self, claim: Claim) -> float:
         log_point, value = claim.log_point, 0.0
         with np.errstate(under="ignore", over="ignore", invalid="ignore"):
-            for part, _ in self._system.pieces():
-                log_x, log_prior = log_point[part], self.log_prior[part]
-                x = np.exp(log_x) if claim.x is None else claim.x[part]
-                terms = log_x - log_prior
-                if not x.min() > 0:
-                    terms[~(x > 0)] = 0.0
-                value += float(x @ terms - x.sum() + np.exp(log_prior).sum())
+            for part, _ in self.unsigned.pieces():
+                x = np.exp(log_point[part]) if claim.x is None else claim.x[part]
+                value += self._potential.divergence(x, log_point[part], self.log_prior[part])
         return value
 
     def refuse(self, claim: Claim) -> None:
@@ -228,9 +281,11 @@ class BregmanProjection(Problem):
         return ProjectionResiduals(self, claim, steps).certificate(tol)
 
     def _scaled(self) -> tuple[float, Vector]:
-        """The weight of the objective, and log(p / s) where the prior is positive; see `dcp`."""
+        """The weight of the objective, and its tilt where the prior is positive; see `dcp`."""
         log_ratio = self._log_prior[self.part.columns] - float(np.log(np.abs(self._system.y).max()))
-        return 1.0 / (1.0 + largest(log_ratio)), log_ratio
+        tilt = self._potential.tilt(log_ratio)
+        weight = 1.0 / (1.0 + largest(tilt))
+        return weight, weight * tilt
 
     def _refuse_unused_cost(self, has_alpha: bool) -> None:
         if not has_alpha:
@@ -264,12 +319,12 @@ def _log_prior(prior: Vector, cost: Vector, log_alpha: float) -> Vector:
     return np.asarray(log_power + log_factor)
 
 
-def _program(system: LinearSystem, shape: tuple[int, ...]) -> cp.Problem:
+def _program(system: LinearSystem, potential: Potential, shape: tuple[int, ...]) -> cp.Problem:
     import cvxpy as cp
 
     x = cp.Variable(system.shape[1], name="x")
     weight, tilt = cp.Parameter(nonneg=True, name="weight"), cp.Parameter(shape, name="tilt")
-    objective = -weight * cp.sum(cp.entr(x)) - cp.sum(cp.multiply(tilt, x))
+    objective = weight * potential.expression(x) - cp.sum(cp.multiply(tilt, x))
     return cp.Problem(cp.Minimize(objective), [system.matrix @ x == system.y / np.abs(system.y).max()])
 
 

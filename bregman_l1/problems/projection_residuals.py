@@ -30,15 +30,13 @@ _LARGEST_LOGARITHM = 1e100
 _LARGEST_PROGRAM = 1_000_000
 # Rows of smaller terms, in the unit of x, are seen in logarithms alone: their products underflow.
 _SMALLEST_TERMS = 1e-290
-# Misfits m below this have e^-m - 1 + m = m^2 / 2 to as many digits as a gap is worth.
-_TINY_MISFIT = 1e-8
 # Misfits of a dual below this need no excuse.
 _SMALL_MISFIT = 1e-10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Totals:
-    """What one pass over the columns adds up, x in its unit, m = log(x/p) - A'lam.
+    """What one pass over the columns adds up, x in its unit, m = theta(x) - theta(p) - A'lam.
 
     Attributes
     ----------
@@ -47,11 +45,11 @@ class _Totals:
     missed, terms : ndarray of shape (N,)
         y - A x, and |A| x + |y|: what rounding of the equations is measured by.
     size, distance : float
-        sum x + x'|log(x/p)|, and x'(e^-m - 1 + m).
+        The size of the terms of the objective, and the divergence of x from the point of lam.
     squares, misfit, spread_misfit : float
         m'm, max |m|, and the same in units of the spread.
     ratio : float
-        max |log(x/p)|.
+        max |theta(x) - theta(p)|.
     """
 
     dual: Vector
@@ -82,6 +80,7 @@ class ProjectionResiduals:
         self._outside = part.count_outside(claim)
         self._log_x = self._claim.log_point
         self._log_prior = problem.log_prior[part.columns]
+        self._potential = problem.potential.in_unit_of(self._log_prior)
 
     def certificate(self, tol: float) -> Certificate:
         """Return every residual against its tolerance.
@@ -98,7 +97,7 @@ class ProjectionResiduals:
             "KKT identity": Check(
                 value=self.kkt_identity,
                 tolerance=accuracy * float(np.sqrt(self._log_x.size)),
-                meaning="|Z' log(x/p)|, Z spanning the kernel of A",
+                meaning=f"|Z' {self._potential.ratio_text}|, Z spanning the kernel of A",
             ),
             "duality gap": Check(
                 value=self.duality_gap, tolerance=accuracy, meaning="primal minus dual value, relative"
@@ -155,7 +154,13 @@ class ProjectionResiduals:
 
     @cached_property
     def _step(self) -> Step:
-        return self._steps.at(self._log_prior, self._log_x, self._totals.dual)
+        return self._steps.at(self._log_prior, self._log_x, self._totals.dual, self._potential)
+
+    @cached_property
+    def _dual(self) -> Vector | None:
+        """The dual claimed, in the unit of theta."""
+        lam = self._claim.dual
+        return None if lam is None else lam / np.exp(self._potential.log_dual_unit)
 
     @cached_property
     def _unit(self) -> float:
@@ -173,8 +178,8 @@ class ProjectionResiduals:
 
     @cached_property
     def _totals(self) -> _Totals:
-        """With the dual claimed if it fits log(x/p) = A'lam to rounding, else with the best one."""
-        lam = self._claim.dual
+        """With the dual claimed if it fits theta(x) = theta(p) + A'lam to rounding, else with the best one."""
+        lam = self._dual
         if lam is not None and np.isfinite(lam).all():
             totals = self._added_up(lam)
             if totals.misfit <= settings.FITTED * max(1.0, totals.ratio):
@@ -189,15 +194,14 @@ class ProjectionResiduals:
         sums, peaks = np.zeros(3), np.zeros(3)
         with np.errstate(all="ignore"):
             for part, A in self._system.pieces():
-                x, ratio = np.exp(self._log_x[part] - self._unit), self._ratio(part)
+                x, theta, ratio = np.exp(self._log_x[part] - self._unit), self._theta(part), self._ratio(part)
                 m = self._misfit(lam, part, A) if misfit is None else misfit[part]
                 image += A @ x
                 terms += abs(A) @ x
-                peak, square = largest(m), m * m
-                distances = square / 2 if peak < _TINY_MISFIT else np.expm1(-m) + m
-                sums += x.sum() + x @ np.abs(ratio), x @ distances, square.sum()
-                spread = peak if isinstance(self._spread, float) else largest(m / self._spread[part])
-                peaks = np.maximum(peaks, [peak, spread, largest(ratio)])
+                distance = self._potential.distance(x, theta, m, self._rounding(lam))
+                sums += [self._potential.size(x, theta, ratio), distance, float(m @ m)]
+                spread = largest(m) if isinstance(self._spread, float) else largest(m / self._spread[part])
+                peaks = np.maximum(peaks, [largest(m), spread, largest(ratio)])
         size, distance, squares = map(float, sums)
         of_m, spread_misfit, of_ratio = map(float, peaks)
         return _Totals(
@@ -244,7 +248,7 @@ class ProjectionResiduals:
 
     @cached_property
     def kkt_identity(self) -> float:
-        """The norm of the part of log(x/p) in the kernel of A on the positive entries (Lemma III.3).
+        """The norm of the part of theta(x) - theta(p) in the kernel of A on the positive entries (Lemma III.3).
 
         |Z'v| for an orthonormal basis Z is the distance of v from the row space, hence at most the misfit
         of any multiplier; it bounds |max (Z'v)_k| for every such basis.
@@ -265,15 +269,24 @@ class ProjectionResiduals:
         """The largest magnitude of errors of log x, each in units of its spread."""
         return largest(errors if isinstance(self._spread, float) else errors / self._spread)
 
+    def _theta(self, part: slice) -> Vector:
+        """Theta(x) of some columns, that of a zero where the candidate is zero."""
+        return np.asarray(self._potential.gradient(self._log_x[part]), dtype=np.float64)
+
+    def _rounding(self, lam: Vector) -> float:
+        """What rounding may leave of theta(x) - theta(p) - A'lam."""
+        prior = self._potential.gradient(self._log_prior)
+        return ROUNDINGS * (largest(prior) + float(self._system.row_peaks @ np.abs(lam)))
+
     def _ratio(self, part: slice) -> Vector:
-        """Log(x/p) of some columns where the candidate is positive, zero elsewhere."""
-        ratio = self._log_x[part] - self._log_prior[part]
+        """Theta(x) - theta(p) of some columns where the candidate is positive, zero elsewhere: log(x/p) at depth 2."""
+        ratio = self._theta(part) - self._potential.gradient(self._log_prior[part])
         if not self._is_positive:
             ratio[~self.positive[part]] = 0.0
         return ratio
 
     def _misfit(self, lam: Vector, part: slice, A: Any) -> Vector:
-        """Log(x/p) - A'lam of some columns where the candidate is positive, zero elsewhere."""
+        """Theta(x) - theta(p) - A'lam of some columns where the candidate is positive, zero elsewhere."""
         misfit = self._ratio(part) - A.T @ lam
         if not self._is_positive:
             misfit[~self.positive[part]] = 0.0
@@ -283,10 +296,10 @@ class ProjectionResiduals:
     def duality_gap(self) -> float:
         """Primal minus dual value over the positive entries, relative to the size of the objective's terms.
 
-        Each coordinate contributes x (e^-m - 1 + m) with m its misfit log(x/p) - A'lam, a Bregman
-        distance; the rest is lam'(A x - y), of which the rounding of A x and y is forgiven. A dual that was
-        claimed must also belong to x where x is too small to count here: by how much it misses log(x/p) is the
-        least that is reported.
+        Each coordinate contributes its divergence from the point of the multiplier, x (e^-m - 1 + m) at depth 2
+        with m its misfit log(x/p) - A'lam; the rest is lam'(A x - y), of which the rounding of A x and y is
+        forgiven. A dual that was claimed must also belong to x where x is too small to count here: by how much it
+        misses theta(x) - theta(p) is the least that is reported.
         """
         if not self.is_candidate:
             return np.inf
@@ -299,8 +312,8 @@ class ProjectionResiduals:
 
     @cached_property
     def _misfit_of_claimed_dual(self) -> float:
-        """By how much log(x/p) - A'lam exceeds rounding on the positive entries; zero where no dual was claimed."""
-        lam = self._claim.dual
+        """By how much the misfit of a dual that was claimed exceeds rounding on the positive entries."""
+        lam = self._dual
         if lam is None:
             return 0.0
         if not np.isfinite(lam).all():

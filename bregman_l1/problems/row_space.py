@@ -66,9 +66,9 @@ def fit(system: LinearSystem, values: Vector, on: Mask) -> Fit:
 
 
 def _by_least_squares(system: LinearSystem, values: Vector) -> tuple[Vector, Vector]:
-    lam, misfit = np.zeros(system.shape[0]), values
+    lam, misfit, even = np.zeros(system.shape[0]), values, np.zeros(values.size)
     equations = Factored(system)
-    if equations.at(np.zeros(values.size)) is not None:
+    if equations.at(even, even) is not None:
         for _ in range(3):
             lam = lam + equations.solve(system.matvec(misfit), 0.0)
             misfit = values - system.rmatvec(lam)

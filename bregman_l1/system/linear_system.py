@@ -42,9 +42,9 @@ class Moments(NamedTuple):
     residual : ndarray of shape (N,)
         y - A x.
     gram : ndarray of shape (N, N)
-        A diag(x) A'.
+        A diag(w) A', w the weights.
     total : float
-        The sum of x.
+        The sum of x^2 / w: |A| x is at most the root of it times the diagonal of the Gram matrix (Cauchy).
     dominant, large : ndarray
         The entries taken in extended precision, and their values.
     """
@@ -215,12 +215,13 @@ class LinearSystem:
         rest[dominant] = 0.0
         return self._extended(x[dominant], dominant, self.matvec(rest))
 
-    def moments(self, log_x: Vector, cut: float) -> Moments:
-        """Residual and Gram matrix of x = exp(log_x), in one pass over A; x itself is never stored.
+    def moments(self, log_x: Vector, log_weights: Vector, cut: float) -> Moments:
+        """Residual of x = exp(log_x) and Gram matrix of the weights, in one pass over A; x itself is never stored.
 
         Parameters
         ----------
-        log_x : ndarray of shape (d,)
+        log_x, log_weights : ndarray of shape (d,)
+            The same array, as a rule.
         cut : float
             Entries of x above it are taken in extended precision, as in `remainder`.
         """
@@ -228,8 +229,9 @@ class LinearSystem:
         large: list[Index] = []
         for part in self._parts:
             x = np.exp(log_x[part])
-            gram += self._gram_of(part, x)
-            total += float(x.sum())
+            weights = x if log_weights is log_x else np.exp(log_weights[part])
+            gram += self._gram_of(part, weights)
+            total += float(x.sum() if weights is x else x @ (x / weights))
             if cut < np.inf:
                 large.append(np.flatnonzero(x > cut))
                 x[large[-1]] = 0.0
@@ -376,6 +378,12 @@ class LinearSystem:
             row_names=self.row_names,
             column_names=chosen(self.column_names, index, self.shape[1]),
         )
+
+    @property
+    def doubled(self) -> LinearSystem:
+        """The system [A, -A] (x_plus, x_minus) = y of 2d nonnegative unknowns, for x of either sign."""
+        stack = sp.hstack if self.is_sparse else np.hstack
+        return self.remember("doubled", lambda: LinearSystem(stack([self._A, -self._A]), self._y))
 
     def remember(self, key: Hashable, make: Callable[[], _T]) -> _T:
         """Return what ``make()`` gave the first time ``key`` was asked for on this system.
