@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import logsumexp
 
+from bregman_l1._solve import solve
 from bregman_l1._types import Matrix, Vector
 from bregman_l1.errors import BackendError
 from bregman_l1.frozen import FrozenArrays
+from bregman_l1.problems.projection import projection_at
 
 if TYPE_CHECKING:
     from bregman_l1.theory.limit import Limit
@@ -76,6 +78,20 @@ def deviation(limit: Limit, log_x: Vector) -> Deviation:
         on_support = _responding if limit.cone.is_injective else _balanced
         sign[limit.support], log_size[limit.support] = on_support(limit, log_x)
     return Deviation(sign=sign, log_size=log_size)
+
+
+def log_deviation(limit: Limit, log_alpha: float) -> float:
+    """Log ||x(alpha) - x*||_1, from a certified projection."""
+    return deviation(limit, _log_projection(limit, log_alpha)).log_l1
+
+
+def log_largest_off_support(limit: Limit, log_alpha: float) -> float:
+    """Log ||x(alpha) off S||_inf, from a certified projection."""
+    return float(_log_projection(limit, log_alpha)[limit.cone.outside].max())
+
+
+def _log_projection(limit: Limit, log_alpha: float) -> Vector:
+    return solve(projection_at(limit.system, log_alpha, limit.cost, limit.prior)).log_x
 
 
 def _responding(limit: Limit, log_x: Vector) -> tuple[Vector, Vector]:

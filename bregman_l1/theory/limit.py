@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,8 +15,9 @@ from bregman_l1.frozen import FrozenArrays
 from bregman_l1.newton import project
 from bregman_l1.polyhedron.kernel_cone import BasePoint, KernelCone, kernel_cone
 from bregman_l1.polyhedron.minimiser import minimisers, remainder
+from bregman_l1.problems.positive_part import PositivePart, positive_part
 from bregman_l1.system import checked_system
-from bregman_l1.validation import checked_weights
+from bregman_l1.validation import checked_prior, checked_weights
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
@@ -46,22 +47,25 @@ class LeadingFace(FrozenArrays):
     assumed: int
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Limit(FrozenArrays):
     """The limit of x(alpha) and the coordinates in which the theory speaks of x(alpha) - limit.
 
-    Where there are several minimisers the limit is the one of largest entropy, S is the union of all their
-    supports, and A_S is singular; every statement of the theory that does not name n_S itself survives.
+    The projections of prior * alpha**cost go to a minimiser of a linear function. Where there are several, the limit is
+    the projection of the prior onto the face of them all; S is the union of their supports, and A_S is singular. Every
+    statement of the theory that does not name n_S itself survives.
 
     Attributes
     ----------
     system : LinearSystem
     cost : ndarray of shape (d,)
-        Exponents of the prior alpha**cost.
+        Exponents of the prior.
+    prior : ndarray of shape (d,)
+        Its factors. Where they are zero every x(alpha) is: these columns are neither in S nor in what lies off it.
     x : ndarray of shape (d,)
         The limit.
     unique : bool
-        Whether it is the only minimiser of cost'x.
+        Whether it is the only minimiser.
     cone : KernelCone
         The kernel cone of S.
     assumed_ties : int
@@ -70,10 +74,33 @@ class Limit(FrozenArrays):
 
     system: LinearSystem
     cost: Vector
+    prior: Vector
     x: Vector
     unique: bool
     cone: KernelCone
     assumed_ties: int = 0
+
+    @classmethod
+    def around(cls, *, system: LinearSystem, prior: Vector, support: Index, **parts: Any) -> Limit:
+        """The limit with the kernel cone of its support, from which the zeros of the prior are left out."""
+        cone = kernel_cone(system, support, np.setdiff1d(np.flatnonzero(prior), support))
+        return cls(system=system, prior=prior, cone=cone, **parts)
+
+    @property
+    def part(self) -> PositivePart:
+        """The columns where the prior is positive."""
+        return positive_part(self.system, self.prior)
+
+    @property
+    def log_prior(self) -> Vector:
+        """Logarithms of the factors of the prior, shape (d,); -inf for zeros."""
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(self.prior))
+
+    @property
+    def log_ratio(self) -> Vector:
+        """Logarithms of the positive entries of the limit relative to the prior, shape (|S|,)."""
+        return np.asarray(np.log(self.x_S) - self.log_prior[self.support])
 
     @property
     def support(self) -> Index:
@@ -111,16 +138,17 @@ class Limit(FrozenArrays):
         return np.asarray((Vt[kept].T / spectrum[kept]) @ U[:, kept].T)
 
     def tilt(self, b: Vector) -> Vector:
-        """B'log x_S, shape (|R|,), up to a multiple of C'b that makes it independent of the scale of y.
+        """Log prior_R + B'log(x_S / prior_S), shape (|R|,), up to a multiple of C'b, so that no scale of y matters.
 
         C q = 0 on P, so that any multiple will do; b is the multiplier of the rate.
         """
-        return np.asarray(self.B.T @ np.log(self.x_S) + self.cone.C.T @ self.tilt_multiplier(b))
+        response = self.B.T @ self.log_ratio + self.cone.C.T @ self.tilt_multiplier(b)
+        return np.asarray(self.log_prior[self.cone.outside] + response)
 
     def tilt_multiplier(self, b: Vector) -> Vector:
         """The multiple of b that `tilt` adds, shape (rank C,)."""
-        log_x, cost = np.log(self.x_S), self.cost[self.support]
-        return np.asarray(float(cost @ log_x / (cost @ cost or 1.0)) * b)
+        cost = self.cost[self.support]
+        return np.asarray(float(cost @ self.log_ratio / (cost @ cost or 1.0)) * b)
 
     @cached_property
     def relative_error(self) -> Vector:
@@ -132,12 +160,28 @@ class Limit(FrozenArrays):
         return np.asarray(error / x + EPS)
 
     @property
+    def has_unit_cost(self) -> bool:
+        """Whether the prior is a multiple of alpha everywhere."""
+        return bool((self.cost == 1).all())
+
+    @property
+    def has_even_prior(self) -> bool:
+        """Whether the factors of the prior are the same wherever they are positive."""
+        return bool(np.ptp(self.prior[self.prior > 0]) == 0)
+
+    @cached_property
+    def moves(self) -> bool:
+        """Whether x(alpha) depends on alpha at all: some kernel vector is nonnegative and nonzero off S."""
+        try:
+            _ = self.leading
+        except UndefinedConstantError:
+            return False
+        return True
+
+    @property
     def rate(self) -> float:
         """The exponent r of the limiting law ||x(alpha) - x*||_1 ~ K alpha^r; infinite where nothing moves."""
-        try:
-            return -self.steepest.value
-        except UndefinedConstantError:
-            return np.inf
+        return -self.steepest.value if self.moves else np.inf
 
     @property
     def steepest(self) -> BasePoint:
@@ -179,28 +223,41 @@ class Limit(FrozenArrays):
         return np.asarray(self.cost[self.cone.outside] - self.B.T @ self.cost[self.support], dtype=np.float64)
 
 
-def find_limit(system: LinearSystem, cost: ArrayLike | None = None) -> Limit:
-    """Find the limit of the projections of alpha**cost as alpha -> 0, the same as the last where the cost is.
+def find_limit(system: LinearSystem, cost: ArrayLike | None = None, prior: ArrayLike | None = None) -> Limit:
+    """Find the limit of the projections of prior * alpha**cost as alpha -> 0, the same as the last where these are.
 
     Raises
     ------
     InfeasibleError
-        If no x >= 0 solves A x = y.
+        If no x >= 0 that vanishes where the prior does solves A x = y.
     InvalidProblemError
-        If the cost is wrong or cost'x is unbounded below.
+        If the cost or the prior is wrong or cost'x is unbounded below.
     """
     weights = checked_weights(cost, checked_system(system).shape[1], system.column_names)
-    return system.remember_last("limit", weights.tobytes(), lambda: _find_limit(system, weights))
+    factors = checked_prior(prior, system.shape[1], system.column_names)
+    key = weights.tobytes() + factors.tobytes()
+    return system.remember_last("limit", key, lambda: _find_limit(system, weights, factors))
 
 
-def _find_limit(system: LinearSystem, cost: Vector) -> Limit:
-    found = minimisers(system, cost)
-    x = found.x
+def _find_limit(system: LinearSystem, cost: Vector, prior: Vector) -> Limit:
+    part = positive_part(system, prior)
+    found = minimisers(part.system, cost[part.columns])
+    point = found.x
     if not found.unique:
-        x = np.zeros(cost.size)
-        log_x = project(system.restrict(found.support), np.zeros(found.support.size)).log_point
-        x[found.support] = np.exp(log_x)
-    return Limit(system, cost, x, found.unique, kernel_cone(system, found.support), found.assumed_ties)
+        point = np.zeros(found.x.size)
+        log_prior = np.log(prior[part.columns][found.support])
+        point[found.support] = np.exp(project(part.system.restrict(found.support), log_prior).log_point)
+    x = np.zeros(cost.size)
+    x[part.columns] = point
+    return Limit.around(
+        system=system,
+        cost=cost,
+        prior=prior,
+        support=np.arange(cost.size)[part.columns][found.support],
+        x=x,
+        unique=found.unique,
+        assumed_ties=found.assumed_ties,
+    )
 
 
 def rounding(cone: KernelCone, on: Vector, off: Vector, b: Vector) -> Vector:
