@@ -280,7 +280,7 @@ class PriorSums:
         1 where a column has the value, 0 elsewhere.
     """
 
-    def __init__(self, on_basis: Vector, on_rest: Vector) -> None:
+    def __init__(self, on_basis: Vector | Index, on_rest: Vector | Index) -> None:
         self.values = np.unique(on_basis)
         self.of_basis: Matrix = np.equal.outer(on_basis, self.values).astype(np.float64)
         self.of_rest: Matrix = np.equal.outer(on_rest, self.values).astype(np.float64)

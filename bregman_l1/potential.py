@@ -283,6 +283,12 @@ class Power(Potential):
         return (self.depth - 2.0) / self.depth
 
     @property
+    def exact_exponent(self) -> fmpq:
+        """Q of the depth as the rational that it is, where ``exponent`` is rounded."""
+        numerator, denominator = self.depth.as_integer_ratio()
+        return fmpq(numerator - 2 * denominator, numerator)
+
+    @property
     def of_depth(self) -> str:
         return f" of depth {self.depth:g}"
 
@@ -324,12 +330,6 @@ class Power(Potential):
 
     def slope(self, log_x: Vector) -> Wide:
         return np.asarray(self.exponent * self._slack(log_x))
-
-    @property
-    def exact_exponent(self) -> fmpq:
-        """Q of the depth as the rational that it is, where ``exponent`` is rounded."""
-        numerator, denominator = self.depth.as_integer_ratio()
-        return fmpq(numerator - 2 * denominator, numerator)
 
     def ball_gradient(self, log_x: arb) -> arb:
         return -(-(log_x * self.exact_exponent)).exp()
