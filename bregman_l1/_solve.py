@@ -28,7 +28,7 @@ from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron.feasible_set import infeasible, require_feasible, separates
 from bregman_l1.problems.base import Problem
 from bregman_l1.scale import as_float
-from bregman_l1.solution import Solution, Status
+from bregman_l1.solution import Solution, Status, of_either_sign
 from bregman_l1.validation import checked_flag, checked_tolerance, checked_vector
 
 if TYPE_CHECKING:
@@ -164,6 +164,7 @@ def certify(
         The problem it should solve.
     x, log_x : array_like or Series of shape (d,)
         The vector, or its logarithm where it underflows; both, if every entry of one is that of the other, rounded.
+        Of a problem with unknowns of either sign, x, or both of shape (2d,) for (x_plus, x_minus).
         A series goes by the names of the columns, or, for the multipliers, of the rows.
     dual : array_like or Series of shape (N,), optional
         Multipliers of A x = y, lam = d(optimal value)/dy, to be certified with x; the best ones are computed
@@ -274,7 +275,10 @@ def vectors_of(problem: Problem, given: Mapping[str, Any]) -> dict[str, Any]:
             (n_rows, system.row_names, "row") if name == "dual" else (n_columns, system.column_names, "column")
         )
         is_one = type(vector) is np.ndarray and vector.dtype == np.float64 and vector.shape == (length,)
-        vectors[name] = vector if is_one else checked_vector(name, vector, length, names, axis)
+        if name == "x" and system is not problem.system and np.shape(vector) == (n_columns // 2,):
+            vectors[name] = problem.unfolded(checked_vector(name, vector, n_columns // 2, problem.system.column_names))
+        else:
+            vectors[name] = vector if is_one else checked_vector(name, vector, length, names, axis)
     return vectors
 
 
@@ -282,9 +286,9 @@ def refuse_infeasible(problem: Problem, claim: Claim, backend: str) -> None:
     """Raise `InfeasibleError` where a Farkas vector proves the claim that nothing is feasible, `BackendError` else."""
     if claim.outcome not in (Outcome.INFEASIBLE, Outcome.UNBOUNDED):
         return
-    if isinstance(claim.proof, Farkas) and separates(problem.system, claim.proof.z):
-        raise infeasible(problem.system, claim.proof.z, claim.setup_time + claim.solve_time)
-    require_feasible(problem.system)
+    if isinstance(claim.proof, Farkas) and separates(problem.unsigned, claim.proof.z):
+        raise infeasible(problem.unsigned, claim.proof.z, claim.setup_time + claim.solve_time)
+    require_feasible(problem.unsigned)
     problem.refuse(claim)
     raise BackendError(
         f"{backend} said {claim.raw_status!r}, but no Farkas vector confirms it; {WHAT_TO_TRY}", claim.raw_status
@@ -301,10 +305,10 @@ def certified(problem: Problem, claim: Claim, certificate: Certificate, backend:
         "%r is %s by %s: %d iterations, %.3g s", problem, status.value, backend, claim.iterations,
         claim.setup_time + claim.solve_time,
     )  # fmt: skip
-    x = claim.point
+    x, log_x = claim.point, claim.log_point
+    vectors: dict[str, Any] = {"x": x, "log_x": log_x}
     return Solution(
-        x=x,
-        log_x=claim.log_point,
+        **(vectors if problem.unsigned is problem.system else of_either_sign(x, log_x)),
         dual=claim.dual,
         value=problem.objective(replace(claim, x=x)),
         status=status,

@@ -30,8 +30,8 @@ from bregman_l1.system import largest
 if TYPE_CHECKING:
     import cvxpy as cp
 
-# Logarithms of what double precision still holds with all its digits.
-_LOWEST_LOG = -700.0
+# Logarithms up to which double precision holds a number with all its digits.
+_LARGEST_LOG = 700.0
 # Misfits m below this have e^-m - 1 + m = m^2 / 2 to as many digits as a gap is worth.
 _TINY_MISFIT = 1e-8
 _MOST_SPLITTING_STEPS = 20
@@ -148,7 +148,7 @@ class Potential(ABC):
 
     @abstractmethod
     def split(self, x: Vector, log_prior: Vector) -> Vector:
-        """The x_plus, then the x_minus, of a signed x = x_plus - x_minus whose theta lie on either side of the prior's."""
+        """The x_plus, then the x_minus, of a signed x: their thetas lie as far above and below that of the prior."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,9 +331,9 @@ class Power(Potential):
         return -theta * self.exact_exponent
 
     def _slack(self, log_x: Wide) -> Wide:
-        """X^-q, in extended precision where it would underflow."""
+        """X^-q, in extended precision where it leaves the range of double precision."""
         log_slack = -self.exponent * (log_x - self.log_unit)
-        if np.min(log_slack, initial=0.0) < _LOWEST_LOG:
+        if np.max(np.abs(log_slack), initial=0.0) > _LARGEST_LOG:
             log_slack = log_slack.astype(np.longdouble)
         return np.asarray(np.exp(log_slack))
 
@@ -341,7 +341,9 @@ class Power(Potential):
         return np.asarray((1.0 + self.exponent) * log_x - (self.exponent * self.log_unit + math.log(self.exponent)))
 
     def divergence(self, x: Vector, log_x: Vector, log_prior: Vector) -> float:  # noqa: ARG002
-        return float(np.exp((1.0 - self.exponent) * log_prior) @ self._relative(log_x - log_prior))
+        some = log_prior > -np.inf  # where the prior is zero, so is x
+        sizes = np.exp((1.0 - self.exponent) * log_prior[some])
+        return float(sizes @ self._relative((log_x - log_prior)[some]))
 
     def _relative(self, log_ratio: Vector) -> Vector:
         """The divergence of exp(log_ratio) from 1."""

@@ -46,7 +46,7 @@ from bregman_l1.theory.limit import LeadingFace, Limit
 
 __all__ = ["load", "save"]
 
-_FORMAT, _VERSION = "bregman_l1 result", 2
+_FORMAT, _VERSION = "bregman_l1 result", 3
 _META = "meta.json"
 _REAL_KINDS = "biuf"
 _RESULTS = (Solution, ProjectionPath, Analysis)
@@ -158,7 +158,7 @@ def _agrees(result: Solution | ProjectionPath | Analysis) -> bool:
     """Whether the arrays of a result have the lengths that they should."""
     if isinstance(result, Solution):
         n_names = result.x.size if result.names is None else len(result.names)
-        return result.x.size == result.log_x.size == n_names
+        return {vector.size for vector in result.vectors.values()} == {n_names}
     d = result.system.shape[1]
     if isinstance(result, Analysis):
         return result.x_star.size == result.limit.cost.size == d

@@ -11,7 +11,7 @@ from bregman_l1._types import Vector
 from bregman_l1.certificate import Certificate
 from bregman_l1.documented import DocumentedEnum
 from bregman_l1.foreign import Labels
-from bregman_l1.frozen import FrozenArrays
+from bregman_l1.frozen import FrozenArrays, read_only
 from bregman_l1.html import Markup, folded, table, together, verdict
 from bregman_l1.one_line import brief
 from bregman_l1.optional import require
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bregman_l1.proof.record import Proof
 
 _ENTRIES_SHOWN = 4
+_PARTS = ("x_plus", "x_minus", "log_x_plus", "log_x_minus")
 
 
 class Status(DocumentedEnum):
@@ -72,9 +73,11 @@ class Solution(FrozenArrays):
     Attributes
     ----------
     x : ndarray of shape (d,)
-        The primal vector. For a null-space constant, the attaining kernel vector.
+        The primal vector, x_plus - x_minus where it may have either sign. For a null-space constant, the attaining
+        kernel vector.
     log_x : ndarray of shape (d,), optional
-        log x, meaningful where x underflows; -inf for exact zeros, NaN where x is negative.
+        log x, meaningful where x underflows; -inf for exact zeros, NaN where x is negative. Where x may have either
+        sign it is log |x|.
     dual : ndarray of shape (N,), optional
         The multiplier lam of A x = y: lam = d(optimal value)/dy.
     value : float
@@ -97,6 +100,8 @@ class Solution(FrozenArrays):
         What it is the answer to; None for a solution that was loaded from a file.
     proof : Proof, optional
         The proof, where one was asked for.
+    x_plus, x_minus, log_x_plus, log_x_minus : ndarray of shape (d,), optional
+        The two nonnegative parts of an x of either sign and their logarithms; None where x is nonnegative by itself.
     """
 
     x: Vector
@@ -113,6 +118,10 @@ class Solution(FrozenArrays):
     names: Labels | None = None
     problem: Problem | None = None
     proof: Proof | None = None
+    x_plus: Vector | None = None
+    x_minus: Vector | None = None
+    log_x_plus: Vector | None = None
+    log_x_minus: Vector | None = None
 
     _shown: ClassVar = ("status", "backend", "value", "iterations", "x")
 
@@ -144,8 +153,27 @@ class Solution(FrozenArrays):
         pandas = require("pandas", "data frames")
         return pandas.Series(self.x, index=self._index(pandas), name="x", copy=True)
 
+    @property
+    def vectors(self) -> dict[str, Vector]:
+        """The vectors of shape (d,) by name: ``x``, ``log_x`` and, where x may have either sign, its parts."""
+        parts = {name: getattr(self, name) for name in ("x", "log_x", *_PARTS)}
+        return {name: vector for name, vector in parts.items() if vector is not None}
+
+    @property
+    def unknowns(self) -> dict[str, Vector]:
+        """``x`` and ``log_x`` of the nonnegative unknowns, of shape (d,), or (2d,) for (x_plus, x_minus).
+
+        They are what ``certify(problem, **solution.unknowns)`` takes.
+        """
+        if self.x_plus is None or self.x_minus is None or self.log_x_plus is None or self.log_x_minus is None:
+            return {"x": self.x, "log_x": self.log_x}
+        x, log_x = (self.x_plus, self.x_minus), (self.log_x_plus, self.log_x_minus)
+        return {"x": read_only(np.concatenate(x)), "log_x": read_only(np.concatenate(log_x))}
+
     def to_frame(self) -> pd.DataFrame:
         """Return x and log x as the columns of a pandas DataFrame, its rows named as in `to_series`.
+
+        Where x may have either sign there are also its parts, ``x_plus`` and so on.
 
         Raises
         ------
@@ -160,8 +188,8 @@ class Solution(FrozenArrays):
         0  0.0   -inf
         1  1.0    0.0
         """
-        pandas, entries = require("pandas", "data frames"), {"x": self.x, "log_x": self.log_x}
-        return pandas.DataFrame(entries, index=self._index(pandas), copy=True)
+        pandas = require("pandas", "data frames")
+        return pandas.DataFrame(self.vectors, index=self._index(pandas), copy=True)
 
     def _index(self, pandas: ModuleType) -> pd.Index | None:
         return None if self.names is None else pandas.Index(list(self.names))  # tuples make a MultiIndex
@@ -176,8 +204,7 @@ class Solution(FrozenArrays):
             "iterations": self.iterations,
             "setup_time": self.setup_time,
             "solve_time": self.solve_time,
-            "x": self.x.tolist(),
-            "log_x": self.log_x.tolist(),
+            **{name: vector.tolist() for name, vector in self.vectors.items()},
             "names": None if self.names is None else [str(name) for name in self.names],
             "dual": None if self.dual is None else self.dual.tolist(),
             "certificate": self.certificate.to_dict(),
@@ -216,3 +243,21 @@ class Solution(FrozenArrays):
         dots = ", ..." if self.x.size > _ENTRIES_SHOWN else ""
         labels = range(self.x.size) if self.names is None else self.names
         return ", ".join(f"x[{labels[j]!r}] = {self.x[j]:.6g}" for j in order) + dots
+
+
+def of_either_sign(x: Vector, log_x: Vector) -> dict[str, Vector]:
+    """The vectors of a solution x_plus - x_minus, from both parts in one vector and its logarithm.
+
+    Examples
+    --------
+    >>> found = of_either_sign(np.array([3.0, 0.0]), np.log([3.0, 1e-9]))
+    >>> found["x"].tolist(), found["log_x"].round(9).tolist()
+    ([3.0], [1.098612288])
+    """
+    (plus, minus), (log_plus, log_minus) = np.split(x, 2), np.split(log_x, 2)
+    larger, smaller = np.maximum(log_plus, log_minus), np.minimum(log_plus, log_minus)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # Of parts that are both zero nothing is left.
+        log_size = np.where(larger > -np.inf, larger + np.log(-np.expm1(smaller - larger)), larger)
+    parts = (plus, minus, log_plus, log_minus)
+    return {"x": plus - minus, "log_x": log_size, **dict(zip(_PARTS, parts, strict=True))}

@@ -107,7 +107,7 @@ def test_no_name_hides_a_module(module):
 
 
 def test_only_the_system_knows_how_its_matrix_is_stored():
-    owners = {module for module, path in MODULES.items() if "._A" in path.read_text(encoding="utf-8")}
+    owners = {module for module, path in MODULES.items() if "._storage" in path.read_text(encoding="utf-8")}
     assert owners == {"bregman_l1.system.linear_system"}
 
 

@@ -75,6 +75,7 @@ RESULTS = {
     "proved": lambda system: solve(BregmanProjection(system, log_alpha=-2302.6), proof=True),
     "conic": lambda system: solve(BregmanProjection(system, 1e-9), "clarabel", polish=False),
     "minimiser": lambda system: solve(L1Minimization(system)),
+    "either sign": lambda system: solve(L1Minimization(system, signed=True)),
     "path": lambda system: projection_path(system, log_alphas=[-1.0, -2302.6, -10.0]),
     "analysis": analyze,
     "proved analysis": lambda system: analyze(system, proof=True),
@@ -252,7 +253,7 @@ def test_a_file_holds_plain_arrays_and_json(tmp_path):
         names = archive.namelist()
         assert [name for name in names if not name.endswith(".npy")] == ["meta.json"]
         meta = json.loads(archive.read("meta.json"))
-    assert (meta["format"], meta["version"]) == ("bregman_l1 result", 2)
+    assert (meta["format"], meta["version"]) == ("bregman_l1 result", 3)
     with np.load(tmp_path / "analysis.npz", allow_pickle=False) as archive:
         assert {archive[name].dtype.kind for name in archive.files if name != "meta.json"} <= set("fib")
 
@@ -377,9 +378,23 @@ def refused(content: bytes, tmp_path: Path) -> str:
 
 
 def test_a_file_of_a_newer_version_is_refused_with_what_to_do(tmp_path):
-    assert refused(with_meta("projection", version=3), tmp_path).endswith(
-        "written by a newer version of bregman_l1 (format 3; this one reads up to 2): upgrade bregman_l1"
+    assert refused(with_meta("projection", version=4), tmp_path).endswith(
+        "written by a newer version of bregman_l1 (format 4; this one reads up to 3): upgrade bregman_l1"
     )
+
+
+@pytest.mark.parametrize("name", ["projection", "path"])
+def test_a_file_of_before_unknowns_of_either_sign_is_read(name, tmp_path):
+    """Format 2 has no parts of x, and no depth."""
+    later = ("x_plus", "x_minus", "log_x_plus", "log_x_minus", "depth", "signed")
+    tree = json.loads(members(saved(name))["meta.json"], object_hook=lambda found: without(found, later))["result"]
+    (tmp_path / "old").write_bytes(with_meta(name, version=2, result=tree))
+    (tmp_path / "new").write_bytes(saved(name))
+    assert state(load(tmp_path / "old")) == state(load(tmp_path / "new"))
+
+
+def without(mapping: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: value for name, value in mapping.items() if name not in names}
 
 
 FOREIGN = {

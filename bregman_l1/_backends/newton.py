@@ -54,7 +54,7 @@ class NewtonBackend(Backend):
     def _minimiser(self, problem: L1Minimization) -> Claim:
         """A vertex from proximal points, whose inner problems Newton's method solves, or from the simplex method."""
         budget = Budget(self.max_iter, self.time_limit)
-        found = proximal_minimiser(problem.system, problem.cost, budget)
+        found = proximal_minimiser(problem.unsigned, problem.weights, budget)
         if found is not None:
             return Claim(x=found.x, dual=found.dual, raw_status="converged", iterations=found.steps)
         if budget.spent_out is not None:

@@ -128,7 +128,7 @@ class Equations:
         return np.array([self.solve(row) for row in rows])
 
 
-def _factorised(weights: Any, T: Any, own: Vector, slope: Vector | float) -> Callable[[Vector], Vector] | None:
+def _factorised(weights: Any, T: Any, own: Vector, slope: Wide | float) -> Callable[[Vector], Vector] | None:
     """Solutions of (diag own + weights T' diag slope) d = right; None where the matrix has no usable factor."""
     if (
         isinstance(weights, np.ndarray)
@@ -152,7 +152,7 @@ def _factorised(weights: Any, T: Any, own: Vector, slope: Vector | float) -> Cal
     return lambda right: np.asarray(dgetrs(factor, pivots, right)[0])
 
 
-def _by_few_columns(weights: Matrix, T: Any, own: Vector, slope: Vector | float) -> Callable[[Vector], Vector] | None:
+def _by_few_columns(weights: Matrix, T: Any, own: Vector, slope: Wide | float) -> Callable[[Vector], Vector] | None:
     """The same by the Woodbury identity; ``weights`` is V divided by own."""
     T = T.T * slope
     inner = np.asarray(T @ weights, dtype=np.float64)
@@ -173,10 +173,8 @@ def _by_few_columns(weights: Matrix, T: Any, own: Vector, slope: Vector | float)
 Sides = tuple[Vector, Vector, Index, Any]
 
 
-def _balanced(
-    tableau: Tableau, x: Vector, per_theta: Vector, scale: Vector, u: Vector, largest: Vector
-) -> Sides | None:
-    """Log pos and log neg of rows x_i (1 + scale_i sum_j T_ij x_j - u_i) = 0, the columns that make up V, and V / theta'.
+def _balanced(tableau: Tableau, x: Vector, per_theta: Wide, scale: Vector, u: Vector, largest: Vector) -> Sides | None:
+    """Log pos and log neg of rows x_i (1 + scale_i sum_j T_ij x_j - u_i) = 0, its columns, and V / theta'.
 
     None where a side of a row is empty.
     """
@@ -190,7 +188,7 @@ def _balanced(
     return np.log(up), log_down, heavy, _shared(few[:, heavy], per_theta[heavy], scale / up, scale / down)
 
 
-def _shared(T: Any, x: Vector, up: Vector, down: Vector) -> Any:
+def _shared(T: Any, x: Wide, up: Vector, down: Vector) -> Any:
     """T_ij x_j, times up_i where that is positive, and down_i elsewhere."""
     if isinstance(T, np.ndarray):
         V = T * x

@@ -120,6 +120,7 @@ def split_rows(system: LinearSystem, budget: Budget | None = None) -> Rows:
     >>> rows.kept.size, rows.dropped.size
     (2, 1)
     """
+    system = system.distinct
     everything = np.arange(system.shape[0])
     if _shows_independence(system.matrix):
         return Rows(kept=everything, dropped=everything[:0], weights=np.zeros((0, everything.size)))

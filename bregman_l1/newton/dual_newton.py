@@ -151,7 +151,7 @@ def largest_move(system: LinearSystem, lam: Vector, enough: float, potential: Po
 
 
 def dual_point(system: LinearSystem, potential: Potential, log_prior: Vector, dual: Vector) -> tuple[Wide, Vector]:
-    """The log x with theta(x) = theta(p) + A'dual and its rounding; in extended precision where that of double shows."""
+    """The log x with theta(x) = theta(p) + A'dual and its rounding, extended where that of double shows."""
     prior = _in_double(potential.gradient(log_prior))
     size: Vector = np.abs(prior) + float(system.row_peaks @ np.abs(dual))
     theta = prior + system.rmatvec(dual)

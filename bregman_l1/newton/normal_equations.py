@@ -100,8 +100,9 @@ class Preconditioned:
         """Take x and its weights, and make a preconditioner of them unless an older one serves."""
         x = np.exp(log_x)
         weights = x if log_weights is log_x else np.exp(log_weights)
-        self._unit = float(weights.max())
-        self._weights: Single = (weights / self._unit).astype(np.float32)
+        merged = self._system.merged(weights)
+        self._unit = float(merged.max())
+        self._weights: Single = (merged / self._unit).astype(np.float32)
         if not (near and self._factor is not None) and not self._precondition():
             return None
         self._total = self._tail * self._unit

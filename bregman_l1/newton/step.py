@@ -1,8 +1,8 @@
 """How far a candidate is from the projection: one exact Newton step in log x, with the rounding of its own measure.
 
-The projection of p = exp(log_prior) onto {x >= 0 : A x = y} solves A x = y, theta(x) = theta(p) + A'lam. Its Newton step
-at any positive candidate is the d = (theta(p) + A'lam - theta(x)) / theta'(x) with A X d = y - A x. Residuals of A x = y say nothing about
-small entries; this step does, because near the solution it is the error of log x itself.
+The projection of p = exp(log_prior) onto {x >= 0 : A x = y} solves A x = y, theta(x) = theta(p) + A'lam. Its Newton
+step at any positive candidate is the d = (theta(p) + A'lam - theta(x)) / theta'(x) with A X d = y - A x. Residuals of
+A x = y say nothing about small entries; this step does, because near the solution it is the error of log x itself.
 
 It is measured by the normal equations where the rounding of y - A x does not show in log x, and on a basis of its own
 elsewhere. Of what the solver computed the multiplier alone is used, as a point to measure from, and nothing outlives
@@ -226,12 +226,7 @@ class _Steps:
             return None
         equations, size = normal_equations(system), np.inf
         lam = np.zeros(system.shape[0]) if dual is None else dual
-        prior, theta, log_weights = (
-            potential.gradient(log_prior),
-            potential.gradient(log_x),
-            potential.log_weight(log_x),
-        )
-        least_slope = float(np.min(potential.slope(log_x)))
+        prior, theta = potential.gradient(log_prior), potential.gradient(log_x)
 
         def moved(dy: Vector) -> Vector:
             return potential.log_change(theta, system.rmatvec(equations.solve(dy, settings.REFINED)))
@@ -241,39 +236,47 @@ class _Steps:
             change += prior
             change -= theta
             change = potential.log_change(theta, change)
-            peak = largest(change)
             rounding = EPS * (largest(prior) + float(system.row_peaks @ np.abs(lam)))
-            drift = rounding / least_slope if least_slope > 0.0 else np.inf
-            fits = peak <= settings.FITS and drift <= settings.NEGLIGIBLE
-            if fits:  # where columns are many there is no room for another array
-                change += log_x
-                residual = equations.at(change, potential.log_weight(change))
-                change -= log_x
-            else:
-                residual = equations.at(log_x, log_weights)
-            if residual is None:
-                return None
-            if not fits:
-                residual = residual - system.matvec(np.exp(log_x) * change)
-            noise = rounding_noise(system, equations, potential, theta)
-            noise += (
-                drift if drift <= settings.NEGLIGIBLE else self._drift(potential, equations, log_x, theta, rounding)
-            )
+            residual, noise = self._left_over(potential, equations, log_x, theta, change, rounding)
             if not noise <= settings.NEGLIGIBLE:
                 return None
             ahead = equations.solve(residual, settings.REFINED)
             before, size = size, largest_move(system, ahead, settings.AT_REST, potential, theta)
             if size <= settings.AT_REST or before / 2 <= size <= noise:
                 return Step(change=change, noise=noise + size, y=system.y, moved=moved)
-            if size <= settings.REFINED * peak:
-                return Step(
-                    change=change + potential.log_change(theta, system.rmatvec(ahead)),
-                    noise=noise,
-                    y=system.y,
-                    moved=moved,
-                )
+            if size <= settings.REFINED * largest(change):
+                change = change + potential.log_change(theta, system.rmatvec(ahead))
+                return Step(change=change, noise=noise, y=system.y, moved=moved)
             lam = lam + ahead
         return None
+
+    def _left_over(
+        self,
+        potential: Potential,
+        equations: NormalEquations,
+        log_x: Vector,
+        theta: Vector,
+        change: Vector,
+        rounding: float,
+    ) -> tuple[Vector, float]:
+        """What is left of y - A x once log x has changed, and what rounding does to log x; infinite where it is all."""
+        slope = float(np.min(potential.slope(log_x)))
+        drift = rounding / slope if slope > 0.0 else np.inf
+        is_seen = drift <= settings.NEGLIGIBLE
+        fits = is_seen and largest(change) <= settings.FITS
+        if fits:  # where columns are many there is no room for another array
+            change += log_x
+            residual = equations.at(change, potential.log_weight(change))
+            change -= log_x
+        else:
+            residual = equations.at(log_x, potential.log_weight(log_x))
+        if residual is None:
+            return theta[:0], np.inf
+        if not fits:
+            residual = residual - self._part.matvec(np.exp(log_x) * change)
+        if not is_seen:
+            drift = self._drift(potential, equations, log_x, theta, rounding)
+        return residual, drift + rounding_noise(self._part, equations, potential, theta)
 
     def _drift(
         self, potential: Potential, equations: NormalEquations, log_x: Vector, theta: Vector, rounding: float

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     import cvxpy as cp
 
     from bregman_l1._types import Vector
-
     from bregman_l1.certificate import Certificate
     from bregman_l1.claim import Claim
     from bregman_l1.polyhedron.linear_program import LinearProgram, LinearProgramAnswer

@@ -1,4 +1,4 @@
-"""The nonnegative l1 minimiser: a linear program."""
+"""The l1 minimiser, nonnegative or of either sign: a linear program."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from bregman_l1.budget import Budget
 from bregman_l1.certificate import Certificate, Check, not_finite
 from bregman_l1.claim import Claim
 from bregman_l1.errors import BackendError
+from bregman_l1.frozen import read_only
 from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron.feasible_set import INFEASIBILITY, infeasibility
 from bregman_l1.polyhedron.minimiser import (
@@ -28,7 +29,7 @@ from bregman_l1.polyhedron.minimiser import (
 )
 from bregman_l1.problems.base import Problem
 from bregman_l1.system import checked_system
-from bregman_l1.validation import checked_weights
+from bregman_l1.validation import checked_flag, checked_weights, refuse_unless_all
 
 if TYPE_CHECKING:
     import cvxpy as cp
@@ -42,30 +43,41 @@ class L1Minimization(Problem):
 
     Its dual is mu with A'mu <= cost and y'mu the optimal value (Matt & Stoeger 2025, Section I).
 
+    With ``signed`` it is basis pursuit: minimise ||x||_1, or cost'|x|, over {x : A x = y}; its dual is mu with
+    |A'mu| <= cost. That is the problem above for the columns of A and -A, where x = x_plus - x_minus.
+
     Parameters
     ----------
     system : LinearSystem
         The constraints.
     cost : array_like of shape (d,), optional
         Weights of the entries; ones if omitted.
+    signed : bool, default False
+        Whether x may have either sign.
 
     Raises
     ------
     InvalidProblemError
-        If cost has the wrong length or is not finite.
+        If cost has the wrong length or is not finite, or is negative where x may have either sign.
 
     Examples
     --------
     >>> from bregman_l1 import L1Minimization, LinearSystem, solve
     >>> solve(L1Minimization(LinearSystem([[1.0, 0.5]], [1.0]))).x.tolist()
     [1.0, 0.0]
+    >>> solve(L1Minimization(LinearSystem([[1.0, -2.0]], [1.0]), signed=True)).x.tolist()
+    [0.0, -0.5]
     """
 
-    __slots__ = ("_cost", "_system")
+    __slots__ = ("_cost", "_signed", "_system", "_weights")
 
-    def __init__(self, system: LinearSystem, *, cost: ArrayLike | None = None) -> None:
-        self._system = checked_system(system)
-        self._cost = checked_weights(cost, system.shape[1], system.column_names)
+    def __init__(self, system: LinearSystem, *, cost: ArrayLike | None = None, signed: bool = False) -> None:
+        self._system, self._signed = checked_system(system), checked_flag("signed", signed)
+        self._cost = self._weights = checked_weights(cost, system.shape[1], system.column_names)
+        if self._signed:
+            rule = "|x| would grow without end where its cost is negative"
+            refuse_unless_all("cost", self._cost, self._cost >= 0, rule, system.column_names)
+            self._weights = read_only(np.concatenate([self._cost, self._cost]))
 
     @property
     def system(self) -> LinearSystem:
@@ -73,49 +85,73 @@ class L1Minimization(Problem):
 
     @property
     def cost(self) -> Vector:
-        """Weights of the entries, shape (d,)."""
+        """Weights of the entries of x, shape (d,)."""
         return self._cost
 
     @property
+    def signed(self) -> bool:
+        """Whether x may have either sign."""
+        return self._signed
+
+    @property
+    def unsigned(self) -> LinearSystem:
+        return self._system.doubled if self._signed else self._system
+
+    @property
+    def weights(self) -> Vector:
+        """Weights of the nonnegative unknowns: the cost, or (cost, cost) of x_plus and x_minus."""
+        return self._weights
+
+    @property
     def title(self) -> str:
-        return "nonnegative l1 minimisation"
+        return "l1 minimisation" if self._signed else "nonnegative l1 minimisation"
 
     @property
     def cones(self) -> frozenset[str]:
         return frozenset({"linear"})
 
     def dcp(self) -> cp.Problem:
-        return self._system.remember_in_thread(
-            ("l1 program", self._cost.tobytes()), lambda: _program(self._system, self._cost)
-        )
+        return self._system.remember_in_thread(("l1 program", self._signed, self._cost.tobytes()), self._program)
+
+    def _program(self) -> cp.Problem:
+        import cvxpy as cp
+
+        A, y, d = self._system.matrix, self._system.y / np.abs(self._system.y).max(), self._system.shape[1]
+        x = cp.Variable(d, name="x", nonneg=True)
+        if not self._signed:
+            return cp.Problem(cp.Minimize(self._cost @ x), [A @ x == y])
+        x_minus = cp.Variable(d, name="x_minus", nonneg=True)
+        return cp.Problem(cp.Minimize(self._cost @ (x + x_minus)), [A @ (x - x_minus) == y])
 
     def recover(self, program: cp.Problem) -> Claim:
-        x, dual = program.variables()[0].value, program.constraints[0].dual_value
+        parts = program.var_dict  # x_minus comes after x by its name too
+        x = [parts[name].value for name in sorted(parts)]
+        dual = program.constraints[0].dual_value
         return Claim(
-            x=None if x is None else np.asarray(x) * np.abs(self._system.y).max(),
+            x=None if x[0] is None else np.concatenate(x) * np.abs(self._system.y).max(),
             dual=None if dual is None else -np.asarray(dual),
         )
 
     def linear_program(self) -> LinearProgram:
-        return l1_program(self._system, self._cost)
+        return l1_program(self.unsigned, self.weights)
 
     def interpret(self, answer: LinearProgramAnswer) -> Claim:
         return Claim(
-            x=None if answer.x is None else unscaled(self._system, answer.x),
-            dual=None if answer.dual is None else unscaled_dual(self._system, answer.dual, self._cost),
+            x=None if answer.x is None else unscaled(self.unsigned, answer.x),
+            dual=None if answer.dual is None else unscaled_dual(self.unsigned, answer.dual, self.weights),
         )
 
     def refuse(self, claim: Claim) -> None:
         if claim.outcome is Outcome.UNBOUNDED:
-            optimum(self._system, self._cost)
+            optimum(self.unsigned, self.weights)
 
     def polish(self, claim: Claim, tol: float = 1e-9) -> Claim:
         if claim.x is None or not np.isfinite(claim.x).all() or self._is_exact(claim):
             return claim
         budget = Budget(seconds=claim.time_left)
-        x = completed_vertex(self._system, self._cost, claim.x, budget)
+        x = completed_vertex(self.unsigned, self.weights, claim.x, budget)
         if claim.dual is not None and np.isfinite(claim.dual).all():
-            duals = [claim.dual, supporting_dual(self._system, self._cost, x, claim.dual)]
+            duals = [claim.dual, supporting_dual(self.unsigned, self.weights, x, claim.dual)]
             nearest = min(duals, key=lambda each: self._shortfall(x, each))
             if self._shortfall(x, nearest) <= min(tol, _GOOD):
                 return claim.improved(x=x, dual=nearest)
@@ -125,7 +161,7 @@ class L1Minimization(Problem):
     def _optimum(self, budget: Budget) -> tuple[Vector, Vector | None] | None:
         """A minimiser and an optimal dual vector, None where the time to find them is up."""
         try:
-            return optimum(self._system, self._cost, budget)
+            return optimum(self.unsigned, self.weights, budget)
         except BackendError:
             if budget.spent_out is None:
                 raise
@@ -134,26 +170,26 @@ class L1Minimization(Problem):
     def _is_exact(self, claim: Claim) -> bool:
         """Whether rounding is all that the claim misses."""
         x, dual = claim.point, claim.dual
-        if dual is None or x.min() < 0 or self._system.residual(x) > ROUNDINGS:
+        if dual is None or x.min() < 0 or self.unsigned.residual(x) > ROUNDINGS:
             return False
-        return self._shortfall(x, dual) <= ROUNDINGS and largest_correction(self._system, x) <= _GOOD
+        return self._shortfall(x, dual) <= ROUNDINGS and largest_correction(self.unsigned, x) <= _GOOD
 
     def objective(self, claim: Claim) -> float:
-        return float(self._cost @ claim.point)
+        return float(self.weights @ claim.point)
 
     def certify(self, claim: Claim, tol: float = 1e-9) -> Certificate:
         x = claim.point
         if not np.isfinite(x).all():
             return not_finite(self.title)
-        budget, missed, dual = Budget(seconds=claim.time_left), infeasibility(self._system, x), claim.dual
+        budget, missed, dual = Budget(seconds=claim.time_left), infeasibility(self.unsigned, x), claim.dual
         if dual is None and missed <= tol:
             _, dual = self._optimum(budget) or (x, None)
         if dual is None:
-            dual = np.full(self._system.shape[0], np.nan)
+            dual = np.full(self.unsigned.shape[0], np.nan)
         checks = {
             "primal feasibility": Check(value=missed, tolerance=tol, meaning=INFEASIBILITY),
             "solvability": Check(
-                value=0.0 if missed <= ROUNDINGS else feasible_nearby(self._system, np.maximum(x, 0.0))[1],
+                value=0.0 if missed <= ROUNDINGS else feasible_nearby(self.unsigned, np.maximum(x, 0.0))[1],
                 tolerance=tol,
                 meaning="relative change of the entries of x that solves A x = y up to rounding",
             ),
@@ -183,15 +219,15 @@ class L1Minimization(Problem):
     def _freedom(self, x: Vector, dual: Vector, budget: Budget) -> tuple[float, tuple[str, ...]]:
         """The dimension of the set of minimisers, of which x is one, and what must be said of it."""
         vertex = np.maximum(x, 0.0)
-        if np.count_nonzero(vertex) > self._system.shape[0]:
-            vertex = np.where(large_entries(self._system, vertex), vertex, 0.0)
+        if np.count_nonzero(vertex) > self.unsigned.shape[0]:
+            vertex = np.where(large_entries(self.unsigned, vertex), vertex, 0.0)
         try:
-            found = all_minimisers(self._system, self._cost, vertex, dual, budget)
+            found = all_minimisers(self.unsigned, self.weights, vertex, dual, budget)
         except BackendError as error:
             return np.inf, (f"whether x* is the only minimiser is undecided: {error}",)
         if found.unique:
             return 0.0, ()
-        columns = self._system.columns(found.support)
+        columns = self.unsigned.columns(found.support)
         dimension = float(max(1, found.support.size - np.linalg.matrix_rank(columns)))
         return dimension, (_TIES.format(found.assumed_ties),) if found.assumed_ties else ()
 
@@ -201,9 +237,9 @@ class L1Minimization(Problem):
     def _excess(self, dual: Vector) -> Vector:
         """By how much a_j'mu exceeds c_j, relative to |a_j|'|mu| + |c_j|; inf where mu is not finite."""
         if not np.isfinite(dual).all():
-            return np.full(self._cost.size, np.inf)
-        size = self._system.abs_rmatvec(np.abs(dual)) + np.abs(self._cost)
-        excess = np.maximum(self._system.rmatvec(dual) - self._cost, 0.0)
+            return np.full(self.weights.size, np.inf)
+        size = self.unsigned.abs_rmatvec(np.abs(dual)) + np.abs(self.weights)
+        excess = np.maximum(self.unsigned.rmatvec(dual) - self.weights, 0.0)
         return np.where(excess > 0, excess / np.where(size > 0, size, 1.0), 0.0)
 
     def _relative_gap(self, x: Vector, dual: Vector) -> float:
@@ -212,20 +248,13 @@ class L1Minimization(Problem):
         Where y'mu is a small difference of large terms, residuals that are small beside these terms hide an
         error of the value itself: only what rounding of the terms explains is forgiven.
         """
-        sizes, value = np.abs(x), float(np.abs(self._cost) @ np.abs(x))
-        terms = value + self._system.abs_rmatvec(np.abs(dual)) @ sizes + np.abs(self._system.y) @ np.abs(dual)
-        worth = np.maximum(self._system.rmatvec(dual) - self._cost, 0.0) @ sizes
-        gap = abs(self._cost @ x - self._system.y @ dual) + worth - ROUNDINGS * terms
+        sizes, value = np.abs(x), float(np.abs(self.weights) @ np.abs(x))
+        terms = value + self.unsigned.abs_rmatvec(np.abs(dual)) @ sizes + np.abs(self.unsigned.y) @ np.abs(dual)
+        worth = np.maximum(self.unsigned.rmatvec(dual) - self.weights, 0.0) @ sizes
+        gap = abs(self.weights @ x - self.unsigned.y @ dual) + worth - ROUNDINGS * terms
         return 0.0 if gap <= 0 else float(gap / (value or terms))
 
 
 # What a claim may fall short by and not be computed anew; the tolerances of linear programs are larger.
 _GOOD = 1e-12
 _TIES = "{} reduced costs that are zero within rounding were taken for zero: too many columns to decide it exactly"
-
-
-def _program(system: LinearSystem, cost: Vector) -> cp.Problem:
-    import cvxpy as cp
-
-    x = cp.Variable(system.shape[1], name="x", nonneg=True)
-    return cp.Problem(cp.Minimize(cost @ x), [system.matrix @ x == system.y / np.abs(system.y).max()])

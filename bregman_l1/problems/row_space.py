@@ -54,7 +54,7 @@ def fit(system: LinearSystem, values: Vector, on: Mask) -> Fit:
         sizes = system.abs_matvec(on / on.size)
         if not sizes.any():
             return whole
-        part = LinearSystem(system.matrix[:, on], sizes)  # with a y that no row is refused for
+        part = system.restrict(on, sizes)  # with a y that no row is refused for
         rows = independent_rows(part)
         part = part.of_rows(rows)
         lam, misfit = _by_least_squares(part, values[on])

@@ -15,7 +15,7 @@ from bregman_l1._types import Index, Matrix, Vector
 from bregman_l1.exact import rational
 from bregman_l1.proof.arithmetic import entries
 from bregman_l1.proof.record import Unproved
-from bregman_l1.system.linear_system import dense
+from bregman_l1.system import dense
 
 Rationals = list[fmpq]
 

@@ -17,25 +17,29 @@ from bregman_l1.errors import InfeasibleError, InvalidProblemError, InvalidSyste
 from bregman_l1.foreign import Labels, labels_of
 from bregman_l1.frozen import read_only
 from bregman_l1.names import chosen, given_names, place, rows_called
-from bregman_l1.system.reading import checked_names, in_order, read_matrix, read_target, refuse_non_finite
+from bregman_l1.system.matrices import dense, one_for_zero, storage_of
+from bregman_l1.system.reading import (
+    checked_names,
+    in_order,
+    read_matrix,
+    read_target,
+    refuse_empty,
+    refuse_non_finite,
+)
+from bregman_l1.system.signed import Doubled
 
 if TYPE_CHECKING:
     from bregman_l1.polyhedron.assumptions import AssumptionReport
+    from bregman_l1.system.storage import Storage
 
 _T = TypeVar("_T")
 
 # Entries beyond it overflow in products, rows below its inverse underflow.
 _LARGEST = 1e250
-_CACHED_BYTES = 2**20
-_FEW_ROWS = 32
-_SHORT = 2**12
-_NONE: Index = np.zeros(0, dtype=np.intp)
-_TRANSPOSED = 64
-_EQUILIBRATION_ROUNDS = 10
 
 
 class Moments(NamedTuple):
-    """What one pass over A says of a point x.
+    """What one pass over A says of a point x and of weights.
 
     Attributes
     ----------
@@ -109,33 +113,45 @@ class LinearSystem:
         row_names: Iterable[Hashable] | None = None,
         column_names: Iterable[Hashable] | None = None,
     ) -> None:
-        self._A, (row_labels, column_labels) = read_matrix(A), labels_of(A)
+        matrix, (row_labels, column_labels) = read_matrix(A), labels_of(A)
         y, of_rows = in_order(y, row_labels)
-        self._y = read_target(y, self._A.shape[0])
-        self.row_names = checked_names("row_names", row_names, self._A.shape[0]) or of_rows
-        self.column_names = checked_names("column_names", column_names, self._A.shape[1]) or given_names(column_labels)
-        refuse_non_finite("A", self._A, self.row_names, self.column_names)
-        refuse_non_finite("y", self._y, self.row_names)
-        # Columns of A, as many at a time as stay in the cache; all of them where A is sparse.
-        n_rows, n_columns = self.shape = (int(self._A.shape[0]), int(self._A.shape[1]))
-        width = n_columns if self.is_sparse else max(1, _CACHED_BYTES // (8 * n_rows))
-        self._parts = [slice(start, min(start + width, n_columns)) for start in range(0, n_columns, width)]
+        target = read_target(y, matrix.shape[0])
+        rows = checked_names("row_names", row_names, matrix.shape[0]) or of_rows
+        columns = checked_names("column_names", column_names, matrix.shape[1]) or given_names(column_labels)
+        refuse_non_finite("A", matrix, rows, columns)
+        refuse_non_finite("y", target, rows)
+        self._hold(storage_of(matrix), target, rows, columns)
+
+    def _hold(self, storage: Storage, y: Vector, row_names: Labels | None, column_names: Labels | None) -> None:
+        """Keep what is read and finite, unless no x of a size that floats have can solve it."""
+        self._storage, self._y = storage, y
+        self.row_names, self.column_names, self.shape = row_names, column_names, storage.shape
         self._memory: dict[Hashable, Any] = {}
         self._memory_of_thread = local()
-        self.row_peaks = read_only(peaks(self._A, axis=1))
+        self.row_peaks = storage.row_peaks
         self._refuse_impossible_row()
         self._refuse_extreme_row()
         self.row_units = read_only(np.ldexp(1.0, np.frexp(one_for_zero(self.row_peaks))[1]))
 
+    @classmethod
+    def _of(
+        cls, storage: Storage, y: Vector, row_names: Labels | None = None, column_names: Labels | None = None
+    ) -> LinearSystem:
+        """The system of a matrix that is stored."""
+        refuse_empty(storage.shape)
+        system = cls.__new__(cls)
+        system._hold(storage, y, row_names, column_names)
+        return system
+
     @property
     def matrix(self) -> Matrix | sp.csc_array:
-        """A as stored: a read-only (N, d) array, or a ``scipy.sparse.csc_array``."""
-        return self._A
+        """A as stored: a read-only (N, d) array, or a ``scipy.sparse.csc_array``; made where it is not stored so."""
+        return self._storage.explicit()
 
     @property
     def A(self) -> Matrix | sp.csc_array:
         """The matrix under the name it was given by; the same as `matrix`."""
-        return self._A
+        return self._storage.explicit()
 
     @property
     def y(self) -> Vector:
@@ -145,7 +161,38 @@ class LinearSystem:
     @property
     def is_sparse(self) -> bool:
         """Whether A is stored sparse."""
-        return not isinstance(self._A, np.ndarray)
+        return self._storage.is_sparse
+
+    @property
+    def doubled(self) -> LinearSystem:
+        """The system of the unknowns of either sign: [A, -A] (x_plus, x_minus) = y with 2d nonnegative ones.
+
+        [A, -A] is not stored: products, Gram matrices and columns follow from A. Only `matrix` and `scaled` make it,
+        for solvers that need the entries.
+
+        Examples
+        --------
+        >>> system = LinearSystem([[1.0, 0.5]], [1.0]).doubled
+        >>> system
+        LinearSystem(N=1, d=4, dense, either sign)
+        >>> system.rmatvec([2.0])
+        array([ 2.,  1., -2., -1.])
+        """
+        return self.remember("doubled", self._doubled)
+
+    def _doubled(self) -> LinearSystem:
+        names = self.column_names
+        both = None if names is None else tuple((name, sign) for sign in "+-" for name in names)
+        return LinearSystem._of(Doubled(self._storage), self._y, self.row_names, both)
+
+    @property
+    def distinct(self) -> LinearSystem:
+        """The system of the columns that are not multiples by one or minus one of others by the way they are stored.
+
+        The same rows depend on each other in it. It is the system itself, unless that comes from a `doubled` one.
+        """
+        storage = self._storage.distinct()
+        return self if storage is self._storage else LinearSystem._of(storage, self._y, self.row_names)
 
     shape: tuple[int, int]
     """(N, d)."""
@@ -165,46 +212,26 @@ class LinearSystem:
     @property
     def column_sizes(self) -> Vector:
         """The largest |A_ij| of each column in units of the rows, shape (d,)."""
-        return self.remember("column sizes", self._column_sizes)
-
-    def _column_sizes(self) -> Vector:
-        units, columns = 1.0 / self.row_units, np.ones(self.shape[1])
-        if self.is_sparse:
-            return peaks(self.scaled(units, columns), axis=0)
-        return np.concatenate([peaks(self._block(part) * units[:, None], axis=0) for part in self._parts])
+        return self.remember("column sizes", lambda: self._storage.column_sizes(self.row_units))
 
     def matvec(self, x: ArrayLike) -> Vector:
         """A @ x, shape (N,)."""
-        return np.asarray(self._A @ np.asarray(x), dtype=np.float64)
-
-    def largest_of_rmatvec(self, lam: Vector) -> float:
-        """The largest magnitude of an entry of A.T @ lam, for one lam or a row of each; NaN if there is one."""
-        found = 0.0
-        for part in self._parts:
-            found = np.maximum(found, largest(lam @ self._block(part)))
-        return float(found)
+        return np.asarray(self._storage.matvec(np.asarray(x)), dtype=np.float64)
 
     def rmatvec(self, lam: ArrayLike) -> Vector:
         """A.T @ lam, shape (d,)."""
-        return np.asarray(self._A.T @ np.asarray(lam), dtype=np.float64)
+        return np.asarray(self._storage.rmatvec(np.asarray(lam)), dtype=np.float64)
+
+    def largest_of_rmatvec(self, lam: Vector) -> float:
+        """The largest magnitude of an entry of A.T @ lam, for one lam or a row of each; NaN if there is one."""
+        return self._storage.largest_of_rmatvec(lam)
 
     def gram(self, weights: Vector | None = None) -> Matrix:
         """A diag(weights) A.T, shape (N, N); weights >= 0 of shape (d,), ones if omitted.
 
         Works in blocks of columns, so that no second matrix of the size of A is made.
         """
-        weights = np.ones(self.shape[1]) if weights is None else weights
-        gram = np.zeros((self.shape[0], self.shape[0]))
-        for part in self._parts:
-            gram += self._gram_of(part, weights[part])
-        return gram
-
-    def _gram_of(self, part: slice, weights: Vector) -> Matrix:
-        """A_part diag(weights) A_part'; few rows are multiplied faster as two different matrices."""
-        if self.shape[0] <= _FEW_ROWS:
-            return dense(self._weighted(part, weights) @ self._block(part).T)
-        block = self._weighted(part, np.sqrt(weights))
-        return dense(block @ block.T)
+        return self._storage.gram(np.ones(self.shape[1]) if weights is None else weights)
 
     def remainder(self, x: Vector, dominant: Index) -> Vector:
         """Y - A x, shape (N,), the ``dominant`` entries of x taken in extended precision.
@@ -225,74 +252,46 @@ class LinearSystem:
         cut : float
             Entries of x above it are taken in extended precision, as in `remainder`.
         """
-        image, gram, total = np.zeros(self.shape[0]), np.zeros((self.shape[0], self.shape[0])), 0.0
-        large: list[Index] = []
-        for part in self._parts:
-            x = np.exp(log_x[part])
-            weights = x if log_weights is log_x else np.exp(log_weights[part])
-            gram += self._gram_of(part, weights)
-            total += float(x.sum() if weights is x else x @ (x / weights))
-            if cut < np.inf:
-                large.append(np.flatnonzero(x > cut))
-                x[large[-1]] = 0.0
-                large[-1] += part.start
-            image += self._block(part) @ x
-        dominant = np.concatenate(large) if large else _NONE
-        x = np.exp(log_x[dominant])
-        return Moments(residual=self._extended(x, dominant, image), gram=gram, total=total, dominant=dominant, large=x)
+        image, gram, total, dominant = self._storage.moments(log_x, log_weights, cut)
+        large = np.exp(log_x[dominant])
+        residual = self._extended(large, dominant, image)
+        return Moments(residual=residual, gram=gram, total=total, dominant=dominant, large=large)
 
     @property
     def fits_single_precision(self) -> bool:
         """Whether every entry of A is zero or between 1e-12 and 1e12: squares and sums then fit single precision."""
-        return self.remember("fits single precision", self._fits_single_precision)
+        return self.remember("fits single precision", self._storage.fits_single_precision)
 
-    def _fits_single_precision(self) -> bool:
-        for part in self._parts:
-            block = self._block(part)
-            sizes = abs(block if isinstance(block, np.ndarray) else block.data)
-            if sizes.max(initial=0.0) > 1e12 or ((sizes > 0.0) & (sizes < 1e-12)).any():
-                return False
-        return True
+    def merged(self, weights: Vector) -> Vector:
+        """The weights w with A diag(weights) A' = B diag(w) B', where B are the columns of `distinct`."""
+        return self._storage.merged(weights)
 
     def columns_in_single_precision(self) -> Single:
-        """A' in single precision, shape (d, N): the columns of a dense A, each contiguous."""
-        single = np.empty((self.shape[1], self.shape[0]), dtype=np.float32)
-        for rows_start in range(0, self.shape[0], _TRANSPOSED):
-            rows = slice(rows_start, rows_start + _TRANSPOSED)
-            single[:, rows] = self._A[rows].T
-        return single
+        """B' in single precision: the columns of a dense A, each contiguous, as many as `merged` has weights for."""
+        return self._storage.single_precision()
 
     def pieces(self) -> Iterator[tuple[slice, Any]]:
-        """The columns in pieces that fit the cache, each with its A[:, piece], stored as A is."""
-        return ((part, self._block(part)) for part in self._parts)
+        """The columns in pieces that fit the cache, each with its A[:, piece], sparse where A is."""
+        return self._storage.pieces()
 
     def columns(self, index: ArrayLike) -> Matrix:
         """The columns A[:, index] as a dense array of shape (N, len(index))."""
-        chosen = self._A[:, np.asarray(index)]
-        return np.asarray(chosen if isinstance(chosen, np.ndarray) else chosen.toarray(), dtype=np.float64)
+        return np.asarray(dense(self._storage.picked(np.asarray(index))), dtype=np.float64)
 
     def rows(self, index: ArrayLike) -> Matrix:
         """The rows A[index] as a dense array of shape (len(index), d)."""
-        chosen = self._A[np.asarray(index)]
-        return np.asarray(chosen if isinstance(chosen, np.ndarray) else chosen.toarray(), dtype=np.float64)
+        return np.asarray(dense(self._storage.rows(np.asarray(index))), dtype=np.float64)
 
     def of_rows(self, index: ArrayLike, y: Vector | None = None) -> LinearSystem:
         """The system of the equations ``index`` alone, with other right-hand sides if they are given."""
         index = np.asarray(index)
-        return LinearSystem(
-            self._A[index],
-            self._y[index] if y is None else y,
-            row_names=chosen(self.row_names, index, self.shape[0]),
-            column_names=self.column_names,
-        )
+        storage, names = self._storage.of_rows(index), chosen(self.row_names, index, self.shape[0])
+        target = read_target(self._y[index] if y is None else y, storage.shape[0])
+        return LinearSystem._of(storage, target, names, self.column_names)
 
     def scaled(self, row_factors: Vector, column_factors: Vector) -> Matrix | sp.csc_array:
-        """diag(row_factors) A diag(column_factors), stored as A is."""
-        if not isinstance(self._A, np.ndarray):
-            scaled = self._weighted(self._parts[0], column_factors)
-            scaled.data *= row_factors[scaled.indices]
-            return scaled
-        return np.asarray(self._A * column_factors * row_factors[:, None])
+        """diag(row_factors) A diag(column_factors), sparse where A is."""
+        return self._storage.scaled(row_factors, column_factors)
 
     def equilibration(self) -> tuple[Vector, Vector]:
         """Row scales r (N,) and column scales c (d,) such that diag(1/r) [A diag(1/c), y] has entries of order one.
@@ -300,59 +299,34 @@ class LinearSystem:
         Rows and columns of [A, y] are divided by the square root of their largest entry, in turns (Ruiz 2001);
         at the end every nonzero column of A has largest entry 1. Zero rows and columns keep 1.
         """
-        return self.remember("equilibration", self._equilibrate)
-
-    def _equilibrate(self) -> tuple[Vector, Vector]:
-        n_rows, n_columns = self.shape
-        rows, columns, target = np.ones(n_rows), np.ones(n_columns), np.abs(self._y)
-        size = float((target / one_for_zero(self.row_peaks)).max())
-        for _ in range(_EQUILIBRATION_ROUNDS):
-            scaled = self.scaled(1 / rows, 1 / columns)
-            row_peaks = np.maximum(peaks(scaled, axis=1), target / rows / size)
-            column_peaks, size = peaks(scaled, axis=0), size * float(np.sqrt((target / rows / size).max()))
-            rows, columns = rows * np.sqrt(one_for_zero(row_peaks)), columns * np.sqrt(one_for_zero(column_peaks))
-        return rows, columns * one_for_zero(peaks(self.scaled(1 / rows, 1 / columns), axis=0))
+        return self.remember("equilibration", lambda: self._storage.equilibration(np.abs(self._y)))
 
     def extended_matvec(self, x: Vector) -> NDArray[np.longdouble]:
         """A @ x, shape (N,), in extended precision."""
-        image = np.zeros(self.shape[0], dtype=np.longdouble)
-        for part, block in self.pieces():
-            image += block.astype(np.longdouble) @ x[part]
-        return image
+        return self._storage.extended_matvec(x)
 
     def extended_rmatvec(self, lam: Vector) -> NDArray[np.longdouble]:
         """A.T @ lam, shape (d,), in extended precision."""
-        wide = lam.astype(np.longdouble)
-        parts = [self._block(part).T.astype(np.longdouble) @ wide for part in self._parts]
-        return np.concatenate(parts)
+        return self._storage.extended_rmatvec(lam)
 
     def abs_matvec(self, x: Vector) -> Vector:
         """|A| @ x, shape (N,): the size of the terms that cancel in A @ x, for x >= 0."""
-        return np.asarray(sum(abs(self._block(part)) @ x[part] for part in self._parts))
+        return self._storage.abs_matvec(x)
 
     def abs_rmatvec(self, lam: Vector) -> Vector:
         """|A|.T @ lam, shape (d,): the size of the terms that cancel in A.T @ lam, for lam >= 0."""
-        return np.concatenate([abs(self._block(part)).T @ lam for part in self._parts])
+        return self._storage.abs_rmatvec(lam)
 
     def log_terms(self, log_weights: Vector) -> Vector:
         """Log max_i |A_ij| exp(log_weights_i) of each column of a sparse A, shape (d,); -inf for zero columns."""
-        matrix, peaks = sp.csc_array(self._A), np.full(self.shape[1], -np.inf)
-        filled = np.flatnonzero(np.diff(matrix.indptr))
-        terms = np.log(np.abs(matrix.data)) + log_weights[matrix.indices]
-        peaks[filled] = np.maximum.reduceat(terms, matrix.indptr[filled])
-        return peaks
+        return self._storage.log_terms(log_weights)
 
     def first_in_rows(self, order: Index, count: int) -> Index:
         """Places in an order of columns: the first ``count`` columns that a row has an entry in, of all rows.
 
         Where A is dense these are the first of the order.
         """
-        if isinstance(self._A, np.ndarray):
-            return np.arange(min(count, order.size))
-        rows = sp.csr_array(self._A[:, order])
-        rows.sort_indices()
-        places = rows.indptr[:-1, None] + np.arange(count)
-        return np.unique(rows.indices[places[places < rows.indptr[1:, None]]])
+        return self._storage.first_in_rows(order, count)
 
     def residual(self, x: Vector) -> float:
         """The largest |A x - y|_i relative to (|A| |x| + |y|)_i: the componentwise backward error of A x = y.
@@ -369,21 +343,12 @@ class LinearSystem:
             relative = np.where(error == 0, 0.0, error / (self.abs_matvec(np.abs(x)) + np.abs(y)))
         return np.nan_to_num(relative, nan=np.inf, posinf=np.inf)
 
-    def restrict(self, index: ArrayLike) -> LinearSystem:
-        """The system of the columns A[:, index] with the same y."""
+    def restrict(self, index: ArrayLike, y: Vector | None = None) -> LinearSystem:
+        """The system of the columns A[:, index], with the same y or another one if it is given."""
         index = np.asarray(index)
-        return LinearSystem(
-            self._A[:, index],
-            self._y,
-            row_names=self.row_names,
-            column_names=chosen(self.column_names, index, self.shape[1]),
-        )
-
-    @property
-    def doubled(self) -> LinearSystem:
-        """The system [A, -A] (x_plus, x_minus) = y of 2d nonnegative unknowns, for x of either sign."""
-        stack = sp.hstack if self.is_sparse else np.hstack
-        return self.remember("doubled", lambda: LinearSystem(stack([self._A, -self._A]), self._y))
+        target = self._y if y is None else read_target(y, self.shape[0])
+        names = chosen(self.column_names, index, self.shape[1])
+        return LinearSystem._of(self._storage.restricted(index), target, self.row_names, names)
 
     def remember(self, key: Hashable, make: Callable[[], _T]) -> _T:
         """Return what ``make()`` gave the first time ``key`` was asked for on this system.
@@ -433,32 +398,20 @@ class LinearSystem:
 
     def __repr__(self) -> str:
         n_rows, n_columns = self.shape
-        return f"LinearSystem(N={n_rows}, d={n_columns}, {'sparse' if self.is_sparse else 'dense'})"
+        return f"LinearSystem(N={n_rows}, d={n_columns}, {self._storage.kind})"
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {"A": self._A, "y": self._y, "row_names": self.row_names, "column_names": self.column_names}
+    def __getstate__(self) -> tuple[Any, ...]:
+        return self._storage, self._y, self.row_names, self.column_names
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(**state)  # type: ignore[misc]
-
-    def _block(self, part: slice) -> Any:
-        """A[:, part], without a copy."""
-        return self._A if len(self._parts) == 1 else self._A[:, part]
-
-    def _weighted(self, part: slice, weights: Vector) -> Any:
-        """A[:, part] diag(weights), stored as A is."""
-        block = self._block(part)
-        if isinstance(block, np.ndarray):
-            return block * weights
-        return sp.csc_array(
-            (block.data * np.repeat(weights, np.diff(block.indptr)), block.indices, block.indptr), block.shape
-        )
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        storage, y, *names = state
+        self._hold(storage, read_only(y), *names)
 
     def _extended(self, x: Vector, columns: Index, image: Vector) -> Vector:
         """Y - A_columns x - image, the product in extended precision."""
         if not columns.size:
             return self._y - image
-        large: Any = self._A[:, columns].astype(np.longdouble)
+        large: Any = self._storage.picked(columns).astype(np.longdouble)
         return np.asarray(self._y - large @ x.astype(np.longdouble) - image, dtype=np.float64)
 
     def _refuse_impossible_row(self) -> None:
@@ -498,36 +451,8 @@ class LinearSystem:
         )
 
 
-def largest(values: Vector) -> float:
-    """The largest magnitude, NaN if there is one; long vectors are not copied."""
-    return float(np.abs(values).max() if values.size <= _SHORT else max(values.max(), -values.min()))
-
-
-def dense(matrix: Any) -> Matrix:
-    """A matrix or vector as an array, however it is stored."""
-    return np.asarray(matrix if isinstance(matrix, np.ndarray) else matrix.toarray())
-
-
 def checked_system(system: Any) -> LinearSystem:
     """Return the system, or raise InvalidProblemError if it is something else."""
     if not isinstance(system, LinearSystem):
         raise InvalidProblemError(f"the system must be a LinearSystem(A, y), got {type(system).__name__}")
     return system
-
-
-def _diagonal(entries: Vector) -> sp.dia_array:
-    return sp.dia_array((entries[None], 0), shape=(entries.size, entries.size))
-
-
-def peaks(matrix: Matrix | sp.csc_array, axis: int) -> Vector:
-    """Largest magnitude along an axis."""
-    if not isinstance(matrix, np.ndarray):
-        found = np.zeros(matrix.shape[1 - axis])
-        np.maximum.at(found, matrix.tocoo().coords[1 - axis], np.abs(matrix.data))
-        return found
-    return np.asarray(np.maximum(matrix.max(axis=axis), -matrix.min(axis=axis)), dtype=np.float64)
-
-
-def one_for_zero(scale: Vector) -> Vector:
-    """Scales to divide by: one where there is none."""
-    return np.where(scale > 0, scale, 1.0)

@@ -29,9 +29,14 @@ def read_matrix(A: Any) -> Matrix | sp.csc_array:
         A = checked_array("A", A, InvalidSystemError)
     if A.ndim != 2:
         raise InvalidSystemError(f"A must be two-dimensional (N, d), got shape {A.shape}")
-    if 0 in A.shape:
-        raise InvalidSystemError(f"A is empty: shape {A.shape}")
+    refuse_empty(A.shape)
     return _consistent(A) if sp.issparse(A) else _copy(A)
+
+
+def refuse_empty(shape: tuple[int, ...]) -> None:
+    """Refuse a matrix without rows or columns."""
+    if 0 in shape:
+        raise InvalidSystemError(f"A is empty: shape {shape}")
 
 
 def read_target(y: Any, n_rows: int) -> Vector:

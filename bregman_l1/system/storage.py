@@ -1,0 +1,164 @@
+"""`Storage`: the entries of a matrix and its products, whatever holds them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from bregman_l1._types import Index, Matrix, Single, Vector
+
+Stored: TypeAlias = Matrix | sp.csc_array
+
+
+class Pass(NamedTuple):
+    """What one pass over A says of a point x, before y comes in.
+
+    Attributes
+    ----------
+    image : ndarray of shape (N,)
+        A x without the dominant entries.
+    gram : ndarray of shape (N, N)
+        A diag(weights) A'.
+    total : float
+        The sum of x^2 / w, w the weights.
+    dominant : ndarray of int
+        The entries of x that are left to extended precision.
+    """
+
+    image: Vector
+    gram: Matrix
+    total: float
+    dominant: Index
+
+
+class Storage(ABC):
+    """A matrix A of shape (N, d), read-only: its columns, its products and the sizes of its entries.
+
+    A new kind of storage is one more subclass. What is dense or sparse without being stored so says what its columns
+    would be.
+    """
+
+    shape: tuple[int, int]
+    kind: str
+    """The storage in a word or two."""
+    is_sparse: bool
+    """Whether columns are sparse when they are taken out."""
+
+    # Entries
+
+    @abstractmethod
+    def picked(self, index: Any) -> Stored:
+        """A[:, index] as a matrix of its own; a view where the index is a slice and A an array."""
+
+    @abstractmethod
+    def explicit(self) -> Stored:
+        """A itself, which is made where it is not stored."""
+
+    @abstractmethod
+    def rows(self, index: Any) -> Stored:
+        """A[index] as a matrix of its own."""
+
+    @abstractmethod
+    def pieces(self) -> Iterator[tuple[slice, Any]]:
+        """The columns in pieces that fit the cache, each with its A[:, piece]."""
+
+    @abstractmethod
+    def restricted(self, index: Any) -> Storage:
+        """A[:, index]."""
+
+    @abstractmethod
+    def of_rows(self, index: Any) -> Storage:
+        """A[index]."""
+
+    @abstractmethod
+    def scaled(self, row_factors: Vector, column_factors: Vector) -> Stored:
+        """diag(row_factors) A diag(column_factors), which is made."""
+
+    def first_in_rows(self, order: Index, count: int) -> Index:
+        """Places in an order of columns: the first ``count`` columns that a row has an entry in, of all rows."""
+        if not self.is_sparse:
+            return np.arange(min(count, order.size))
+        rows = sp.csr_array(self.picked(order))
+        rows.sort_indices()
+        places = rows.indptr[:-1, None] + np.arange(count)
+        return np.unique(rows.indices[places[places < rows.indptr[1:, None]]])
+
+    # Products
+
+    @abstractmethod
+    def matvec(self, x: NDArray[Any]) -> NDArray[Any]:
+        """A @ x, in the precision of x."""
+
+    @abstractmethod
+    def rmatvec(self, lam: NDArray[Any]) -> NDArray[Any]:
+        """A.T @ lam, in the precision of lam."""
+
+    @abstractmethod
+    def abs_matvec(self, x: Vector) -> Vector:
+        """|A| @ x."""
+
+    @abstractmethod
+    def abs_rmatvec(self, lam: Vector) -> Vector:
+        """|A|.T @ lam."""
+
+    @abstractmethod
+    def extended_matvec(self, x: NDArray[Any]) -> NDArray[np.longdouble]:
+        """A @ x in extended precision."""
+
+    @abstractmethod
+    def extended_rmatvec(self, lam: NDArray[Any]) -> NDArray[np.longdouble]:
+        """A.T @ lam in extended precision."""
+
+    @abstractmethod
+    def largest_of_rmatvec(self, lam: Vector) -> float:
+        """The largest magnitude of an entry of lam @ A, for one lam or a row of each; NaN if there is one."""
+
+    @abstractmethod
+    def gram(self, weights: Vector) -> Matrix:
+        """A diag(weights) A', shape (N, N)."""
+
+    @abstractmethod
+    def moments(self, log_x: Vector, log_weights: Vector, cut: float) -> Pass:
+        """A x and A diag(exp(log_weights)) A', x = exp(log_x), in one pass; entries of x above the cut are left out."""
+
+    # The same matrix with every column once
+
+    @abstractmethod
+    def distinct(self) -> Storage:
+        """The matrix B whose columns, some of them negated or more than once, are those of A: A itself, as a rule."""
+
+    @abstractmethod
+    def merged(self, weights: Vector) -> Vector:
+        """The weights w with A diag(weights) A' = B diag(w) B', B the matrix of `distinct`."""
+
+    @abstractmethod
+    def single_precision(self) -> Single:
+        """B' in single precision, each column contiguous (see `merged`)."""
+
+    # Sizes of entries
+
+    @property
+    @abstractmethod
+    def row_peaks(self) -> Vector:
+        """The largest |A_ij| of each row, shape (N,)."""
+
+    @abstractmethod
+    def column_sizes(self, row_units: Vector) -> Vector:
+        """The largest |A_ij| / row_units_i of each column, shape (d,)."""
+
+    @abstractmethod
+    def log_terms(self, log_weights: Vector) -> Vector:
+        """Log max_i |A_ij| exp(log_weights_i) of each column, shape (d,); -inf for zero columns."""
+
+    @abstractmethod
+    def equilibration(self, target: Vector) -> tuple[Vector, Vector]:
+        """Row and column scales of [A, target]; see `LinearSystem.equilibration`."""
+
+    @abstractmethod
+    def fits_single_precision(self) -> bool:
+        """Whether every entry of A is zero or between 1e-12 and 1e12."""

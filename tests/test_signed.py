@@ -1,0 +1,155 @@
+"""Unknowns of either sign: basis pursuit and its solution, against the system with its columns written out twice."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from scipy.optimize import linprog
+
+from bregman_l1 import (
+    InfeasibleError,
+    InvalidProblemError,
+    L1Minimization,
+    LinearSystem,
+    backends,
+    certify,
+    load,
+    solve,
+)
+from bregman_l1.solution import of_either_sign
+
+BACKENDS = [name for name in ("newton", "highs", "clarabel", "ecos", "scs") if name in str(backends())]
+
+
+def signed_system(seed=0, n_rows=12, n_columns=30, sparsity=3, **options):
+    rng = np.random.default_rng(seed)
+    A = rng.standard_normal((n_rows, n_columns))
+    x = np.zeros(n_columns)
+    x[rng.choice(n_columns, sparsity, replace=False)] = rng.choice([-1.0, 1.0], sparsity) * rng.uniform(
+        0.5, 2, sparsity
+    )
+    return LinearSystem(A, A @ x, **options), x
+
+
+def basis_pursuit(system, cost):
+    A = np.asarray(system.matrix)
+    answer = linprog(np.tile(cost, 2), A_eq=np.hstack([A, -A]), b_eq=system.y)
+    return answer.x[: A.shape[1]] - answer.x[A.shape[1] :], answer.fun
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("sparsity", [2, 12])
+def test_basis_pursuit_finds_what_linprog_finds_for_the_columns_written_twice(seed, sparsity):
+    system, _ = signed_system(seed, sparsity=sparsity)
+    cost = np.random.default_rng(seed).uniform(0.5, 2.0, 30)
+    solution = solve(L1Minimization(system, cost=cost, signed=True))
+    x, value = basis_pursuit(system, cost)
+    assert solution.status.is_certified
+    np.testing.assert_allclose(solution.x, x, atol=1e-9)
+    assert solution.value == pytest.approx(value, rel=1e-10) == pytest.approx(cost @ abs(solution.x), rel=1e-12)
+    assert (abs(system.rmatvec(solution.dual)) <= cost * (1 + 1e-12)).all()
+    assert system.y @ solution.dual == pytest.approx(value, rel=1e-10)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_every_backend_solves_basis_pursuit(backend):
+    system, _ = signed_system(1)
+    solution = solve(L1Minimization(system, signed=True), backend)
+    assert solution.status.is_certified
+    np.testing.assert_allclose(solution.x, basis_pursuit(system, np.ones(30))[0], atol=1e-9)
+
+
+def test_a_sparse_system_is_solved_as_a_dense_one():
+    system, _ = signed_system(2)
+    sparse = LinearSystem(sp.csr_array(system.matrix), system.y)
+    solutions = [solve(L1Minimization(each, signed=True)) for each in (system, sparse)]
+    np.testing.assert_allclose(*(solution.x for solution in solutions), atol=1e-12)
+
+
+def test_the_parts_of_a_solution_are_its_positive_and_negative_entries():
+    system, _ = signed_system(3)
+    solution = solve(L1Minimization(system, signed=True))
+    np.testing.assert_array_equal(solution.x_plus, np.maximum(solution.x, 0.0))
+    np.testing.assert_array_equal(solution.x_minus, np.maximum(-solution.x, 0.0))
+    with np.errstate(divide="ignore"):
+        np.testing.assert_allclose(solution.log_x, np.log(abs(solution.x)), rtol=1e-15)
+        np.testing.assert_array_equal(solution.log_x_plus, np.log(solution.x_plus))
+        np.testing.assert_array_equal(solution.log_x_minus, np.log(solution.x_minus))
+    assert solution.x.shape == solution.log_x.shape == (30,)
+
+
+def test_a_nonnegative_solution_has_no_parts():
+    solution = solve(L1Minimization(LinearSystem([[1.0, 0.5]], [1.0])))
+    assert solution.x_plus is solution.x_minus is solution.log_x_plus is solution.log_x_minus is None
+    assert set(solution.vectors) == set(solution.to_frame()) == {"x", "log_x"}
+
+
+def test_the_logarithm_of_a_difference_does_not_cancel_or_underflow():
+    log_plus, log_minus = np.array([-1000.0, -3000.0, 0.0, -np.inf]), np.array([-2000.0, -3000.5, 0.0, -np.inf])
+    found = of_either_sign(np.zeros(8), np.concatenate([log_plus, log_minus]))
+    expected = [-1000.0, -3000.0 + np.log(-np.expm1(-0.5)), -np.inf, -np.inf]
+    np.testing.assert_allclose(found["log_x"], expected, rtol=1e-15)
+
+
+def test_a_vector_of_either_sign_is_certified_as_it_is_or_by_its_parts():
+    system, _ = signed_system(4)
+    problem = L1Minimization(system, signed=True)
+    solution = solve(problem)
+    assert certify(problem, x=solution.x, dual=solution.dual).ok
+    assert certify(problem, x=solution.x).ok
+    assert certify(problem, **solution.unknowns).ok
+    assert not certify(problem, x=-solution.x).ok
+    assert "duality gap" in certify(problem, x=np.concatenate([solution.x_plus + 1.0, solution.x_minus + 1.0])).failed
+    with pytest.raises(InvalidProblemError, match=r"x must have shape \(60,\)"):
+        certify(problem, x=np.ones(31))
+
+
+def test_names_order_a_labelled_vector_and_name_the_entries():
+    system, _ = signed_system(5, column_names=[f"c{j}" for j in range(30)])
+    problem = L1Minimization(system, signed=True)
+    solution = solve(problem)
+    assert solution.names == system.column_names
+    assert certify(problem, x=solution.to_series().iloc[::-1]).ok
+    frame = solution.to_frame()
+    assert list(frame) == ["x", "log_x", "x_plus", "x_minus", "log_x_plus", "log_x_minus"]
+    assert (frame.x == frame.x_plus - frame.x_minus).all()
+    plain = json.loads(json.dumps(solution.to_dict()))
+    assert plain["x_minus"] == solution.x_minus.tolist()
+
+
+def test_a_solution_of_either_sign_is_saved_with_its_parts(tmp_path):
+    system, _ = signed_system(6)
+    solution = solve(L1Minimization(system, signed=True))
+    solution.save(tmp_path / "solution.npz")
+    again = load(tmp_path / "solution.npz")
+    assert again.vectors.keys() == solution.vectors.keys()
+    for name, vector in solution.vectors.items():
+        np.testing.assert_array_equal(again.vectors[name], vector)
+    assert not again.x_plus.flags.writeable
+
+
+def test_negative_costs_of_either_sign_are_refused_with_the_entry():
+    system = LinearSystem([[1.0, 0.5]], [1.0])
+    L1Minimization(system, cost=[1.0, -0.5])
+    with pytest.raises(InvalidProblemError, match=r"cost\[1\] is -0.5; \|x\| would grow without end"):
+        L1Minimization(system, cost=[1.0, -0.5], signed=True)
+    with pytest.raises(InvalidProblemError, match="signed must be True or False"):
+        L1Minimization(system, signed="yes")
+
+
+def test_what_no_sign_solves_is_infeasible_with_a_vector_of_the_left_kernel():
+    A = np.array([[1.0, 2.0, 3.0], [2.0, 4.0, 6.0]])
+    with pytest.raises(InfeasibleError) as caught:
+        solve(L1Minimization(LinearSystem(A, [1.0, 1.0]), signed=True))
+    np.testing.assert_allclose(A.T @ caught.value.farkas, 0.0, atol=1e-14)
+    # What only nonnegative unknowns cannot solve is no obstacle.
+    assert solve(L1Minimization(LinearSystem([[1.0, 2.0]], [-1.0]), signed=True)).x.tolist() == [0.0, -0.5]
+
+
+def test_several_minimisers_are_told():
+    certificate = solve(L1Minimization(LinearSystem([[1.0, -1.0]], [1.0]), signed=True)).certificate
+    assert certificate.ok
+    assert certificate.checks["uniqueness"].value == 1.0
