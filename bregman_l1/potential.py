@@ -400,7 +400,7 @@ class Power(Potential):
     def limit_cost(self, cost: Vector, prior: Vector) -> Vector:
         if np.ptp(cost) > 0:
             raise NotAdmissibleError(
-                f"as alpha -> 0 a network of depth {self.depth:g} minimises sum_i alpha**(-{self.exponent:.3g} c_i) x_i, "
+                f"as alpha -> 0 a network{self.of_depth} minimises sum_i alpha**(-{self.exponent:.3g} c_i) x_i, "
                 "which no linear function stands for where the costs c differ: its limit is not computed"
             )
         return np.asarray((prior / prior.max()) ** -self.exponent)
@@ -411,7 +411,7 @@ class Power(Potential):
     def expression(self, x: cp.Expression) -> cp.Expression:
         import cvxpy
 
-        return -cvxpy.sum(cvxpy.power(x, 1.0 - self.exponent)) / (1.0 - self.exponent)
+        return -cvxpy.sum(cvxpy.power(x, 1.0 - self.exponent, approx=False)) / (1.0 - self.exponent)
 
     def split(self, x: Vector, log_prior: Vector) -> Vector:
         # With x and v = x_minus in units of the prior, slacks of the two add up to 2: v = (2 - (x + v)^-q)^(-1/q), the
