@@ -1,18 +1,23 @@
 """Projections of every depth in exact arithmetic: the Newton step, and what is proved.
 
-The truth is a scalar equation of mpmath: A = (1, 1/2), y = 1 leaves one unknown, whatever the depth.
+The truth is a scalar equation of mpmath, A = (1, 1/2), y = 1 leaves one unknown whatever the depth, or the references
+of thirty digits, or the conditions of the projection in fractions and mpmath.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from fractions import Fraction
 
 import mpmath
 import numpy as np
 import pytest
+from depth_reference import CASES, DepthCase, kernel
+from depth_reference import exact as exact_number
 from flint import arb
 
-from bregman_l1 import exact
+from bregman_l1 import BregmanProjection, InfeasibleError, LinearSystem, Status, exact, prove, solve
 from bregman_l1.potential import potential_of
 
 DEPTHS = [2.0, 2.5, 3.0, 6.0, math.inf]
@@ -130,3 +135,120 @@ def test_a_depth_is_taken_as_the_rational_it_is():
 @pytest.mark.parametrize("theta", [0.0, 1.0])
 def test_a_slack_that_may_be_negative_has_no_logarithm(theta):
     assert potential_of(3).ball_log_primal(arb(theta)).is_nan()
+
+
+# What is proved, against the references of an independent script and the conditions in fractions.
+
+
+def is_exact(case: DepthCase) -> bool:
+    """Whether the floats that the package is given are the numbers of the reference."""
+    numbers = [*case.y, *case.unsigned("prior"), *case.unsigned("cost"), *(a for row in case.rows for a in row)]
+    numbers += [] if case.data["depth"] == "inf" else [Fraction(case.data["depth"])]
+    return all(Fraction(float(value)) == value for value in numbers)
+
+
+def decimal(ball: arb) -> mpmath.mpf:
+    mantissa, exponent_of_two = ball.mid().man_exp()
+    return mpmath.ldexp(mpmath.mpf(int(mantissa)), int(exponent_of_two))
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if is_exact(case)], ids=lambda case: case.name)
+def test_what_is_proved_for_y_itself_is_the_reference(case):
+    for point in case.points:
+        found = prove(case.problem(point), for_="y")
+        assert found.ok, found.reason
+        with mpmath.workdps(50):
+            for j, truth in enumerate(case.log_x(point)):
+                if truth == mpmath.ninf:
+                    assert found.ball(j) == arb("-inf")
+                else:
+                    assert abs(decimal(found.ball(j)) - truth) <= mpmath.mpf(10) ** -27 * max(1, abs(truth))
+
+
+def small(seed: int, *, signed: bool) -> BregmanProjection:
+    """A system of integers, with a prior that has zeros and costs that differ."""
+    rng = np.random.default_rng([seed, 12])
+    A = rng.integers(-3, 4, (3, 7)).astype(float)
+    x, prior = rng.integers(1, 5, 7) * (rng.random(7) < 0.7), rng.integers(1, 9, 7) / 4
+    prior[rng.integers(7)] = 0.0
+    depth = [2.0, 2.5, 3.0, 6.0, math.inf][seed % 5]
+    cost, log_alpha = rng.integers(2, 7, 7) / 4, -float(rng.integers(1, 25))
+    system = LinearSystem(A, A @ (x * (prior > 0)))
+    return BregmanProjection(system, log_alpha=log_alpha, cost=cost, prior=prior, depth=depth, signed=signed)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("seed", range(20))
+def test_the_midpoints_satisfy_the_conditions_of_the_prior_with_its_zeros_and_costs(seed, signed):
+    problem = small(seed, signed=signed)
+    found = prove(problem, digits=40, for_="y")
+    assert found.ok, found.reason
+    A = problem.system.matrix
+    A = np.hstack([A, -A]) if signed else A
+    tile = 1 + signed
+    cost, prior = np.tile(problem.cost, tile), np.tile(problem.prior, tile)
+    live = [j for j in range(A.shape[1]) if found.ball(j).is_finite()]
+    assert all(prior[j] > 0 for j in live)
+    rows = [tuple(Fraction(a) for a in row) for row in A[:, live].tolist()]
+    with mpmath.workdps(80):
+        log_x = [decimal(found.ball(j)) for j in live]
+        log_p = [mpmath.log(prior[j]) + mpmath.mpf(problem.log_alpha) * cost[j] for j in live]
+        x, q = [mpmath.exp(value) for value in log_x], exponent(problem.depth)
+        for row, right in zip(rows, problem.system.y, strict=True):
+            terms = [mpmath.mpf(float(a)) * value for a, value in zip(row, x, strict=True)]
+            assert abs(sum(terms) - right) <= mpmath.mpf(10) ** -38 * sum(map(abs, terms))
+        theta, before = ([-mpmath.exp(-q * v) if q else v for v in values] for values in (log_x, log_p))
+        for n in kernel(rows, len(live)):
+            terms = [exact_number(a) * (s - t) for a, s, t in zip(n, theta, before, strict=True)]
+            sizes = [abs(exact_number(a)) * (abs(s) + abs(t)) for a, s, t in zip(n, theta, before, strict=True)]
+            assert abs(sum(terms)) <= mpmath.mpf(10) ** -37 * sum(sizes)
+
+
+@pytest.mark.parametrize("depth", [2.0, 3.0, math.inf])
+@pytest.mark.parametrize("log_alpha", [-13.8, -690.8])
+def test_a_signed_answer_is_proved_in_both_its_parts_and_one_that_is_off_is_not(depth, log_alpha):
+    system = LinearSystem([[1.0, -0.5, 0.25], [0.0, 1.0, 2.0]], [1.0, -2.0])
+    solution = solve(BregmanProjection(system, log_alpha=log_alpha, depth=depth, signed=True), proof=True)
+    assert solution.status is Status.PROVED
+    assert solution.proof.log_x.mid == pytest.approx(solution.unknowns["log_x"], rel=1e-12, abs=1e-11)
+    for part in ("log_x_plus", "log_x_minus"):
+        for j in range(3):
+            log_x = getattr(solution, part).copy()
+            log_x[j] += 1e-6 * max(1.0, abs(log_x[j]) / 1000)
+            assert not prove(replace(solution, **{part: log_x})).ok
+
+
+@pytest.mark.parametrize("depth", [2.0, 3.0, math.inf])
+@pytest.mark.parametrize("signed", [False, True])
+def test_y_itself_has_a_proof_where_its_rounding_counts(depth, signed):
+    # In decimals y is A times (0, 0, 1, 0, 1); the rounding of its floats takes a third entry.
+    A = [[0.1, 0.3, 0.2, 0.7, 0.4], [0.5, 0.2, 0.1, 0.3, 0.6], [0.3, 0.4, 0.9, 0.2, 0.1]]
+    system = LinearSystem(A, [0.6, 0.7, 1.0])
+    problem = BregmanProjection(system, log_alpha=-2302.6, depth=depth, signed=signed)
+    itself, nearby = prove(problem, for_="y"), prove(problem, for_="rounded y")
+    assert itself.ok
+    assert nearby.ok
+    assert (itself.log_x.mid > -50.0).sum() == 3
+    assert (nearby.log_x.mid > -50.0).sum() == 2
+
+
+@pytest.mark.parametrize("depth", [3.0, math.inf])
+def test_an_even_prior_that_cancels_needs_no_more_bits_however_deep(depth):
+    flat = LinearSystem([[1.0, 1.0, 1.0], [0.0, 1.0, 2.0]], [1.0, 0.75])
+    few = [prove(BregmanProjection(flat, log_alpha=scale, depth=depth)).bits for scale in (-1.0, -690.8)]
+    assert few[0] == few[1]
+
+
+def test_a_prior_that_cancels_only_in_its_sum_takes_the_bits_that_it_needs():
+    # w = alpha^-1 (1, 1/2, 1/4) for the barrier: 2 w_2 - w_1 - ... cancels in no group of equal priors.
+    flat = LinearSystem([[4.0, 2.0, 1.0], [0.0, 1.0, 2.0]], [4.0, 3.0])
+    problem = BregmanProjection(flat, log_alpha=-690.8, prior=[1.0, 2.0, 4.0], depth=math.inf)
+    found = prove(problem)
+    assert found.ok
+    assert found.bits > 690.8 / math.log(2.0)
+
+
+def test_a_signed_system_without_a_solution_is_proved_to_have_none():
+    with pytest.raises(InfeasibleError) as caught:
+        prove(BregmanProjection(LinearSystem([[1, 2], [2, 4]], [1, 3]), alpha=0.01, depth=3, signed=True))
+    assert caught.value.proof.ok
