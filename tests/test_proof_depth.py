@@ -18,7 +18,9 @@ from depth_reference import exact as exact_number
 from flint import arb
 
 from bregman_l1 import BregmanProjection, InfeasibleError, LinearSystem, Status, exact, prove, solve
+from bregman_l1.newton.exact_step import ExactProjection
 from bregman_l1.potential import potential_of
+from bregman_l1.theory import analyze
 
 DEPTHS = [2.0, 2.5, 3.0, 6.0, math.inf]
 LOG_ALPHAS = [-1.0, -13.8, -690.8, -2302.6]
@@ -68,7 +70,7 @@ def step_of_two(depth: float, log_prior: tuple[float, float], log_x: np.ndarray)
     order = np.argsort(-log_x)
     A, prior, log_x = ROW[:, order], np.array(log_prior)[order], log_x[order]
     one, seen = np.ones(1), np.zeros(1, dtype=bool)
-    equations = exact.Projection(potential_of(depth), A[:, :1], A[:, 1:], one, seen, prior[:1], prior[1:])
+    equations = ExactProjection(potential_of(depth), A[:, :1], A[:, 1:], one, seen, prior[:1], prior[1:])
     return np.concatenate(equations.newton(log_x[:1], log_x[1:]))[order]
 
 
@@ -94,7 +96,7 @@ def test_reduced_costs_that_are_zero_cancel_at_any_scale_of_the_prior(depth):
     log_prior = np.full(3, -1e6)
     # At the projection theta(x) is in the span of the rows; x_3 is between x_1 and x_2.
     x = np.array([0.4, 0.3, 0.3])
-    equations = exact.Projection(
+    equations = ExactProjection(
         potential_of(depth), A[:, :2], A[:, 2:], y, np.zeros(2, dtype=bool), log_prior[:2], log_prior[2:]
     )
     log_x = np.log(x)
@@ -252,3 +254,18 @@ def test_a_signed_system_without_a_solution_is_proved_to_have_none():
     with pytest.raises(InfeasibleError) as caught:
         prove(BregmanProjection(LinearSystem([[1, 2], [2, 4]], [1, 3]), alpha=0.01, depth=3, signed=True))
     assert caught.value.proof.ok
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("log_alpha", [-30.0, -690.8])
+def test_the_rigorous_enclosure_of_a_prior_with_zeros_holds_what_is_proved(seed, log_alpha):
+    problem = small(5 * seed, signed=False)
+    system, prior = problem.system, problem.prior
+    analysis = analyze(system, prior=prior)
+    ends = analysis.enclosure(log_alpha=log_alpha, rigorous=True)
+    found = prove(BregmanProjection(system, log_alpha=log_alpha, prior=prior), for_="y")
+    assert found.ok, found.reason
+    off = np.setdiff1d(np.arange(prior.size), analysis.support)
+    with mpmath.workdps(40):
+        total = mpmath.log(sum(mpmath.exp(decimal(found.ball(j))) for j in off if found.ball(j).is_finite()))
+        assert ends.log_lower <= total <= ends.log_upper
