@@ -17,7 +17,7 @@ from depth_reference import CASES, DepthCase, kernel
 from depth_reference import exact as exact_number
 from flint import arb
 
-from bregman_l1 import BregmanProjection, InfeasibleError, LinearSystem, Status, exact, prove, solve
+from bregman_l1 import BregmanProjection, InfeasibleError, L1Minimization, LinearSystem, Status, exact, prove, solve
 from bregman_l1.newton.exact_step import ExactProjection
 from bregman_l1.potential import potential_of
 from bregman_l1.theory import analyze
@@ -269,3 +269,19 @@ def test_the_rigorous_enclosure_of_a_prior_with_zeros_holds_what_is_proved(seed,
     with mpmath.workdps(40):
         total = mpmath.log(sum(mpmath.exp(decimal(found.ball(j))) for j in off if found.ball(j).is_finite()))
         assert ends.log_lower <= total <= ends.log_upper
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_signed_l1_minimiser_is_proved_in_both_its_parts(seed):
+    rng = np.random.default_rng(seed)
+    A = rng.integers(-4, 5, (3, 6)).astype(float)
+    system = LinearSystem(A, A @ rng.integers(-2, 3, 6).astype(float))
+    solution = solve(L1Minimization(system, signed=True), proof=True)
+    assert solution.status is Status.PROVED
+    plus, minus = np.split(np.array(solution.proof.x, dtype=object), 2)
+    exactly = [[Fraction(a) for a in row] for row in A.tolist()]
+    assert [sum(a * b for a, b in zip(row, plus - minus, strict=True)) for row in exactly] == system.y.tolist()
+    # |A'mu| <= 1, and y'mu is the cost.
+    mu = solution.proof.dual
+    assert all(abs(sum(a * b for a, b in zip(column, mu, strict=True))) <= 1 for column in zip(*exactly, strict=True))
+    assert sum(Fraction(b) * v for b, v in zip(system.y.tolist(), mu, strict=True)) == sum(plus) + sum(minus)
