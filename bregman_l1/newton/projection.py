@@ -117,14 +117,13 @@ def _in_double_precision(system: LinearSystem, way: Way, dual: Vector | None, bu
     """
     even, log_prior, potential = way.even, way.log_prior, way.potential
     equations = normal_equations(system, budget)
-    share = settings.LEAVE_AT / way.depth
     if way.depth <= settings.NEAR:
         dual = _thinned(system, potential, log_prior, budget) if dual is None else dual
         end = way if dual is None else _ended(system, equations, way, budget, dual)
         end = _ended(system, equations, way, budget) if end.outcome is Outcome.INACCURATE else end
         if end.outcome is not Outcome.INACCURATE or not np.isfinite(potential.reach):
             return end
-        share = 0.0
+    share = settings.LEAVE_AT / way.depth if way.depth > settings.NEAR else 0.0
     dual, further, most = None, settings.FURTHER, settings.MOST_CONVEX_STEPS
     while share < 1.0:
         prior = even + share * (log_prior - even)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bregman_l1 import exact, settings
+from bregman_l1 import settings
 from bregman_l1._types import EPS, Mask, Matrix, Vector, Wide
 from bregman_l1.basis.choice import SingularBasisError
 from bregman_l1.basis.equations import Equations
@@ -26,6 +26,7 @@ from bregman_l1.basis.serving import ServingTableaus
 from bregman_l1.basis.tableau import Tableau
 from bregman_l1.errors import InfeasibleError
 from bregman_l1.newton.dual_newton import drift_noise, dual_point, largest_move, rounding_noise
+from bregman_l1.newton.exact_step import ExactProjection
 from bregman_l1.newton.normal_equations import NormalEquations, normal_equations
 from bregman_l1.potential import Entropy, Potential
 from bregman_l1.system import largest
@@ -320,7 +321,7 @@ def _exact_step(
     """The step in ball arithmetic, where some entries of u count as zero."""
     J = tableau.J
     R = np.setdiff1d(np.arange(log_x.size), J)
-    exactly = exact.Projection(
+    exactly = ExactProjection(
         potential, tableau.matrix, system.columns(R), system.y, vanishing, log_prior[J], log_prior[R]
     )
     found = exactly.newton(log_x[J], log_x[R])
