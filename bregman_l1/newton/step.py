@@ -21,6 +21,7 @@ from bregman_l1 import settings
 from bregman_l1._types import EPS, Mask, Matrix, Vector, Wide
 from bregman_l1.basis.choice import SingularBasisError
 from bregman_l1.basis.equations import Equations
+from bregman_l1.basis.reduced import ReducedSums
 from bregman_l1.basis.rows import Rows, split_rows
 from bregman_l1.basis.serving import ServingTableaus
 from bregman_l1.basis.tableau import Tableau
@@ -207,9 +208,9 @@ class _Steps:
         point, noise = dual_point(self._part, potential, log_prior, tableau.dual(theta_J - prior[J]))
         if not noise.max() <= settings.NEGLIGIBLE:
             # A small theta is no difference of large ones in the tableau.
-            rho = tableau.reduced(prior)
+            rho, error = ReducedSums(tableau, log_prior).of(prior)
             theta_R = tableau.T.T @ theta_J - rho
-            noise_R = potential.log_change(theta_R, np.where(rho == 0.0, 0.0, tableau.reduced_error(prior)))
+            noise_R = potential.log_change(theta_R, error)
             better = np.flatnonzero(~(noise[R] <= noise_R))
             point[R[better]], noise[R[better]] = potential.log_primal(theta_R)[better], noise_R[better]
             point[J], noise[J] = log_x[J], 0.0
