@@ -390,7 +390,7 @@ class Power(Potential):
     def limit_cost(self, cost: Vector, prior: Vector) -> Vector:
         if np.ptp(cost) > 0:
             raise NotAdmissibleError(
-                f"as alpha -> 0 a network of depth {self.depth:g} minimises sum_i alpha**(-{self.exponent:.3g} c_i) x_i, "
+                f"as alpha -> 0 the depth {self.depth:g} minimises sum_i alpha**(-{self.exponent:.3g} c_i) x_i, "
                 "which no linear function stands for where the costs c differ: its limit is not computed"
             )
         return np.asarray((prior / prior.max()) ** -self.exponent)
