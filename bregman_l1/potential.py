@@ -104,6 +104,10 @@ class Potential(ABC):
         """The change of log x that goes with a change of theta, to first order: change / (d theta / d log x)."""
 
     @abstractmethod
+    def log_growth(self, theta: Vector, change: Vector) -> Vector:
+        """The change of log x that goes with a change of theta, whatever its size, without cancellation."""
+
+    @abstractmethod
     def slope(self, log_x: Vector) -> Wide | float:
         """D theta / d log x."""
 
@@ -217,6 +221,9 @@ class Entropy(Potential):
     def log_change(self, theta: Vector, change: Vector) -> Vector:  # noqa: ARG002
         return change
 
+    def log_growth(self, theta: Vector, change: Vector) -> Vector:  # noqa: ARG002
+        return change
+
     def slope(self, log_x: Vector) -> float:  # noqa: ARG002
         return 1.0
 
@@ -296,6 +303,12 @@ class Power(Potential):
         return (self.depth - 2.0) / self.depth
 
     @property
+    def exact_exponent(self) -> fmpq:
+        """Q of the depth as the rational that it is, where ``exponent`` is rounded."""
+        numerator, denominator = self.depth.as_integer_ratio()
+        return fmpq(numerator - 2 * denominator, numerator)
+
+    @property
     def of_depth(self) -> str:
         return f" of depth {self.depth:g}"
 
@@ -332,14 +345,11 @@ class Power(Potential):
     def log_change(self, theta: Vector, change: Vector) -> Vector:
         return np.asarray(change / (-self.exponent * theta))
 
+    def log_growth(self, theta: Vector, change: Vector) -> Vector:
+        return np.asarray(-np.log1p(change / theta) / self.exponent)
+
     def slope(self, log_x: Vector) -> Wide:
         return np.asarray(self.exponent * self._slack(log_x))
-
-    @property
-    def exact_exponent(self) -> fmpq:
-        """Q of the depth as the rational that it is, where ``exponent`` is rounded."""
-        numerator, denominator = self.depth.as_integer_ratio()
-        return fmpq(numerator - 2 * denominator, numerator)
 
     def ball_gradient(self, log_x: arb) -> arb:
         return -(-(log_x * self.exact_exponent)).exp()
@@ -390,7 +400,7 @@ class Power(Potential):
     def limit_cost(self, cost: Vector, prior: Vector) -> Vector:
         if np.ptp(cost) > 0:
             raise NotAdmissibleError(
-                f"as alpha -> 0 the depth {self.depth:g} minimises sum_i alpha**(-{self.exponent:.3g} c_i) x_i, "
+                f"as alpha -> 0 a network{self.of_depth} minimises sum_i alpha**(-{self.exponent:.3g} c_i) x_i, "
                 "which no linear function stands for where the costs c differ: its limit is not computed"
             )
         return np.asarray((prior / prior.max()) ** -self.exponent)
@@ -401,7 +411,7 @@ class Power(Potential):
     def expression(self, x: cp.Expression) -> cp.Expression:
         import cvxpy
 
-        return -cvxpy.sum(cvxpy.power(x, 1.0 - self.exponent)) / (1.0 - self.exponent)
+        return -cvxpy.sum(cvxpy.power(x, 1.0 - self.exponent, approx=False)) / (1.0 - self.exponent)
 
     def split(self, x: Vector, log_prior: Vector) -> Vector:
         # With x and v = x_minus in units of the prior, slacks of the two add up to 2: v = (2 - (x + v)^-q)^(-1/q), the

@@ -33,7 +33,7 @@ class NewtonBackend(Backend):
     def supports(self, problem: Problem) -> Support:
         if isinstance(problem, BregmanProjection | L1Minimization):
             return Support(True)
-        return Support(False, "newton solves entropy Bregman projections and their limits only")
+        return Support(False, "newton solves Bregman projections and their limits only")
 
     def claim(self, problem: Problem) -> Claim:
         started = perf_counter()
