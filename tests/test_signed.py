@@ -146,7 +146,7 @@ def test_negative_costs_of_either_sign_are_refused_with_the_entry():
 
 def test_what_no_sign_solves_is_infeasible_with_a_vector_of_the_left_kernel():
     A = np.array([[1.0, 2.0, 3.0], [2.0, 4.0, 6.0]])
-    with pytest.raises(InfeasibleError) as caught:
+    with pytest.raises(InfeasibleError, match="no x solves A x = y: rows 0, 1 contradict") as caught:
         solve(L1Minimization(LinearSystem(A, [1.0, 1.0]), signed=True))
     np.testing.assert_allclose(A.T @ caught.value.farkas, 0.0, atol=1e-14)
     # What only nonnegative unknowns cannot solve is no obstacle.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from itertools import product
 
 import numpy as np
@@ -13,6 +14,7 @@ from bregman_l1 import (
     InvalidProblemError,
     LinearSystem,
     NullSpaceConstant,
+    Status,
     UndefinedConstantError,
     certify,
     solve,
@@ -180,3 +182,21 @@ def test_a_claim_of_the_value_alone_is_not_believed():
     solution = solve(problem)
     assert problem.objective(Claim(x=solution.x)) == pytest.approx(solution.value, rel=1e-14)
     assert not problem.certify(Claim(x=solution.x, value=solution.value + 0.1)).ok
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n_rows", [2, 3])
+def test_signed_constants_are_proved_with_a_kernel_vector_in_rationals(kind, n_rows):
+    A = np.array([[1, 0, 3, -1, 2], [0, 1, -2, 1, 0.5], [0, 0, 1, 2, -1]])[:n_rows]
+    system = LinearSystem(A, A @ [2.0, -1.0, 0.0, 0.0, 0.0])
+    problem = NullSpaceConstant(system, [0, 1], kind, signed=True)
+    solution = solve(problem, proof=True)
+    assert solution.status is Status.PROVED
+    lower, upper = solution.proof.value
+    assert lower == upper
+    assert float(lower) == pytest.approx(enumerated(system, np.array([0, 1]), np.array([1.0, -1.0]), kind), rel=1e-9)
+    n = solution.proof.x
+    assert sum(map(abs, n[2:])) == 1
+    assert all(sum(Fraction(a) * entry for a, entry in zip(row, n, strict=True)) == 0 for row in A.tolist())
+    terms = {"rho": -n[0] + n[1], "rho_tilde": abs(n[0]) + abs(n[1]), "rho_minus": max(-n[0], 0) + max(n[1], 0)}
+    assert terms[kind] == lower
