@@ -23,7 +23,6 @@ from bregman_l1 import (
     InfeasibleError,
     InvalidProblemError,
     LinearSystem,
-    NotAdmissibleError,
     analyze,
     certify,
     projection_path,
@@ -377,14 +376,13 @@ def test_the_limit_of_a_path_with_zeros_is_the_minimiser_among_what_they_leave()
     assert path.rate == kept.rate
 
 
-def test_where_the_prior_decides_the_limit_its_distance_is_refused():
+def test_where_the_prior_decides_the_limit_its_distance_is_known():
     system = LinearSystem([[1.0, 1.0, 1.0, 0.5], [0.0, 1.0, 2.0, 3.0]], [1.0, 0.8])
-    path = projection_path(system, log_alphas=[-200.0, -2000.0], prior=[1.0, 2.0, 3.0, 4.0])
+    path = projection_path(system, log_alphas=[-10.0, -200.0, -2000.0], prior=[1.0, 2.0, 3.0, 4.0])
     assert all(solution.status.is_certified for solution in path)
-    with pytest.raises(NotAdmissibleError, match="depends on the prior"):
-        _ = path.log_deviation
+    assert path.log_deviation[0] == pytest.approx(np.log(np.abs(path[0].x - path[2].x).sum()), rel=1e-10)
     assert path.rate == pytest.approx(0.5, rel=1e-12)
-    assert path.to_frame()["log_deviation"].isna().all()
+    assert np.diff(path.log_deviation)[1] == pytest.approx(-1800.0 * path.rate, rel=1e-12)
     without = projection_path(system, log_alphas=[-200.0], prior=np.ones(4))
     assert without.log_deviation[0] == pytest.approx(math.log(1.04219052909587) - 100.0, rel=1e-12)
 

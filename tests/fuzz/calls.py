@@ -143,11 +143,12 @@ FUNCTIONS = {
         {"system": NAMED, "log_alpha": -1000.0},
         {"system": NAMED, "prior": [1.0, 2.0, 0.5]},
     ),
-    "L1Minimization": _calls(L1Minimization, {"system": SYSTEM}, {"system": NAMED}),
+    "L1Minimization": _calls(L1Minimization, {"system": SYSTEM}, {"system": NAMED, "signed": True}),
     "NullSpaceConstant": _calls(
         NullSpaceConstant,
         {"system": SYSTEM, "support": [0, 1], "kind": "rho"},
         {"system": SYSTEM, "support": [0, 1], "kind": "rho_tilde"},
+        {"system": SYSTEM, "support": [0, 1], "kind": "rho", "signed": True, "signs": [1.0, -1.0, 0.0]},
     ),
     "solve": _calls(
         solve,
@@ -180,6 +181,7 @@ FUNCTIONS = {
         projection_path,
         {"system": SYSTEM, "alphas": [0.1, 0.01]},
         {"system": NAMED, "log_alphas": [-10.0, -1000.0]},
+        {"system": NAMED, "alphas": [0.1, 0.01], "depth": 3.0, "signed": True},
     ),
     "analyze": _calls(analyze, {"system": NAMED}),
     "Analysis": _calls(Analysis, {"system": SYSTEM}),
