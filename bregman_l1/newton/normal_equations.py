@@ -140,7 +140,7 @@ class Preconditioned:
         diagonal = self._diagonal.astype(np.float64) * self._unit
         rest = np.maximum(diagonal - squares @ np.minimum(self._weights_apart, self._cap), settings.SINGLE * diagonal)
         total = self._total - float(x @ (x / self._weights_apart))
-        return _rounding(rest, max(total, EPS * self._total)) + WIDE_EPS * np.sqrt(squares @ x**2)
+        return np.asarray(_rounding(rest, max(total, EPS * self._total)) + WIDE_EPS * np.sqrt(squares @ x**2))
 
     def _product(self, vector: Single) -> Single:
         """A W A' vector, in one pass over A."""

@@ -189,7 +189,8 @@ class _Search:
         order = np.append(face.J, face.R)
         log_prior = self.problem.log_prior[self.columns[order]]
         try:
-            claim = project(LinearSystem(np.hstack([np.eye(face.J.size), table.plain]), u), log_prior)
+            system = LinearSystem(np.hstack([np.eye(face.J.size), table.plain]), u)
+            claim = project(system, log_prior, self.problem.potential)
         except BregmanError as error:
             raise Unproved("existence", f"there was no start for y itself: {error}") from error
         if claim.outcome is not Outcome.OPTIMAL or claim.log_x is None or not np.isfinite(claim.log_x).all():
