@@ -47,7 +47,16 @@ if TYPE_CHECKING:
     from bregman_l1.flow import Flow, FlowStatus, compare_flow, gradient_descent, gradient_flow
     from bregman_l1.proof import Proof, prove
     from bregman_l1.saving import load, save
-    from bregman_l1.theory import AlphaPlan, Analysis, Constant, Enclosure, analyze
+    from bregman_l1.theory import (
+        AlphaPlan,
+        Analysis,
+        Constant,
+        DepthComparison,
+        Enclosure,
+        SignedAnalysis,
+        analyze,
+        compare_depths,
+    )
 
 __version__ = "0.1.0"
 
@@ -67,6 +76,7 @@ __all__ = [
     "Check",
     "Claim",
     "Constant",
+    "DepthComparison",
     "Enclosure",
     "Flow",
     "FlowStatus",
@@ -87,6 +97,7 @@ __all__ = [
     "Problem",
     "ProjectionPath",
     "Proof",
+    "SignedAnalysis",
     "Solution",
     "Status",
     "StudyError",
@@ -97,6 +108,7 @@ __all__ = [
     "analyze",
     "backends",
     "certify",
+    "compare_depths",
     "compare_flow",
     "experiments",
     "flow",

@@ -43,6 +43,7 @@ from bregman_l1.theory.analysis import Analysis
 from bregman_l1.theory.asymptotics import Layer, LeadingConstants, PowerLaws
 from bregman_l1.theory.constants import Constant
 from bregman_l1.theory.limit import LeadingFace, Limit
+from bregman_l1.theory.signed_analysis import SignedAnalysis
 from bregman_l1.theory.support_constants import SupportConstants
 
 __all__ = ["load", "save"]
@@ -159,7 +160,7 @@ def _agrees(result: Solution | ProjectionPath | Analysis) -> bool:
         return {vector.size for vector in result.vectors.values()} == {n_names}
     d = result.system.shape[1]
     if isinstance(result, Analysis):
-        return result.x_star.size == result.limit.cost.size == d
+        return result.x_star.size == result.cost.size == d
     sizes = {result.cost.size, result.prior.size, *(solution.x.size for solution in result)}
     return sizes == {d} and result.log_alphas.size == len(result) and all(map(_agrees, result))
 
@@ -229,6 +230,7 @@ def _read(name: str, archive: zipfile.ZipFile, size: int) -> Any:
 _ANALYSIS = {
     "limit": "Limit", "time_limit": "float", "layer": "Layer | None", "proofs": "Mapping[str, Proof] | None",
 }  # fmt: skip
+_SIGNED = {"system": "LinearSystem", "doubled": "Analysis"}
 
 
 class _Form(NamedTuple):
@@ -295,6 +297,18 @@ def _analysis(
     return restored(Analysis, {"_limit": limit, **proved, "_constants": constants, "_layer": layer, **computed})
 
 
+def _signed_parts(analysis: SignedAnalysis) -> dict[str, Any]:
+    computed = _known(vars(analysis)["_constants"], _CONSTANTS) | _known(analysis, _COMPUTED)
+    return {"system": analysis.system, "doubled": analysis.doubled} | computed
+
+
+def _signed_analysis(*, system: LinearSystem, doubled: Analysis, **known: Any) -> SignedAnalysis:
+    analysis = SignedAnalysis.of(system, doubled)
+    _knowing(vars(analysis)["_constants"], {name: value for name, value in known.items() if name in _CONSTANTS})
+    _knowing(analysis, {name: value for name, value in known.items() if name in _COMPUTED})
+    return analysis
+
+
 def _without(form: _Form, left: str) -> _Form:
     """The same form, one part left behind."""
     return form._replace(parts=lambda value: {name: part for name, part in form.parts(value).items() if name != left})
@@ -311,6 +325,7 @@ _FORMS = {
     "LinearSystem": _Form(_system_parts, LinearSystem, {}),
     "Limit": _Form(_limit_parts, _limit, _kinds_of(Limit) | {"support": "Index", "leading": "LeadingFace | None"}),
     "Analysis": _Form(_analysis_parts, _analysis, _ANALYSIS | _CONSTANTS | _COMPUTED),
+    "SignedAnalysis": _Form(_signed_parts, _signed_analysis, _SIGNED | _CONSTANTS | _COMPUTED),
 }
 _PLAIN: dict[str, tuple[type, ...]] = {
     "None": (type(None),), "bool": (bool,), "int": (int,), "float": (float, int), "str": (str,), "Labels": (tuple,),

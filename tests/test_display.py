@@ -53,6 +53,8 @@ def results(n_rows: int, n_columns: int) -> dict[str, Any]:
         "analysis": analysis,
         "plan": analysis.alpha_for(1e-3),
         "enclosure": analysis.enclosure(1e-3),
+        "signed analysis": bregman_l1.analyze(system, signed=True, time_limit=0.0),
+        "depths": bregman_l1.compare_depths(system, alphas=[1e-1, 1e-3]),
         "path": bregman_l1.projection_path(system, log_alphas=np.linspace(-1.0, -40.0, 20)),
         "flow": bregman_l1.gradient_flow(system, 0.1),
         "descent": bregman_l1.gradient_descent(system, 0.1, max_iterations=20_000, distance_tol=0.1),

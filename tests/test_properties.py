@@ -10,7 +10,7 @@ from bregman_l1 import solve
 from bregman_l1.errors import NotAdmissibleError
 from bregman_l1.problems import BregmanProjection
 from bregman_l1.system import LinearSystem
-from bregman_l1.theory.analysis import Analysis, analyze
+from bregman_l1.theory import Analysis, analyze
 
 # What the certified path itself may be off by, in the logarithm.
 PATH = 1e-8

@@ -23,7 +23,7 @@ from bregman_l1.cli.reporting import to_json
 from bregman_l1.errors import BackendError, InvalidProblemError, NotAdmissibleError, NotCertifiedWarning
 from bregman_l1.progress import ProgressBar
 from bregman_l1.system import LinearSystem
-from bregman_l1.theory.analysis import analyze
+from bregman_l1.theory import analyze
 
 COUNTEREXAMPLE = LinearSystem([[1, 0, 5], [0, 1, -9 / 2]], [1, 1])
 SEVERAL = LinearSystem([[1, 1, 1, 1 / 2], [0, 1, 2, 3]], [1, 4 / 5])

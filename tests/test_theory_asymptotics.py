@@ -11,7 +11,7 @@ from bregman_l1.polyhedron.kernel_cone import KernelCone
 from bregman_l1.polyhedron.maximum_entropy import entropy, maximise_entropy
 from bregman_l1.problems import BregmanProjection
 from bregman_l1.system import LinearSystem
-from bregman_l1.theory.analysis import analyze
+from bregman_l1.theory import analyze
 from bregman_l1.theory.asymptotics import leading_layer
 
 THREE_LAYERS = LinearSystem(

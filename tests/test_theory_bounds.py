@@ -9,7 +9,7 @@ import pytest
 
 from bregman_l1.errors import InvalidProblemError, NotAdmissibleError
 from bregman_l1.system import LinearSystem
-from bregman_l1.theory.analysis import analyze
+from bregman_l1.theory import analyze
 
 COUNTEREXAMPLE = LinearSystem([[1, 0, 5], [0, 1, -9 / 2]], [1, 1])
 

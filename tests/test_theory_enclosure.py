@@ -10,7 +10,7 @@ from bregman_l1 import solve
 from bregman_l1.errors import InvalidProblemError, NotAdmissibleError
 from bregman_l1.problems import BregmanProjection
 from bregman_l1.system import LinearSystem
-from bregman_l1.theory.analysis import analyze
+from bregman_l1.theory import analyze
 from bregman_l1.theory.enclosure import Enclosure
 from bregman_l1.theory.neighbourhood import neighbourhood
 

@@ -16,9 +16,9 @@ from bregman_l1.plotting import figure_of
 from bregman_l1.plotting.analysis import plot_both
 from bregman_l1.problems.nullspace import Kind
 from bregman_l1.scale import natural_log_alpha
+from bregman_l1.theory._analyze import analyze as analyze_system
 from bregman_l1.theory.alpha_plan import AlphaPlan
 from bregman_l1.theory.analysis import Analysis
-from bregman_l1.theory.analysis import analyze as analyze_system
 
 
 @reports_errors

@@ -21,7 +21,7 @@ from bregman_l1.experiments.ensembles import Recipe, from_recipe
 from bregman_l1.problems.l1 import L1Minimization
 from bregman_l1.problems.projection import BregmanProjection
 from bregman_l1.suggestions import refuse_unknown
-from bregman_l1.theory.analysis import analyze
+from bregman_l1.theory._analyze import analyze
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

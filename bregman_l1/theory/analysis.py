@@ -1,4 +1,4 @@
-"""`analyze`: everything the theory says about one system, in one object."""
+"""`Analysis`: everything the theory says about one system, in one object."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from numpy.typing import ArrayLike
 
 from bregman_l1._types import Index, Vector
 from bregman_l1.caching import cached_property
-from bregman_l1.entry import entry_point, entry_points
+from bregman_l1.entry import entry_points
 from bregman_l1.problems.nullspace import Kind
 from bregman_l1.scale import natural_log_alpha, natural_log_alphas, scales_by_keyword
 from bregman_l1.theory.analysis_bounds import AnalysisBounds, Bounds
 from bregman_l1.theory.asymptotics import LeadingConstants, PowerLaws, leading_constants
 from bregman_l1.theory.constants import Constant
-from bregman_l1.theory.deviation import log_deviation, log_largest_off_support
+from bregman_l1.theory.deviation import Deviation, deviation, log_largest_off_support, log_projection
 from bregman_l1.theory.laws import laws_of
 from bregman_l1.theory.limit import Limit, find_limit
 from bregman_l1.theory.proofs import prove_known_constant, proved_limit
 from bregman_l1.theory.support_constants import SupportConstants
-from bregman_l1.validation import checked_flag
+from bregman_l1.validation import checked_flag, checked_vector
 
 if TYPE_CHECKING:
     import os
@@ -99,6 +99,11 @@ class Analysis(AnalysisBounds):
     def depth(self) -> float:
         """The depth of the network."""
         return self._limit.depth
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether x may have either sign; see `SignedAnalysis`."""
+        return False
 
     @property
     def support(self) -> Index:
@@ -227,10 +232,38 @@ class Analysis(AnalysisBounds):
             return LeadingConstants(off_support=-np.inf, total=-np.inf, maximum_off_support=-np.inf)
         return leading_constants(self._limit, self._layer)
 
+    def deviation_of(self, log_x: ArrayLike) -> Deviation:
+        """Return the deviation from ``x_star`` of a projection, given by its logarithms.
+
+        Parameters
+        ----------
+        log_x : array_like of shape (d,)
+            Of shape (2d,), the logarithms of x_plus and x_minus, for a `SignedAnalysis`.
+
+        Returns
+        -------
+        Deviation
+            Its signs, and the logarithms of its entries and of its l1 norm, without cancellation.
+
+        Raises
+        ------
+        InvalidProblemError
+            If log_x is no vector of that length.
+        BackendError
+            If there are several minimisers, and log x that of no projection.
+
+        Examples
+        --------
+        >>> from bregman_l1 import LinearSystem, analyze
+        >>> round(analyze(LinearSystem([[1.0, 0.5]], [1.0])).deviation_of([0.0, -2000.0]).log_l1, 6)
+        -1999.594535
+        """
+        return deviation(self._limit, checked_vector("log_x", log_x, self._limit.x.size))
+
     def log_deviation(self, alpha: float | None = None, *, log_alpha: float | None = None) -> float:
         """Return log ||x(alpha) - x*||_1 itself, from a certified projection. An estimate, good to about 1e-9."""
         t = natural_log_alpha(alpha, log_alpha)
-        return -np.inf if self._layer is None else log_deviation(self._limit, t)
+        return -np.inf if self._layer is None else self.deviation_of(log_projection(self._limit, t)).log_l1
 
     def log_largest_off_support(self, alpha: float | None = None, *, log_alpha: float | None = None) -> float:
         """Return log ||x(alpha) off S||_inf itself, from a certified projection, good to about 1e-9."""
@@ -318,90 +351,3 @@ class Analysis(AnalysisBounds):
     @cached_property
     def _bounds(self) -> Bounds:
         return laws_of(self._limit.potential).bounds(self._limit, self._layer, self._constants)
-
-
-@entry_point
-def analyze(
-    system: LinearSystem,
-    cost: ArrayLike | None = None,
-    *,
-    prior: ArrayLike | None = None,
-    depth: float = 2,
-    time_limit: float | None = 10.0,
-    proof: bool = False,
-) -> Analysis:
-    """Turn the theorem into numbers: how the projections x(alpha) of a system approach their limit.
-
-    Parameters
-    ----------
-    system : LinearSystem
-    cost : array_like of shape (d,), optional
-        Exponents of alpha in the prior; ones, the case of the paper, if omitted.
-    prior : array_like of shape (d,), optional
-        Factors of alpha**cost, finite and nonnegative; ones if omitted. Coordinates whose factor is zero are zero for
-        every alpha, and in no support; which of several minimisers is the limit, coefficients, and bounds depend on
-        the others.
-    depth : float, default 2
-        The depth D of the network, a real number from 2 on, or infinity. Above 2 the limit is the minimiser of
-        sum_j prior_j^-q x_j, q = (D-2)/D, of largest sum_j x_j^(2/D) where there are several; every other coordinate
-        falls like alpha; and the theorem and the enclosures, which are of depth 2, are refused.
-    time_limit : float, default 10
-        Seconds for each of rho, rho_tilde and rho_minus, in which it is bracketed as closely as possible; None for no
-        limit. It does not cover ``analyze`` itself, which finds the limit and the rate whatever that takes: an l1
-        minimiser, a linear program over the kernel cone (a second for |S| = 80 at 500 x 3000), and where rounding
-        hides the rate or a tie, a decision in rationals (four seconds for |S| = N at 200 x 1000).
-    proof : bool, default False
-        Prove the limit, and the constants once they are computed, in rationals; see `Analysis.proofs`. A constant may
-        take its time limit once more.
-
-    Returns
-    -------
-    Analysis
-        Limit and support, null-space constants with witnesses, rate and exponents, Theorem II.2 of
-        Matt & Stoeger 2025, sharp enclosures, and how small alpha must be for a given error.
-
-    Raises
-    ------
-    InfeasibleError
-        If no x >= 0 that vanishes where the prior does solves A x = y.
-    InvalidProblemError
-        If the cost, the prior or the time limit is wrong, or cost'x is unbounded below.
-    NotAdmissibleError
-        If the depth is above 2 and the cost not the same positive number for all.
-    BackendError
-        If the minimiser was not found.
-
-    Warns
-    -----
-    NotProvedWarning
-        If a proof was asked for and that of the limit fails.
-
-    Notes
-    -----
-    A reduced cost is zero where it is so in rationals, floats being rationals; where that is too much work, what
-    rounding hides is taken for zero, and ``assumed_ties`` says so. A part of a column below 32 roundings counts as
-    none, and what 64 roundings of A x explain in y is no entry of x: the limit, and what is said around it, is that
-    of the system read so. ``rigorous=True`` reads nothing so: see `Analysis.enclosure`.
-
-    Examples
-    --------
-    >>> from bregman_l1 import LinearSystem, analyze
-    >>> analysis = analyze(LinearSystem([[1.0, 0.0, 5.0], [0.0, 1.0, -4.5]], [1.0, 1.0]))
-    >>> analysis.rate, analysis.rho.value, analysis.rho_tilde.value
-    (0.5, 0.5, 9.5)
-    >>> round(analysis.enclosure(log_alpha=-2000.0).log_upper, 6)
-    -1000.0
-
-    At depth 3 every coordinate falls like alpha, here as 8 alpha:
-
-    >>> deep = analyze(LinearSystem([[1.0, 0.5]], [1.0]), depth=3)
-    >>> deep.rate, deep.log_coefficients[1].round(9) == np.log(8).round(9)
-    (1.0, np.True_)
-
-    A near tie is none:
-
-    >>> analysis = analyze(LinearSystem([[1.0, 1.0 - 2.0**-30]], [1.0]), proof=True)
-    >>> analysis.x_star.tolist(), analysis.unique, analysis.proofs["limit"].ok
-    ([1.0, 0.0], True, True)
-    """
-    return Analysis(system, cost, prior=prior, depth=depth, time_limit=time_limit, proof=proof)

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from bregman_l1.theory.bounds import LowerForm
     from bregman_l1.theory.limit import Limit
     from bregman_l1.theory.rigorous.enclosure import Scale
-    from bregman_l1.theory.support_constants import SupportConstants
+    from bregman_l1.theory.support_constants import Constants
 
 
 class BarrierBounds(Bounds):
     """Bounds around one limit; the arguments are those of `EntropyBounds`."""
 
-    def __init__(self, limit: Limit, layer: Layer | None, constants: SupportConstants) -> None:  # noqa: ARG002
+    def __init__(self, limit: Limit, layer: Layer | None, constants: Constants) -> None:  # noqa: ARG002
         self._limit, self._layer = limit, layer
 
     def log_upper(self, scale: Scale, *, rigorous: bool) -> float:  # noqa: ARG002 - refused at every scale

@@ -82,27 +82,33 @@ def deviation(limit: Limit, log_x: Vector) -> Deviation:
 
 def log_deviation(limit: Limit, log_alpha: float) -> float:
     """Log ||x(alpha) - x*||_1, from a certified projection."""
-    return deviation(limit, _log_projection(limit, log_alpha)).log_l1
+    return deviation(limit, log_projection(limit, log_alpha)).log_l1
 
 
 def log_largest_off_support(limit: Limit, log_alpha: float) -> float:
     """Log ||x(alpha) off S||_inf, from a certified projection."""
-    return float(_log_projection(limit, log_alpha)[limit.cone.outside].max())
+    return float(log_projection(limit, log_alpha)[limit.cone.outside].max())
 
 
-def _log_projection(limit: Limit, log_alpha: float) -> Vector:
+def log_projection(limit: Limit, log_alpha: float) -> Vector:
+    """The logarithms of x(alpha), shape (d,), certified."""
     cost = limit.cost if log_alpha else None  # alpha = 1 has no use for it
     problem = BregmanProjection(limit.system, log_alpha=log_alpha, cost=cost, prior=limit.prior, depth=limit.depth)
     return solve(problem).log_x
 
 
 def _responding(limit: Limit, log_x: Vector) -> tuple[Vector, Vector]:
-    """-B x_R, each row summed in units of its largest term."""
-    terms = _log(np.abs(limit.B)) + log_x[limit.cone.outside]
-    top = terms.max(axis=1)
+    log_off = log_x[limit.cone.outside]
+    return response(limit.B, np.ones(log_off.size), log_off)
+
+
+def response(B: Matrix, sign: Vector, log_size: Vector) -> tuple[Vector, Vector]:
+    """Signs and logarithms of -B n, each row summed in units of its largest term."""
+    terms = _log(np.abs(B)) + log_size
+    top = terms.max(axis=1, initial=-np.inf)
     top = np.where(top > -np.inf, top, 0.0)
     with np.errstate(under="ignore"):
-        total = -(np.sign(limit.B) * np.exp(terms - top[:, None])).sum(axis=1)
+        total = -(np.sign(B) * sign * np.exp(terms - top[:, None])).sum(axis=1)
     return np.sign(total), _log(np.abs(total)) + top
 
 

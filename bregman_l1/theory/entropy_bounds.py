@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bregman_l1.theory.asymptotics import Layer
     from bregman_l1.theory.bounds import LowerForm
     from bregman_l1.theory.limit import Limit
-    from bregman_l1.theory.support_constants import SupportConstants
+    from bregman_l1.theory.support_constants import Constants
 
 # Allowance for the constants in the growth of x(alpha) as alpha becomes large.
 _E_FOLDS = 60.0
@@ -37,11 +37,11 @@ class EntropyBounds(Bounds):
     limit : Limit
     layer : Layer, optional
         The leading layer of its kernel cone; None where x(alpha) is the same for every alpha.
-    constants : SupportConstants
+    constants : Constants
         The null-space constants of the support.
     """
 
-    def __init__(self, limit: Limit, layer: Layer | None, constants: SupportConstants) -> None:
+    def __init__(self, limit: Limit, layer: Layer | None, constants: Constants) -> None:
         self._limit, self._layer, self._constants = limit, layer, constants
 
     def log_upper(self, scale: Scale, *, rigorous: bool) -> float:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bregman_l1.potential import Potential
     from bregman_l1.theory.analysis_bounds import Bounds
     from bregman_l1.theory.limit import Limit
-    from bregman_l1.theory.support_constants import SupportConstants
+    from bregman_l1.theory.support_constants import Constants
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class Laws:
 
     leading: Callable[[Limit], Layer | None]
     power_laws: Callable[[Limit, Layer | None], PowerLaws]
-    bounds: Callable[[Limit, Layer | None, SupportConstants], Bounds]
+    bounds: Callable[[Limit, Layer | None, Constants], Bounds]
 
 
 _OF_ENTROPY = Laws(leading=leading_layer_of, power_laws=power_laws, bounds=EntropyBounds)

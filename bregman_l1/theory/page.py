@@ -49,6 +49,7 @@ def as_dict(analysis: Analysis, levels: Vector) -> dict[str, Any]:
     return {
         "shape": list(analysis.system.shape),
         "depth": analysis.depth,
+        "signed": analysis.is_signed,
         "support": analysis.support.tolist(),
         "x_star": analysis.x_star.tolist(),
         "unique": analysis.unique,
@@ -91,7 +92,7 @@ def _limit(analysis: Analysis) -> Iterator[Row]:
     if not analysis.limit.potential.is_logarithmic:
         yield "depth", f"{analysis.depth:g}", "Theorem II.2 and the enclosures are of depth 2"
     yield "support", f"|S| = {size}: {shown}{', ...' if size > _SHOWN else ''}", ""
-    yield "l1 norm", f"{analysis.x_star.sum():.12g}", ""
+    yield "l1 norm", f"{np.abs(analysis.x_star).sum():.12g}", ""
     yield "max / min on S", f"kappa = {analysis.kappa:.6g}", ""
     if not analysis.unique:
         yield (
@@ -138,7 +139,14 @@ def _asymptotics(analysis: Analysis) -> Iterator[Row]:
     yield "l1 off S", f"exp({leading.off_support:.9g})", "the limit of ||x(alpha) off S||_1 / alpha^rate"
     yield "l1", f"exp({leading.total:.9g})", "the limit of ||x(alpha) - x*||_1 / alpha^rate"
     yield "largest off S", f"exp({leading.maximum_off_support:.9g})", "the limit of max_j x(alpha)_j / alpha^rate"
-    yield "exponents off S", f"{decaying.min():.6g} to {decaying.max():.6g}", "s in x(alpha)_j ~ c_j alpha^s_j"
+    if decaying.size:
+        yield "exponents off S", f"{decaying.min():.6g} to {decaying.max():.6g}", "s in |x(alpha)_j| ~ c_j alpha^s_j"
+    if np.isnan(analysis.exponents).any():
+        yield (
+            "cancelling",
+            str(np.isnan(analysis.exponents).sum()),
+            "coordinates whose two parts agree to leading order",
+        )
     if forced:
         yield "forced zeros", str(forced), "coordinates that vanish in every solution"
 

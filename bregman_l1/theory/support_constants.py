@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -16,9 +16,28 @@ from bregman_l1.progress import ProgressBar
 from bregman_l1.theory.constants import Constant, bracketed, checked_time_limit, is_quick, rho_at_vertex
 
 if TYPE_CHECKING:
+    from bregman_l1._types import Vector
+    from bregman_l1.polyhedron.kernel_cone import KernelCone
     from bregman_l1.theory.limit import Limit
 
 _NO_KERNEL_VECTOR = "does not exist: no kernel vector is nonnegative and nonzero off S"
+
+
+class Constants(Protocol):
+    """What a theorem asks of the null-space constants."""
+
+    @property
+    def rho(self) -> Constant: ...  # noqa: D102
+
+    @property
+    def rho_tilde(self) -> Constant: ...  # noqa: D102
+
+    @property
+    def rho_minus(self) -> Constant: ...  # noqa: D102
+
+    @property
+    def time_limit(self) -> float:
+        """Seconds for each."""
 
 
 class SupportConstants(FrozenArrays):
@@ -61,9 +80,8 @@ class SupportConstants(FrozenArrays):
 
     def is_at_hand(self, kind: Kind) -> bool:
         """Whether a constant was computed before, or takes no time worth mentioning."""
-        cone, is_linear = self.limit.cone, checked_kind(kind) == "rho"
-        is_missing = not (self.limit.moves and cone.is_injective)
-        return self.is_computed(kind) or is_linear or is_missing or is_quick(cone)
+        is_linear, is_missing = checked_kind(kind) == "rho", bool(self._missing) or not self.cone.is_injective
+        return self.is_computed(kind) or is_linear or is_missing or is_quick(self.cone)
 
     def known(self, kind: Kind) -> Constant:
         """A constant that is at hand, else NaN and how to have it computed."""
@@ -72,17 +90,36 @@ class SupportConstants(FrozenArrays):
         constant: Constant = getattr(self, kind)
         return constant
 
+    @property
+    def cone(self) -> KernelCone:
+        """The kernel cone over which they are maxima."""
+        return self.limit.cone
+
+    @property
+    def _missing(self) -> str:
+        """Why none of them exists; empty where the cone is more than {0}."""
+        return "" if self.limit.moves else _NO_KERNEL_VECTOR
+
+    @property
+    def _start(self) -> Vector:
+        """A point of the base of the cone."""
+        return self.limit.steepest.p
+
+    def _read(self, constant: Constant) -> Constant:
+        """A constant of the cone as one of the system."""
+        return constant
+
     def _computed(self, kind: Kind) -> Constant:
-        if not self.limit.moves:
-            return Constant.missing(_NO_KERNEL_VECTOR)
+        if self._missing:
+            return Constant.missing(self._missing)
         budget = Budget(seconds=self.time_limit)
         try:
-            problem = NullSpaceConstant.over(self.limit.cone, kind)
+            problem = NullSpaceConstant.over(self.cone, kind)
         except UndefinedConstantError as error:
             return Constant.missing(str(error))
         note = kind if self.time_limit == np.inf else f"{kind}, at most {self.time_limit:g} s"
         with ProgressBar(1, wanted=sys.stderr.isatty() and not self.is_at_hand(kind)) as bar:
             bar.update(0, note)
-            found = bracketed(problem, self.limit.steepest.p, budget)
+            found = self._read(bracketed(problem, self._start, budget))
             bar.update(1, note)
         return found

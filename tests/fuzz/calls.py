@@ -22,16 +22,19 @@ from bregman_l1 import (
     Check,
     Claim,
     Constant,
+    DepthComparison,
     Enclosure,
     L1Minimization,
     LinearSystem,
     NullSpaceConstant,
     ProjectionPath,
+    SignedAnalysis,
     Solution,
     Support,
     analyze,
     backends,
     certify,
+    compare_depths,
     experiments,
     load,
     nearest_feasible,
@@ -53,6 +56,7 @@ from bregman_l1.flow import (
     gradient_flow,
 )
 from bregman_l1.proof import Proof, ProvedSupport, RightHandSide, Step
+from bregman_l1.theory.deviation import Deviation
 
 _VARIABLE = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
 
@@ -183,8 +187,15 @@ FUNCTIONS = {
         {"system": NAMED, "log_alphas": [-10.0, -1000.0]},
         {"system": NAMED, "alphas": [0.1, 0.01], "depth": 3.0, "signed": True},
     ),
-    "analyze": _calls(analyze, {"system": NAMED}),
+    "analyze": _calls(
+        analyze,
+        {"system": NAMED},
+        {"system": NAMED, "depth": 3, "prior": [1.0, 2.0, 0.5]},
+        {"system": SYSTEM, "signed": True},
+    ),
     "Analysis": _calls(Analysis, {"system": SYSTEM}),
+    "SignedAnalysis": _calls(SignedAnalysis, {"system": SYSTEM}),
+    "compare_depths": _calls(compare_depths, {"system": SYSTEM, "alphas": [0.1, 0.01]}),
     "null_space_constant": _calls(
         theory.null_space_constant, {"system": SYSTEM, "support": [0, 1], "kind": "rho_minus"}
     ),
@@ -249,14 +260,14 @@ COUNTS = {"max_iterations", "repeats", "repetitions", "N", "d", "s", "n_jobs", "
 # Arguments of methods, by their names.
 _VALID = {
     "error": 0.01, "path": "written.npz", "kind": "rho", "times": [0.0], "study": {}, "log_value": 0.0,
-    "bounds": (0.1, 0.2), "j": 1,
+    "bounds": (0.1, 0.2), "j": 1, "log_x": [0.0, -1.0, -2.0],
     "record": Record(row=0, parameters={"n": 2}, repetition=0, seed=5),
 }  # fmt: skip
 
 KINDS: tuple[type, ...] = (
-    AlphaPlan, Analysis, AssumptionReport, Certificate, Check, Comparison, Constant, Descent, Enclosure,
-    ensembles.Instance, ensembles.Recipe, Flow, FlowComparison, Profile, ProjectionPath, Proof, ProvedSupport, Record,
-    RightHandSide, Run, Solution, Step, Store, Study, Summary,
+    AlphaPlan, Analysis, AssumptionReport, Certificate, Check, Comparison, Constant, DepthComparison, Descent,
+    Deviation, Enclosure, ensembles.Instance, ensembles.Recipe, Flow, FlowComparison, Profile, ProjectionPath, Proof,
+    ProvedSupport, Record, RightHandSide, Run, SignedAnalysis, Solution, Step, Store, Study, Summary,
 )  # fmt: skip
 """What the package hands out."""
 
@@ -269,12 +280,13 @@ def handed_out() -> dict[type, Any]:
     store = experiments.sweep(study, "records")
     comparison = experiments.compare(SYSTEM, backends="newton", alphas=[0.1], repeats=1)
     compared = compare_flow(SYSTEM, alphas=[0.1])
-    proof = prove(PROJECTION)
+    proof, signed = prove(PROJECTION), analyze(SYSTEM, signed=True)
     certificate, instance = path[0].certificate, ensembles.draw(**RECIPE)
     objects = (
         analysis, analysis.alpha_for(0.01), analysis.rho, analysis.enclosure(0.01), SYSTEM.check_assumptions(), path,
         path[0], certificate, certificate.checks["deviation"], compared, compared.flows[0], compared.descents[0],
         comparison, comparison.runs[0], comparison.profiles()[0], study, store, next(iter(store)), store.summary(),
+        signed, compare_depths(SYSTEM, alphas=[0.1]), analysis.deviation_of([0.0, -1.0, -2.0]),
         instance, instance.recipe, proof, proof.support, proof.right_hand_side, proof.steps[0],
     )  # fmt: skip
     return {type(each): each for each in objects}

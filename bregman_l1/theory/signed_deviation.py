@@ -1,0 +1,117 @@
+"""The deviation of a signed x(alpha) = x_plus - x_minus from its limit, entry by entry, without cancellation.
+
+Off the support S of the limit n_j = x_plus_j - x_minus_j, the difference of two known logarithms. On it n_S is the
+response to that, n_S = -B n_R with B = pinv(A_S) A_R, where A_S is injective; where it is not, n_S is that of the part
+that carries x*, less the other part, which is of second order.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bregman_l1._types import Index, Vector
+from bregman_l1.theory.asymptotics import Layer, LeadingConstants, PowerLaws
+from bregman_l1.theory.deviation import Deviation, deviation, response
+from bregman_l1.theory.limit import Limit
+from bregman_l1.theory.signed_constants import off_either_support
+
+# Coefficients that agree to so many roundings are taken for equal.
+_SAME = 1e-12
+
+
+def difference(log_plus: Vector, log_minus: Vector) -> tuple[Vector, Vector]:
+    """Signs and logarithms of exp(log_plus) - exp(log_minus).
+
+    Examples
+    --------
+    >>> sign, log_size = difference(np.array([-2000.0, 0.0]), np.array([-3000.0, 0.0]))
+    >>> sign.tolist(), log_size.tolist()
+    ([1.0, 0.0], [-2000.0, -inf])
+    """
+    larger, smaller = np.maximum(log_plus, log_minus), np.minimum(log_plus, log_minus)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log_size = np.where(larger > -np.inf, larger + np.log(-np.expm1(smaller - larger)), -np.inf)
+        return np.sign(np.where(larger > -np.inf, log_plus - log_minus, 0.0)), log_size
+
+
+def signed_deviation(limit: Limit, log_x: Vector) -> Deviation:
+    """Compute the deviation from the limit of a doubled system, of shape (d,) each.
+
+    Parameters
+    ----------
+    limit : Limit
+        Of the doubled system.
+    log_x : ndarray of shape (2d,)
+        Logarithms of x_plus and x_minus.
+    """
+    sign, log_size = difference(*np.split(log_x, 2))
+    d, S = sign.size, limit.support
+    carried = np.where(d > S, 1.0, -1.0)
+    if limit.cone.is_injective:
+        own = _on_support(limit, sign, log_size)
+    else:
+        both = deviation(limit, log_x)
+        # n_S of the part that carries x*, with what the other part takes away.
+        with np.errstate(under="ignore"):
+            top = float(both.log_size.max())
+            own_n = both.sign[S] * np.exp(both.log_size[S] - top) - np.exp(log_x[(S + d) % (2 * d)] - top)
+        with np.errstate(divide="ignore"):
+            own = np.sign(own_n), np.log(np.abs(own_n)) + top
+    sign[S % d], log_size[S % d] = carried * own[0], own[1]
+    return Deviation(sign=sign, log_size=log_size)
+
+
+def log_largest_off_signed_support(limit: Limit, log_x: Vector) -> float:
+    """Log ||x(alpha) off S||_inf; -inf where nothing is off it."""
+    log_size = difference(*np.split(log_x, 2))[1]
+    return float(np.delete(log_size, limit.support % log_size.size).max(initial=-np.inf))
+
+
+def _on_support(limit: Limit, sign: Vector, log_size: Vector) -> tuple[Vector, Vector]:
+    """-B n_R over the columns of A off S, one for each coordinate."""
+    places = _of_coordinates(limit)
+    j = limit.cone.outside[places]
+    return response(limit.B[:, places], sign[j], log_size[j])
+
+
+def _of_coordinates(limit: Limit) -> Index:
+    """Places in R of the columns of A, not -A, off the signed support."""
+    off = off_either_support(limit)
+    return np.flatnonzero(np.isin(limit.cone.outside, off[off < limit.x.size // 2]))
+
+
+def signed_leading_constants(limit: Limit, layer: Layer) -> LeadingConstants:
+    """The constants of the three norms of x_plus - x_minus; -inf where the leading parts cancel everywhere."""
+    scaled = np.zeros(limit.x.size)
+    scaled[limit.cone.outside] = layer.q
+    plus, minus = np.split(scaled, 2)
+    n = np.where(np.abs(plus - minus) > _SAME * (plus + minus), plus - minus, 0.0)
+    n[limit.support % n.size] = 0.0
+    moved = float(np.abs(_first_order(limit, layer.q, n)).sum())
+    off = float(np.abs(n).sum())
+    with np.errstate(divide="ignore"):
+        logs = np.log([off, off + moved, np.abs(n).max()]) + layer.log_constant
+    off_support, total, largest = logs.tolist()
+    return LeadingConstants(off_support=off_support, total=total, maximum_off_support=largest)
+
+
+def _first_order(limit: Limit, q: Vector, n: Vector) -> Vector:
+    """n_S in units of the sum of (x_plus, x_minus) off its support, to first order."""
+    if limit.cone.is_injective:
+        places = _of_coordinates(limit)
+        return np.asarray(-limit.B[:, places] @ n[limit.cone.outside[places]])
+    other = np.zeros(2 * n.size)
+    other[limit.cone.outside] = q
+    return np.asarray(-limit.B @ q - other[(limit.support + n.size) % (2 * n.size)])
+
+
+def signed_power_laws(doubled: PowerLaws) -> PowerLaws:
+    """|x(alpha)_j| ~ c_j alpha^{s_j}, from those of both parts; NaN where these are the same."""
+    (s_plus, s_minus), (c_plus, c_minus) = np.split(doubled.exponents, 2), np.split(doubled.log_coefficients, 2)
+    exponents, is_plus = np.minimum(s_plus, s_minus), s_plus < s_minus
+    log_coefficients = np.where(is_plus, c_plus, c_minus)
+    tied = np.isclose(s_plus, s_minus, rtol=0.0, atol=_SAME) & np.isfinite(s_plus)
+    log_coefficients[tied] = difference(c_plus[tied], c_minus[tied])[1]
+    same = tied & np.isclose(c_plus, c_minus, rtol=_SAME, atol=_SAME)
+    exponents[same], log_coefficients[same] = np.nan, np.nan
+    return PowerLaws(exponents=exponents, log_coefficients=log_coefficients, dual=doubled.dual)
