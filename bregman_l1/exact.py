@@ -12,11 +12,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import RLock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.linalg as sla
 from flint import arb, arb_mat, ctx, fmpq, fmpq_mat, fmpz_mat, nmod_mat
+from numpy.typing import NDArray
 
 from bregman_l1._types import ROUNDINGS, Index, Mask, Matrix, Vector
 
@@ -280,8 +281,8 @@ class PriorSums:
         1 where a column has the value, 0 elsewhere.
     """
 
-    def __init__(self, on_basis: Vector, on_rest: Vector) -> None:
-        self.values = np.unique(on_basis)
+    def __init__(self, on_basis: Vector | Index, on_rest: Vector | Index) -> None:
+        self.values: NDArray[Any] = np.unique(on_basis)
         self.of_basis: Matrix = np.equal.outer(on_basis, self.values).astype(np.float64)
         self.of_rest: Matrix = np.equal.outer(on_rest, self.values).astype(np.float64)
 

@@ -19,6 +19,7 @@ from bregman_l1.frozen import FrozenArrays
 from bregman_l1.html import DOTS, shortened, table, verdict
 from bregman_l1.newton import NewtonSteps
 from bregman_l1.optional import require
+from bregman_l1.potential import Potential, potential_of
 from bregman_l1.problems.positive_part import positive_part
 from bregman_l1.problems.projection import BregmanProjection, projection_at
 from bregman_l1.progress import ProgressBar
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from bregman_l1.problems.positive_part import PositivePart
     from bregman_l1.solution import Solution
     from bregman_l1.system import LinearSystem
+    from bregman_l1.theory.deviation import Deviation
     from bregman_l1.theory.limit import Limit
 
 
@@ -56,6 +58,10 @@ class ProjectionPath(FrozenArrays):
         Exponents of alpha in the prior, prior * alpha**cost.
     prior : ndarray of shape (d,)
         Its factor.
+    depth : float
+        The depth D of the network.
+    signed : bool
+        Whether x may have either sign.
     log_alphas : ndarray of shape (k,)
         Natural logarithms of alpha, in the order they were asked for.
     solutions : tuple of Solution
@@ -67,6 +73,8 @@ class ProjectionPath(FrozenArrays):
     prior: Vector
     log_alphas: Vector
     solutions: tuple[Solution, ...]
+    depth: float = 2.0
+    signed: bool = False
 
     @property
     def alphas(self) -> Vector:
@@ -76,7 +84,7 @@ class ProjectionPath(FrozenArrays):
 
     @cached_property
     def log_x(self) -> Matrix:
-        """Logarithms of the projections, shape (k, d); -inf for exact zeros."""
+        """Logarithms of the projections, of their magnitudes if signed, shape (k, d); -inf for exact zeros."""
         return np.array([solution.log_x for solution in self.solutions]).reshape(len(self), self.system.shape[1])
 
     @cached_property
@@ -84,39 +92,61 @@ class ProjectionPath(FrozenArrays):
         """Log ||x(alpha) - x*||_1 at each alpha, shape (k,), computed without cancellation.
 
         x* is the limit of the projections: the minimiser of cost'x, or the one of largest entropy where there are
-        several. -inf where x(alpha) does not depend on alpha.
+        several. -inf where x(alpha) does not depend on alpha. For a depth above 2 it minimises sum_i prior_i**-q x_i,
+        with q = (depth - 2) / depth.
 
         Raises
         ------
         NotAdmissibleError
-            If there are several minimisers and a prior, of which the limit then depends.
+            If there are several minimisers and a prior or a depth above 2, on which the limit then depends; if such
+            a depth comes with unequal costs.
         """
         from bregman_l1.theory.deviation import deviation  # the theory is imported when it is asked for
 
-        if not self._limit.unique and (self.prior[self._part.columns] != 1.0).any():
+        is_even = (self._doubled(self.prior)[self._part.columns] == 1.0).all()
+        if not self._limit.unique and not (is_even and self._potential.is_logarithmic):
             raise NotAdmissibleError(
-                "cost'x has several minimisers, and which of them is the limit depends on the prior: "
-                "its distance is known only without one; the rate, log_x and the solutions do not need it"
+                "there are several minimisers, and which of them is the limit depends on the prior and the depth: "
+                "its distance is known only without a prior, at depth 2; log_x and the solutions do not need it"
             )
-        return np.array([deviation(self._limit, row[self._part.columns]).log_l1 for row in self.log_x])
+        of = (deviation(self._limit, one.unknowns["log_x"][self._part.columns]) for one in self.solutions)
+        return np.array([(self._of_either_sign(each) if self.signed else each).log_l1 for each in of])
+
+    def _of_either_sign(self, parts: Deviation) -> Deviation:
+        """The deviation of x_plus - x_minus from those of the parts, on the columns where the prior is positive."""
+        sign, log_size = np.zeros(2 * self.cost.size), np.full(2 * self.cost.size, -np.inf)
+        sign[self._part.columns], log_size[self._part.columns] = parts.sign, parts.log_size
+        return replace(parts, **_difference(*np.split(sign, 2), *np.split(log_size, 2)))
 
     @property
     def rate(self) -> float:
         """The exponent r of the limiting law ||x(alpha) - x*||_1 ~ K alpha^r: 1 - rho for unit costs.
 
-        It does not depend on the positive entries of the prior, and is that of the columns it has positive.
+        It does not depend on the positive entries of the prior, and is that of the columns it has positive. For a
+        depth above 2 it is 1 for unit costs. If signed it is that of x_plus and x_minus: x may converge faster where
+        rho = 0.
         """
-        return self._limit.rate
+        return self._potential.rate(self._limit.rate, self.cost)
+
+    @property
+    def _potential(self) -> Potential:
+        return potential_of(self.depth)
+
+    def _doubled(self, values: Vector) -> Vector:
+        """Values of the entries of x for the nonnegative unknowns."""
+        return np.tile(values, 2) if self.signed else values
 
     @cached_property
     def _part(self) -> PositivePart:
-        return positive_part(self.system, self.prior)
+        system = self.system.doubled if self.signed else self.system
+        return positive_part(system, self._doubled(self.prior))
 
     @cached_property
     def _limit(self) -> Limit:
         from bregman_l1.theory.limit import find_limit
 
-        return find_limit(self._part.system, self.cost[self._part.columns])
+        cost, prior = (self._doubled(values)[self._part.columns] for values in (self.cost, self.prior))
+        return find_limit(self._part.system, self._potential.limit_cost(cost, prior))
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row for each alpha: the scale, what is known of the answer, and how it was found.
@@ -225,13 +255,14 @@ def projection_path(
     backend: str | Backend = "auto",
     cost: ArrayLike | None = None,
     prior: ArrayLike | None = None,
+    depth: float = 2,
+    signed: bool = False,
     tol: float = 1e-9,
 ) -> ProjectionPath:
     """Project at many alpha, each answer certified.
 
-    The native backend goes from the largest alpha to the smallest and predicts each answer from those before;
-    another backend is asked for each alpha on its own and, where that takes long, shows on a terminal how far
-    it has come.
+    At depth 2 the native backend goes from the largest alpha to the smallest and predicts each answer from those
+    before. Else each alpha is solved on its own; where that takes long a terminal shows how far it has come.
 
     Parameters
     ----------
@@ -245,6 +276,10 @@ def projection_path(
         Exponents of alpha in the prior, prior * alpha**cost; ones if omitted.
     prior : array_like of shape (d,), optional
         Its factor, finite and nonnegative; ones if omitted. Where it is zero, x is zero.
+    depth : float, default 2
+        The depth of the network, as in `BregmanProjection`.
+    signed : bool, default False
+        Whether x may have either sign.
     tol : float, default 1e-9
         As in `solve`.
 
@@ -256,7 +291,7 @@ def projection_path(
     Raises
     ------
     InvalidProblemError
-        If the scales are empty, not a vector, not finite or beyond exp(1e15), or cost or prior is wrong;
+        If the scales are empty, not a vector, not finite or beyond exp(1e15), or cost, prior, depth or signed is wrong;
         `PositionalScalesError`, a TypeError too, if the scales are given by position.
     InvalidOptionError
         If tol is not a positive number below 1, or the backend neither a name nor an instance.
@@ -277,20 +312,28 @@ def projection_path(
     columns = system.shape[1], system.column_names
     exponents, factor = checked_cost(cost, *columns), checked_prior(prior, *columns)
     # Read once, not for every alpha; what was not given stays so, for an even prior is kept as one number.
-    given = {"cost": None if cost is None else exponents, "prior": None if prior is None else factor}
-    problems = [projection_at(system, float(value), **given) for value in values]
+    given = None if cost is None else exponents, None if prior is None else factor
+    problems = [projection_at(system, float(value), *given, depth=depth, signed=signed) for value in values]
     with ProgressBar(len(problems)) as bar:
         solutions = []
         for solution in _solutions(problems, exponents, backend, tol):
             solutions.append(solution)
             bar.update(len(solutions))
-    return ProjectionPath(system=system, cost=exponents, prior=factor, log_alphas=values, solutions=tuple(solutions))
+    return ProjectionPath(
+        system=system,
+        cost=exponents,
+        prior=factor,
+        depth=problems[0].depth,
+        signed=problems[0].signed,
+        log_alphas=values,
+        solutions=tuple(solutions),
+    )
 
 
 def _solutions(
     problems: list[BregmanProjection], cost: Vector, backend: str | Backend, tol: float
 ) -> Iterator[Solution]:
-    if backend not in ("auto", "newton"):
+    if backend not in ("auto", "newton") or not problems[0].potential.is_logarithmic:
         return (solve(problem, backend, tol=tol) for problem in problems)
     claims = claims_along(problems, cost, tol)
     for problem, claim in zip(problems, claims, strict=True):
@@ -303,3 +346,12 @@ def _solution(problem: BregmanProjection, claim: Claim, tol: float, steps: Newto
     """A point of a path; projected on its own where what followed from the others falls short."""
     certificate = certificate_of(problem, claim, tol, steps=steps)
     return certified(problem, claim, certificate, "newton") if certificate.ok else solve(problem, "newton", tol=tol)
+
+
+def _difference(sign: Vector, other_sign: Vector, log_size: Vector, other_log_size: Vector) -> dict[str, Vector]:
+    """Sign and logarithm of the magnitude of a - b, of numbers a and b that are given by theirs."""
+    top = np.maximum(log_size, other_log_size)
+    top = np.where(top > -np.inf, top, 0.0)
+    with np.errstate(divide="ignore", under="ignore"):
+        difference = sign * np.exp(log_size - top) - other_sign * np.exp(other_log_size - top)
+        return {"sign": np.sign(difference), "log_size": np.log(np.abs(difference)) + top}

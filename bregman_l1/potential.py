@@ -22,7 +22,7 @@ import numpy as np
 from flint import arb, fmpq
 
 from bregman_l1._types import Vector, Wide
-from bregman_l1.errors import InvalidProblemError
+from bregman_l1.errors import InvalidProblemError, NotAdmissibleError
 from bregman_l1.foreign import as_number
 from bregman_l1.scale import as_float
 from bregman_l1.system import largest
@@ -104,6 +104,10 @@ class Potential(ABC):
         """The change of log x that goes with a change of theta, to first order: change / (d theta / d log x)."""
 
     @abstractmethod
+    def log_growth(self, theta: Vector, change: Vector) -> Vector:
+        """The change of log x that goes with a change of theta, whatever its size, without cancellation."""
+
+    @abstractmethod
     def slope(self, log_x: Vector) -> Wide | float:
         """D theta / d log x."""
 
@@ -141,6 +145,20 @@ class Potential(ABC):
     @abstractmethod
     def tilt(self, log_prior: Vector) -> Vector:
         """The derivative of `expression` at the prior: what makes it the minimum of ``expression(x) - tilt'x``."""
+
+    @abstractmethod
+    def limit_cost(self, cost: Vector, prior: Vector) -> Vector:
+        """The c of which the projections of prior * alpha**cost minimise c'x in the limit alpha -> 0.
+
+        Raises
+        ------
+        NotAdmissibleError
+            If what they minimise is no such function: the entries of larger cost come first.
+        """
+
+    @abstractmethod
+    def rate(self, reduced: float, cost: Vector) -> float:
+        """The exponent of alpha by which they come to a unique limit, whose least reduced cost is given."""
 
     @abstractmethod
     def expression(self, x: cp.Expression) -> cp.Expression:
@@ -203,6 +221,9 @@ class Entropy(Potential):
     def log_change(self, theta: Vector, change: Vector) -> Vector:  # noqa: ARG002
         return change
 
+    def log_growth(self, theta: Vector, change: Vector) -> Vector:  # noqa: ARG002
+        return change
+
     def slope(self, log_x: Vector) -> float:  # noqa: ARG002
         return 1.0
 
@@ -234,6 +255,12 @@ class Entropy(Potential):
 
     def tilt(self, log_prior: Vector) -> Vector:
         return np.asarray(1.0 + log_prior)
+
+    def limit_cost(self, cost: Vector, prior: Vector) -> Vector:  # noqa: ARG002 - factors tell minimisers apart only
+        return cost
+
+    def rate(self, reduced: float, cost: Vector) -> float:  # noqa: ARG002
+        return reduced
 
     def expression(self, x: cp.Expression) -> cp.Expression:
         import cvxpy
@@ -276,6 +303,12 @@ class Power(Potential):
         return (self.depth - 2.0) / self.depth
 
     @property
+    def exact_exponent(self) -> fmpq:
+        """Q of the depth as the rational that it is, where ``exponent`` is rounded."""
+        numerator, denominator = self.depth.as_integer_ratio()
+        return fmpq(numerator - 2 * denominator, numerator)
+
+    @property
     def of_depth(self) -> str:
         return f" of depth {self.depth:g}"
 
@@ -312,14 +345,11 @@ class Power(Potential):
     def log_change(self, theta: Vector, change: Vector) -> Vector:
         return np.asarray(change / (-self.exponent * theta))
 
+    def log_growth(self, theta: Vector, change: Vector) -> Vector:
+        return np.asarray(-np.log1p(change / theta) / self.exponent)
+
     def slope(self, log_x: Vector) -> Wide:
         return np.asarray(self.exponent * self._slack(log_x))
-
-    @property
-    def exact_exponent(self) -> fmpq:
-        """Q of the depth as the rational that it is, where ``exponent`` is rounded."""
-        numerator, denominator = self.depth.as_integer_ratio()
-        return fmpq(numerator - 2 * denominator, numerator)
 
     def ball_gradient(self, log_x: arb) -> arb:
         return -(-(log_x * self.exact_exponent)).exp()
@@ -341,7 +371,9 @@ class Power(Potential):
         return np.asarray((1.0 + self.exponent) * log_x - (self.exponent * self.log_unit + math.log(self.exponent)))
 
     def divergence(self, x: Vector, log_x: Vector, log_prior: Vector) -> float:  # noqa: ARG002
-        return float(np.exp((1.0 - self.exponent) * log_prior) @ self._relative(log_x - log_prior))
+        some = log_prior > -np.inf  # where the prior is zero, so is x
+        sizes = np.exp((1.0 - self.exponent) * log_prior[some])
+        return float(sizes @ self._relative((log_x - log_prior)[some]))
 
     def _relative(self, log_ratio: Vector) -> Vector:
         """The divergence of exp(log_ratio) from 1."""
@@ -365,10 +397,21 @@ class Power(Potential):
     def tilt(self, log_prior: Vector) -> Vector:
         return np.asarray(-np.exp(-self.exponent * log_prior))
 
+    def limit_cost(self, cost: Vector, prior: Vector) -> Vector:
+        if np.ptp(cost) > 0:
+            raise NotAdmissibleError(
+                f"as alpha -> 0 a network{self.of_depth} minimises sum_i alpha**(-{self.exponent:.3g} c_i) x_i, "
+                "which no linear function stands for where the costs c differ: its limit is not computed"
+            )
+        return np.asarray((prior / prior.max()) ** -self.exponent)
+
+    def rate(self, reduced: float, cost: Vector) -> float:
+        return float(cost[0]) if np.isfinite(reduced) else reduced
+
     def expression(self, x: cp.Expression) -> cp.Expression:
         import cvxpy
 
-        return -cvxpy.sum(cvxpy.power(x, 1.0 - self.exponent)) / (1.0 - self.exponent)
+        return -cvxpy.sum(cvxpy.power(x, 1.0 - self.exponent, approx=False)) / (1.0 - self.exponent)
 
     def split(self, x: Vector, log_prior: Vector) -> Vector:
         # With x and v = x_minus in units of the prior, slacks of the two add up to 2: v = (2 - (x + v)^-q)^(-1/q), the

@@ -34,7 +34,7 @@ from bregman_l1.entry import entry_point
 from bregman_l1.errors import InputFileError, InvalidProblemError
 from bregman_l1.frozen import frozen, restored
 from bregman_l1.path import ProjectionPath
-from bregman_l1.polyhedron.kernel_cone import BasePoint, kernel_cone
+from bregman_l1.polyhedron.kernel_cone import BasePoint
 from bregman_l1.proof.arithmetic import Enclosed
 from bregman_l1.proof.record import Proof, ProvedSupport, RightHandSide, Step
 from bregman_l1.solution import Solution, Status
@@ -43,6 +43,7 @@ from bregman_l1.theory.analysis import Analysis
 from bregman_l1.theory.asymptotics import Layer, LeadingConstants, PowerLaws
 from bregman_l1.theory.constants import Constant
 from bregman_l1.theory.limit import LeadingFace, Limit
+from bregman_l1.theory.support_constants import SupportConstants
 
 __all__ = ["load", "save"]
 
@@ -50,11 +51,8 @@ _FORMAT, _VERSION = "bregman_l1 result", 3
 _META = "meta.json"
 _REAL_KINDS = "biuf"
 _RESULTS = (Solution, ProjectionPath, Analysis)
-_CONSTANTS = {
-    **dict.fromkeys(("rho", "rho_tilde", "rho_minus"), "Constant"),
-    "power_laws": "PowerLaws",
-    "log_leading_constants": "LeadingConstants",
-}
+_CONSTANTS = dict.fromkeys(("rho", "rho_tilde", "rho_minus"), "Constant")
+_COMPUTED = {"power_laws": "PowerLaws", "log_leading_constants": "LeadingConstants"}
 
 
 @entry_point
@@ -273,26 +271,28 @@ def _system_parts(system: LinearSystem) -> dict[str, Any]:
 
 
 def _limit_parts(limit: Limit) -> dict[str, Any]:
-    names = ("system", "cost", "x", "unique", "support", "assumed_ties")
+    names = ("system", "cost", "prior", "x", "unique", "support", "assumed_ties", "depth")
     return {name: getattr(limit, name) for name in names} | _known(limit, ("leading",))
 
 
 def _limit(*, support: NDArray[np.intp], leading: LeadingFace | None = None, **parts: Any) -> Limit:
-    limit = Limit(cone=kernel_cone(parts["system"], support), **parts)
+    limit = Limit.around(support=support, **{"prior": np.ones(parts["system"].shape[1])} | parts)
     return limit if leading is None else _knowing(limit, {"leading": leading})
 
 
 def _analysis_parts(analysis: Analysis) -> dict[str, Any]:
-    state = vars(analysis)
-    names = ("limit", "time_limit", "layer", "proofs")
-    return {name: state.get(f"_{name}") for name in names} | _known(analysis, _CONSTANTS)
+    state, constants = vars(analysis), vars(analysis)["_constants"]
+    parts = {name: state.get(f"_{name}") for name in ("limit", "layer", "proofs")}
+    return parts | {"time_limit": constants.time_limit} | _known(constants, _CONSTANTS) | _known(analysis, _COMPUTED)
 
 
 def _analysis(
     *, limit: Limit, time_limit: float, layer: Layer | None, proofs: dict[str, Proof] | None = None, **known: Any
 ) -> Analysis:
     proved = {} if proofs is None else {"_proofs": proofs}
-    return restored(Analysis, {"_limit": limit, "_time_limit": time_limit, **proved, "_layer": layer, **known})
+    computed = {name: known.pop(name) for name in _COMPUTED if name in known}
+    constants = _knowing(SupportConstants(limit, time_limit=time_limit), known)
+    return restored(Analysis, {"_limit": limit, **proved, "_constants": constants, "_layer": layer, **computed})
 
 
 def _without(form: _Form, left: str) -> _Form:
@@ -310,7 +310,7 @@ _FORMS = {
     "Status": _Form(lambda status: {"value": status.value}, Status, {"value": "str"}),
     "LinearSystem": _Form(_system_parts, LinearSystem, {}),
     "Limit": _Form(_limit_parts, _limit, _kinds_of(Limit) | {"support": "Index", "leading": "LeadingFace | None"}),
-    "Analysis": _Form(_analysis_parts, _analysis, _ANALYSIS | _CONSTANTS),
+    "Analysis": _Form(_analysis_parts, _analysis, _ANALYSIS | _CONSTANTS | _COMPUTED),
 }
 _PLAIN: dict[str, tuple[type, ...]] = {
     "None": (type(None),), "bool": (bool,), "int": (int,), "float": (float, int), "str": (str,), "Labels": (tuple,),

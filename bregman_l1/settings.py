@@ -46,6 +46,7 @@ MOST_SORTED: Final = 100_000  # longer vectors are compared with their mean inst
 DROPPED: Final = 0.05
 # Added to the unit diagonal of a single-precision Gram matrix: the rounding of a sum of some thousand terms.
 RIDGE: Final = 1e-5
+SINGLE: Final = 1e-6  # sums of some thousand terms in single precision are right to this
 MOST_GRADIENTS: Final = 80  # conjugate gradients that take longer have met a matrix singular in single precision
 
 # Rows.

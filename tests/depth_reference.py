@@ -112,6 +112,10 @@ class DepthCase:
             mp.log(exact(beta)) + exact(cost) * float(point["log_alpha"]) if beta else mp.ninf for beta, cost in terms
         ]
 
+    def log_largest_weight(self, point: dict[str, Any]) -> float:
+        """Log of the largest p^-q, the scale of lam; of 1 at depth 2."""
+        return 0.0 if self.inverse is None else float(max(-p / self.inverse for p in self.log_prior(point)))
+
     def gradient(self, log_x: list[mpf]) -> list[mpf]:
         """Theta = phi'(x)."""
         return list(log_x) if self.inverse is None else [-mp.exp(-value / self.inverse) for value in log_x]

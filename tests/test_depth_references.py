@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from math import comb
 
 import numpy as np
 import pytest
-from depth_reference import CASES, DepthCase, case_of, exact, fractions, kernel
+from depth_reference import CASES, DepthCase, case_of, exact, fractions, kernel, numbers
 from fraction_lp import minimisers
 from mpmath import mp, mpf
+from reference.depth_systems import Case
+from reference.make_depths import projection
+
+from bregman_l1 import certify, solve
 
 # The answers have 30 digits; a log x of 1400 leaves 26 of x.
 DIGITS = mpf("1e-26")
@@ -17,6 +22,10 @@ LIMITS = [case for case in CASES if case.has_limit]
 DEEPER = [case for case in LIMITS if case.data["depth"] != "2"]
 # Few enough bases to enumerate in rationals.
 SMALL = [case for case in LIMITS if sum(comb(len(case.live), k) for k in range(len(case.rows) + 1)) <= 600]
+
+
+# The largest weight w = p^-q that is a float.
+LARGEST = math.log(np.finfo(float).max)
 
 
 def cases(chosen: list[DepthCase]) -> pytest.MarkDecorator:
@@ -63,16 +72,15 @@ def test_the_dual_takes_the_prior_to_the_answer(case):
 
 @cases(CASES)
 def test_the_value_is_the_divergence_by_its_definition(case):
-    """Phi(x) - phi(p) - phi'(p) (x - p), which cancels."""
+    """Phi(x) - phi(p) - phi'(p) (x - p)."""
     positive = [j for j, beta in enumerate(case.unsigned("prior")) if beta]
     for point in case.points:
         log_x, log_prior = case.log_x(point), case.log_prior(point)
-        with mp.workdps(700):
-            total = mpf(0)
-            for z, p in ((log_x[j], log_prior[j]) for j in positive):
-                total += case.potential(z) - case.potential(p) - case.gradient([p])[0] * (mp.exp(z) - mp.exp(p))
-            value = mp.inf if point["value"] is None else mpf(point["value"])
-            assert total == value or abs(total - value) <= mpf("1e-24") * value
+        total = mpf(0)
+        for z, p in ((log_x[j], log_prior[j]) for j in positive):
+            total += case.potential(z) - case.potential(p) - case.gradient([p])[0] * (mp.exp(z) - mp.exp(p))
+        value = mp.inf if point["value"] is None else mpf(point["value"])
+        assert total == value or abs(total - value) <= mpf("1e-24") * value
 
 
 @cases([case for case in CASES if case.signed])
@@ -140,6 +148,11 @@ def test_answers_tend_to_the_limits_as_alpha_to_the_power_q(case):
                 assert abs(log_x[j] - log_prior[j] - mpf(case.data["log_kappa"][j])) <= rest
 
 
+def test_the_pair_is_on_its_way_to_eight_times_alpha():
+    pair = Case(name="pair", note="", A=(fractions(["1", "1/2"]),), y=fractions(["1"]), depth="3")
+    assert abs(mp.exp(projection(pair, math.log(1e-8))[1]) / mpf("1e-8") - mpf("7.9485155656")) < mpf("1e-9")
+
+
 @pytest.mark.parametrize(("depth", "factor"), [("3", "8"), ("4", "4"), ("6", "2.8284271247461900976"), ("inf", "2")])
 def test_the_second_entry_of_the_pair_tends_to_two_to_the_power_of_one_over_q(depth, factor):
     assert abs(mp.exp(mpf(case_of("pair", depth).data["log_kappa"][1])) - mpf(factor)) < mpf("1e-19")
@@ -156,3 +169,35 @@ def test_the_second_entry_of_the_pair_tends_to_two_to_the_power_of_one_over_q(de
 def test_of_several_minimisers_every_depth_has_its_own(depth, limit):
     for found, expected in zip(case_of("several minimisers", depth).data["limit"], limit, strict=True):
         assert abs(mpf(found) - mpf(expected)) <= mpf(10) ** (2 - len(expected)) / 2
+
+
+@cases(CASES)
+def test_the_package_meets_every_answer_and_certifies_it(case):
+    for point in case.points:
+        solution = solve(case.problem(point))
+        assert solution.status.is_certified, str(solution.certificate)
+        tolerance = 1e-9 * max(1, abs(float(point["log_alpha"])) / 1000)
+        keys = ("log_x", "log_x_plus", "log_x_minus") if case.signed else ("log_x",)
+        for key in keys:
+            np.testing.assert_allclose(getattr(solution, key), numbers(point[key]), rtol=0, atol=tolerance)
+        x = np.exp(numbers(point["log_x"])) * point.get("signs", 1)
+        np.testing.assert_allclose(solution.x, x, rtol=2 * tolerance)
+
+
+@cases(CASES)
+def test_the_package_has_the_value_and_the_dual(case):
+    for point in case.points:
+        solution = solve(case.problem(point))
+        assert solution.value == pytest.approx(math.inf if point["value"] is None else float(point["value"]), rel=1e-11)
+        if solution.dual is None:
+            assert case.log_largest_weight(point) > LARGEST
+        elif case.data["independent"]:
+            dual = numbers(point["dual"])
+            np.testing.assert_allclose(solution.dual, dual, rtol=0, atol=1e-11 * np.abs(dual).max())
+
+
+@cases(CASES)
+def test_the_package_certifies_every_answer_without_a_dual(case):
+    for point in case.points:
+        certificate = certify(case.problem(point), log_x=[float(value) for value in case.log_x(point)])
+        assert certificate.ok, str(certificate)

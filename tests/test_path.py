@@ -295,7 +295,7 @@ def test_scales_and_their_logarithms_say_the_same(name):
 
 def test_the_signature_shows_the_keywords():
     parameters = inspect.signature(projection_path).parameters
-    assert list(parameters) == ["system", "alphas", "log_alphas", "backend", "cost", "prior", "tol"]
+    assert list(parameters) == ["system", "alphas", "log_alphas", "backend", "cost", "prior", "depth", "signed", "tol"]
     assert {parameters[name].kind for name in list(parameters)[1:]} == {inspect.Parameter.KEYWORD_ONLY}
 
 

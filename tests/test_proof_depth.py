@@ -115,7 +115,7 @@ def test_the_map_in_balls_is_that_in_floating_point_and_inverts_itself(depth):
             slope = potential.ball_slope(theta)
         plain = potential.gradient(np.array([log_x]))
         assert float(theta) == pytest.approx(plain[0], rel=1e-12)
-        assert float(slope) == pytest.approx(float(np.squeeze(potential.slope(plain))), rel=1e-12)
+        assert float(slope) == pytest.approx(float(np.squeeze(potential.slope(np.array([log_x])))), rel=1e-12)
 
 
 def test_a_depth_is_taken_as_the_rational_it_is():

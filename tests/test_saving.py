@@ -45,6 +45,7 @@ from bregman_l1 import (
     solve,
 )
 from bregman_l1.polyhedron.kernel_cone import KernelCone
+from bregman_l1.theory.support_constants import SupportConstants
 
 pytestmark = pytest.mark.filterwarnings("ignore::bregman_l1.NotCertifiedWarning")
 
@@ -112,7 +113,7 @@ def parts_of(found: Any) -> dict[str, Any]:
         names = ("matrix", "y", "row_names", "column_names")
     elif isinstance(found, KernelCone):
         names = ("system", "support", "outside", "B", "C")
-    elif isinstance(found, Analysis):
+    elif isinstance(found, Analysis | SupportConstants):
         names = tuple(vars(found))
     elif is_dataclass(found):
         names = tuple(field.name for field in fields(found) if field.name != "problem")  # it is left behind
@@ -179,10 +180,10 @@ def no_computing(monkeypatch):
         raise AssertionError("something is computed again")
 
     for name in (
-        "bregman_l1.theory.analysis.Analysis._constant",
-        "bregman_l1.theory.analysis.rho_at_vertex",
-        "bregman_l1.theory.analysis.power_laws",
-        "bregman_l1.theory.analysis.leading_layer",
+        "bregman_l1.theory.support_constants.SupportConstants._computed",
+        "bregman_l1.theory.support_constants.rho_at_vertex",
+        "bregman_l1.theory.analysis.laws_of",
+        "bregman_l1.theory.asymptotics.leading_layer",
         "bregman_l1.theory.analysis.find_limit",
         "bregman_l1.theory.limit.find_limit",
         "bregman_l1.theory.deviation.deviation",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -10,13 +11,16 @@ import scipy.sparse as sp
 from scipy.optimize import linprog
 
 from bregman_l1 import (
+    BregmanProjection,
     InfeasibleError,
     InvalidProblemError,
     L1Minimization,
     LinearSystem,
+    NotAdmissibleError,
     backends,
     certify,
     load,
+    projection_path,
     solve,
 )
 from bregman_l1.solution import of_either_sign
@@ -153,3 +157,104 @@ def test_several_minimisers_are_told():
     certificate = solve(L1Minimization(LinearSystem([[1.0, -1.0]], [1.0]), signed=True)).certificate
     assert certificate.ok
     assert certificate.checks["uniqueness"].value == 1.0
+
+
+SCALES = [-4.0, -14.0, -70.0, -700.0]
+
+
+@pytest.mark.parametrize("depth", [2, 3, np.inf])
+@pytest.mark.parametrize("sparsity", [3, 12])
+def test_a_path_of_either_sign_is_that_of_the_columns_written_twice(depth, sparsity):
+    system, _ = signed_system(7, sparsity=sparsity)
+    twice = LinearSystem(np.hstack([system.matrix, -system.matrix]), system.y)
+    path = projection_path(system, log_alphas=SCALES, depth=depth, signed=True)
+    other = projection_path(twice, log_alphas=SCALES, depth=depth)
+    assert (path.signed, path.depth) == (True, depth)
+    assert all(one.status.is_certified for one in path)
+    for one, two in zip(path, other, strict=True):
+        np.testing.assert_allclose(one.unknowns["log_x"], two.log_x, rtol=1e-11, atol=1e-11)
+        np.testing.assert_allclose(system.matvec(one.x), system.y, atol=1e-12)
+    assert path.log_x.shape == (4, 30)
+    assert path.rate == pytest.approx(other.rate, rel=1e-9)
+
+
+@pytest.mark.parametrize("depth", [2, 3, np.inf])
+@pytest.mark.parametrize("signed", [False, True])
+def test_the_deviation_along_a_path_is_that_from_the_l1_minimiser(depth, signed):
+    system, _ = signed_system(7)
+    if not signed:
+        system = LinearSystem(system.matrix, system.matrix @ (np.arange(30) % 9 == 0))
+    limit = solve(L1Minimization(system, signed=signed))
+    path = projection_path(system, log_alphas=[-3.0, -8.0, -600.0], depth=depth, signed=signed)
+    measured = [np.log(np.abs(one.x - limit.x).sum()) for one in path[:2]]
+    np.testing.assert_allclose(path.log_deviation[:2], measured, atol=1e-7)
+    # Differences of x cancel here; what is measured without it follows the law alpha**rate.
+    assert path.log_deviation[2] / -600.0 == pytest.approx(path.rate, abs=0.02)
+
+
+def test_projections_of_either_sign_come_to_an_l1_minimiser_at_once_where_no_column_is_left():
+    path = projection_path(LinearSystem([[1.0, 0.0]], [1.0]), alphas=[0.5, 1e-3], signed=True)
+    np.testing.assert_array_equal(path.log_deviation, -np.inf)
+    np.testing.assert_allclose([one.x for one in path], [[1.0, 0.0]] * 2, atol=1e-15)
+
+
+def test_depth_two_of_either_sign_is_the_hyperbolic_sine():
+    """x = 2 alpha sinh(A'lam)."""
+    system, _ = signed_system(8)
+    (solution,) = projection_path(system, alphas=[0.01], signed=True)
+    np.testing.assert_allclose(solution.x, 0.02 * np.sinh(system.rmatvec(solution.dual)), rtol=1e-10)
+    np.testing.assert_allclose(solution.x_plus * solution.x_minus, 1e-4, rtol=1e-10)
+
+
+def test_a_prior_zero_leaves_both_parts_out():
+    system, _ = signed_system(9)
+    prior = (np.arange(30) % 5 > 0) * np.linspace(1.0, 2.0, 30)
+    path = projection_path(system, log_alphas=[-2.0, -9.0], prior=prior, signed=True)
+    for one in path:
+        assert one.status.is_certified
+        assert not one.x[::5].any()
+    limit = solve(L1Minimization(LinearSystem(system.matrix[:, prior > 0], system.y), signed=True))
+    assert path.log_deviation[1] == pytest.approx(np.log(np.abs(path[1].x[prior > 0] - limit.x).sum()), abs=1e-7)
+
+
+def test_the_limit_of_a_deep_network_has_costs_from_its_prior():
+    """A network of depth 4 minimises sum_i prior_i**-1/2 x_i in the limit: 3 x_1 or 2 x_2 here."""
+    system = LinearSystem([[3.0, 2.5]], [1.0])
+    for prior, first in [((1.0, 1.0), True), ((1.0, 4.0), False)]:
+        path = projection_path(system, log_alphas=[-60.0, -80.0], prior=prior, depth=4)
+        expected = [1 / 3, 0.0] if first else [0.0, 0.4]
+        np.testing.assert_allclose(path[0].x, expected, atol=1e-12)
+        assert np.diff(path.log_deviation)[0] == pytest.approx(-20.0 * path.rate, rel=1e-3)
+        assert path.rate == 1.0
+
+
+def test_limits_that_are_not_computed_are_refused_with_the_reason():
+    several = LinearSystem([[1.0, 1.0, 1.0], [0.0, 1.0, 2.0]], [1.0, 0.8])
+    path = projection_path(several, log_alphas=[-5.0], depth=3)
+    with pytest.raises(NotAdmissibleError, match="several minimisers"):
+        _ = path.log_deviation
+    path = projection_path(LinearSystem([[3.0, 2.5]], [1.0]), log_alphas=[-5.0], depth=3, cost=[1.0, 2.0])
+    with pytest.raises(NotAdmissibleError, match="a network of depth 3 minimises sum_i alpha"):
+        _ = path.rate
+
+
+def test_a_path_of_either_sign_is_saved(tmp_path):
+    system, _ = signed_system(10)
+    path = projection_path(system, log_alphas=[-2.0, -9.0], depth=np.inf, signed=True)
+    path.save(tmp_path / "path.npz")
+    again = load(tmp_path / "path.npz")
+    assert (again.depth, again.signed) == (np.inf, True)
+    np.testing.assert_array_equal(again.log_x, path.log_x)
+    np.testing.assert_array_equal(again[1].log_x_minus, path[1].log_x_minus)
+
+
+def test_a_projection_of_either_sign_needs_no_memory_for_the_columns_written_twice():
+    rng = np.random.default_rng(0)
+    A = rng.standard_normal((120, 20_000))
+    problem = BregmanProjection(LinearSystem(A, A[:, :5].sum(axis=1)), alpha=1e-6, signed=True)
+    tracemalloc.start()
+    try:
+        assert solve(problem).status.is_certified
+        assert tracemalloc.get_traced_memory()[1] < 0.5 * A.nbytes
+    finally:
+        tracemalloc.stop()

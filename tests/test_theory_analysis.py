@@ -84,7 +84,7 @@ def never_computed(*_, **__):
 
 
 def test_printing_computes_nothing_that_takes_long(monkeypatch):
-    monkeypatch.setattr("bregman_l1.theory.analysis.bracketed", never_computed)
+    monkeypatch.setattr("bregman_l1.theory.support_constants.bracketed", never_computed)
     analysis = analyze(gaussian_system(30, 70, 11)[0])
     page, record = str(analysis), analysis.to_dict()
     assert repr(analysis).startswith("Analysis(")
@@ -232,7 +232,7 @@ def test_command_says_when_a_projection_behind_the_page_is_not_certified(command
         warnings.warn("NOT CERTIFIED: doubtful", NotCertifiedWarning, stacklevel=2)
         return solve(*arguments, **options)
 
-    monkeypatch.setattr("bregman_l1.theory.analysis.solve", doubtful)
+    monkeypatch.setattr("bregman_l1.theory.deviation.solve", doubtful)
     result = CliRunner().invoke(command, [*files, "--alpha", "1e-4"])
     assert result.exit_code == 1
     assert "doubtful" in result.stderr

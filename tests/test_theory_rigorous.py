@@ -16,7 +16,6 @@ from soundness.truth import exact_projection
 from bregman_l1 import LinearSystem, analyze
 from bregman_l1.errors import InvalidProblemError, NotAdmissibleError
 from bregman_l1.exact import at_precision, rationals
-from bregman_l1.polyhedron.kernel_cone import kernel_cone
 from bregman_l1.proof.arithmetic import exactly, product
 from bregman_l1.proof.record import Unproved
 from bregman_l1.theory.analysis import Analysis
@@ -178,10 +177,10 @@ def test_an_uncorrected_dual_vector_would_prove_what_is_false():
 
     with at_precision(200):
         limit = BallLimit(analysis.limit)
-        corrected = limit.dual_vector(wrong, limit.log_x)
+        corrected = limit.dual_vector(wrong, limit.log_ratio)
         assert all(
             here.overlaps(value)
-            for here, value in zip(product(limit.A_S.transpose(), corrected), limit.log_x, strict=True)
+            for here, value in zip(product(limit.A_S.transpose(), corrected), limit.log_ratio, strict=True)
         )
 
 
@@ -202,7 +201,8 @@ def test_a_left_inverse_that_is_none_is_made_one(monkeypatch):
 def test_dependent_columns_are_no_support():
     A = np.array([[1.0, 2.0, 0.0], [1.0, 2.0, 1.0]])
     system = LinearSystem(A, A @ [1, 1, 0])
-    limit = Limit(system, np.ones(3), np.array([1.0, 1.0, 0.0]), True, kernel_cone(system, [0, 1]))
+    ones, x = np.ones(3), np.array([1.0, 1.0, 0.0])
+    limit = Limit.around(system=system, cost=ones, prior=ones, support=np.array([0, 1]), x=x, unique=True)
     with pytest.raises(Unproved, match="were not proved to be independent"):
         Precisions(limit).first_proved(lambda balls: balls.G)
 
@@ -268,7 +268,7 @@ def test_theorem_holds_in_balls_on_the_exact_path(seed):
 
 def test_constants_are_on_the_safe_side_and_close(unique_case):
     analysis = analyze(unique_case.system)
-    theorem = analysis._rigorous_theorem
+    theorem = analysis._bounds._rigorous_theorem
     assert theorem.rho_lower <= unique_case.exact("rho") + 1e-15
     assert unique_case.exact("rho") <= theorem.rho_upper + 1e-15
     assert theorem.rho_upper - theorem.rho_lower < 1e-13
@@ -278,7 +278,7 @@ def test_constants_are_on_the_safe_side_and_close(unique_case):
 
 def test_constants_of_mixed_signs_are_those_of_all_patterns():
     """The column maximum of rho_minus is 3, the best over left inverses is not needed: 4/3 and 5/6 are exact."""
-    theorem = analyze(MIXED)._rigorous_theorem
+    theorem = analyze(MIXED)._bounds._rigorous_theorem
     with at_precision(128):
         assert arb(theorem.rho_tilde) >= arb(4) / 3
         assert arb(theorem.rho_minus) >= arb(5) / 6
@@ -299,7 +299,7 @@ def test_bounds_are_those_in_floating_point_rounded_outward(unique_case):
 def test_theorem_refuses_in_balls_what_it_refuses_in_floating_point():
     analysis = analyze(COUNTEREXAMPLE)
     for ask in (analysis.upper_bound, analysis.lower_bound):
-        with pytest.raises(NotAdmissibleError, match="alpha < min x\\*_S = 1"):
+        with pytest.raises(NotAdmissibleError, match="alpha < min x\\*_S / prior_S = 1"):
             ask(1.0, rigorous=True)
         with pytest.raises(InvalidProblemError, match="exactly one"):
             ask(rigorous=True)
@@ -370,7 +370,7 @@ def test_the_guaranteed_alpha_is_proved_to_be_one(system, error):
 def test_a_guess_that_is_no_guarantee_is_lowered_until_it_is():
     analysis = analyze(COUNTEREXAMPLE)
     plan = analysis.alpha_for(1e-6, rigorous=True)
-    found = analysis._rigorous.guaranteed(1e-6, 9.5, plan.log_guaranteed + 1e-3)
+    found = analysis._bounds._rigorous.guaranteed(1e-6, 9.5, plan.log_guaranteed + 1e-3)
     assert plan.log_guaranteed - 1e-2 < found <= plan.log_guaranteed + 1e-12
 
 

@@ -94,12 +94,14 @@ class ConicBackend(Backend):
         return self.solver.lower()
 
     def supports(self, problem: Problem) -> Support:
-        from cvxpy.constraints import ExpCone
+        from cvxpy.constraints import ExpCone, PowCone3D
         from cvxpy.reductions.solvers.defines import SOLVER_MAP_CONIC
 
         interface = SOLVER_MAP_CONIC[self.solver]
         if "exponential" in problem.cones and ExpCone not in interface.SUPPORTED_CONSTRAINTS:
-            return Support(False, f"{self.solver} has no exponential cone, which the entropy needs")
+            return Support(False, f"{self.solver} has no exponential cone, which entropy and logarithm need")
+        if "power" in problem.cones and PowCone3D not in interface.SUPPORTED_CONSTRAINTS:
+            return Support(False, f"{self.solver} has no power cone, which finite depths above 2 need")
         if "integer" in problem.cones and not interface.MIP_CAPABLE:
             return Support(False, f"{self.solver} has no integer variables, which this constant needs")
         return Support(True)

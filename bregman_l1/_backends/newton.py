@@ -33,7 +33,7 @@ class NewtonBackend(Backend):
     def supports(self, problem: Problem) -> Support:
         if isinstance(problem, BregmanProjection | L1Minimization):
             return Support(True)
-        return Support(False, "newton solves entropy Bregman projections and their limits only")
+        return Support(False, "newton solves Bregman projections and their limits only")
 
     def claim(self, problem: Problem) -> Claim:
         started = perf_counter()
@@ -65,10 +65,12 @@ class NewtonBackend(Backend):
 
 
 def claims_along(problems: list[BregmanProjection], cost: Vector, tol: float) -> list[Claim]:
-    """Claims for projections that differ in alpha only, each from those before; in the order of the problems."""
+    """Claims for projections in entropy that differ in alpha only, each from those before; in their order."""
     started = perf_counter()
-    part, columns = problems[0].part, problems[0].part.columns
-    log_alphas, log_base = np.array([problem.log_alpha for problem in problems]), np.log(problems[0].prior[columns])
-    claims = project_along(part.system, cost[columns], log_alphas, log_base=log_base, tol=tol)
+    part, prior = problems[0].part, problems[0].prior
+    if problems[0].signed:
+        cost, prior = np.tile(cost, 2), np.tile(prior, 2)
+    log_alphas, log_base = np.array([problem.log_alpha for problem in problems]), np.log(prior[part.columns])
+    claims = project_along(part.system, cost[part.columns], log_alphas, log_base=log_base, tol=tol)
     seconds = (perf_counter() - started) / len(problems)
     return [replace(part.embedded(claim), solve_time=seconds) for claim in claims]

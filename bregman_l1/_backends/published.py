@@ -77,4 +77,5 @@ def _one_of_each() -> dict[str, L1Minimization | NullSpaceConstant | BregmanProj
         "linear": L1Minimization(system),
         "mixed-integer linear": NullSpaceConstant(system, [0], "rho_tilde"),
         "entropy": BregmanProjection(system, alpha=0.5),
+        "power": BregmanProjection(system, alpha=0.5, depth=3),
     }

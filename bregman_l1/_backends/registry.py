@@ -28,7 +28,7 @@ from bregman_l1.suggestions import did_you_mean
 
 _PACKAGE = __name__.rpartition(".")[0]
 _OURS = __name__.partition(".")[0]
-_LP, _MILP, _EXP = "linear", "mixed-integer linear", "entropy"
+_LP, _MILP, _EXP, _POW = "linear", "mixed-integer linear", "entropy", "power"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +83,11 @@ def _conic(solver: str, package: str, solves: tuple[str, ...] = (_LP, _EXP)) -> 
 
 
 _ENTRIES = {
-    "newton": Entry(module=f"{_PACKAGE}.newton", backend="NewtonBackend", package=_OURS, solves=(_LP, _EXP)),
+    "newton": Entry(module=f"{_PACKAGE}.newton", backend="NewtonBackend", package=_OURS, solves=(_LP, _EXP, _POW)),
     "highs": Entry(module=f"{_PACKAGE}.highs", backend="HighsBackend", package="highspy", solves=(_LP, _MILP)),
-    "clarabel": _conic("CLARABEL", "clarabel"),
+    "clarabel": _conic("CLARABEL", "clarabel", (_LP, _EXP, _POW)),
     "ecos": _conic("ECOS", "ecos"),
-    "scs": _conic("SCS", "scs"),
+    "scs": _conic("SCS", "scs", (_LP, _EXP, _POW)),
 }
 
 
@@ -197,7 +197,7 @@ def _all_entries() -> dict[str, Entry | PublishedEntry]:
 
 def _others() -> dict[str, Entry]:
     """Conic solvers that CVXPY finds on this machine beyond the ones named above."""
-    from cvxpy.constraints import ExpCone
+    from cvxpy.constraints import ExpCone, PowCone3D
     from cvxpy.reductions.solvers.defines import INSTALLED_SOLVERS, SOLVER_MAP_CONIC
 
     entries = {}
@@ -205,7 +205,8 @@ def _others() -> dict[str, Entry]:
         interface = SOLVER_MAP_CONIC.get(solver)
         if interface is None or solver.lower() in _ENTRIES:
             continue
-        able = {_LP: True, _MILP: interface.MIP_CAPABLE, _EXP: ExpCone in interface.SUPPORTED_CONSTRAINTS}
+        cones = interface.SUPPORTED_CONSTRAINTS
+        able = {_LP: True, _MILP: interface.MIP_CAPABLE, _EXP: ExpCone in cones, _POW: PowCone3D in cones}
         solves = tuple(kind for kind, ok in able.items() if ok)
         entries[solver.lower()] = _conic(solver, _PACKAGES.get(solver, "cvxpy"), solves)
     return entries

@@ -105,11 +105,12 @@ class Preconditioned:
         self._weights: Single = (merged / self._unit).astype(np.float32)
         if not (near and self._factor is not None) and not self._precondition():
             return None
-        self._total = self._tail * self._unit
-        if weights is not x:
-            rest = weights <= self._cap
-            self._total = float(x[rest] @ (x[rest] / weights[rest]))
-        return self._system.remainder(x, np.flatnonzero(weights > (self._cap if near else np.inf)))
+        # Near the solution half as many entries as rows are taken in extended precision.
+        few = min(self._system.shape[0] // 2, x.size - 1) if near else 0
+        self._apart = np.argpartition(weights, x.size - few - 1)[x.size - few :]
+        self._x_apart, self._weights_apart = x[self._apart], weights[self._apart]
+        self._total = float((x if weights is x else x * (x / weights)).sum())
+        return self._system.remainder(x, self._apart)
 
     def solve(self, right: Vector, residual: float) -> Vector:
         """Preconditioned conjugate gradients, the residual measured in the preconditioner's norm."""
@@ -134,9 +135,12 @@ class Preconditioned:
         return np.asarray(solution * (scale / self._unit), dtype=np.float64)
 
     def rounding(self) -> Vector:
-        """As `Factored.rounding`, of the entries as the preconditioner cuts them."""
-        rest = _rounding(self._diagonal.astype(np.float64) * self._unit, self._total)
-        return rest + WIDE_EPS * np.abs(self._system.y)
+        """As `Factored.rounding`, of the weights as the preconditioner cuts them."""
+        squares, x = self._system.columns(self._apart) ** 2, self._x_apart
+        diagonal = self._diagonal.astype(np.float64) * self._unit
+        rest = np.maximum(diagonal - squares @ np.minimum(self._weights_apart, self._cap), settings.SINGLE * diagonal)
+        total = self._total - float(x @ (x / self._weights_apart))
+        return np.asarray(_rounding(rest, max(total, EPS * self._total)) + WIDE_EPS * np.sqrt(squares @ x**2))
 
     def _product(self, vector: Single) -> Single:
         """A W A' vector, in one pass over A."""
@@ -159,7 +163,7 @@ class Preconditioned:
             if self._budget.spent_out:
                 return False
         self._cap = float(cap) * self._unit
-        self._diagonal, self._tail = gram.diagonal().copy(), float(weights @ weights)
+        self._diagonal = gram.diagonal().copy()
         if not (self._diagonal > 0).all() or not cap * settings.MOST_SCALES > 1.0:
             return False
         self._factor, self._scale, is_sound = rough_factor(gram)

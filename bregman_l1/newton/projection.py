@@ -80,7 +80,7 @@ def project(
             return Claim(outcome=outcome, raw_status=outcome.value, proof=Farkas(error.farkas))
         _LOG.debug("%r: %d rows depend on others", system, rows.dropped.size)
         size = np.log((np.abs(part.y) / part.row_peaks).max())  # of x if one entry had to do it all
-        even = np.broadcast_to(size, log_prior.shape)
+        even = _beginning(potential, float(size), log_prior)
         no_dual, potential = np.zeros(part.shape[0]), potential.in_unit_of(log_prior)
         way = Way(potential=potential, even=even, log_prior=log_prior, tol=tol, tau=0.0, log_x=even, dual=no_dual)
         dual, end = None if start_dual is None else start_dual[rows.kept] / np.exp(potential.log_dual_unit), way
@@ -98,13 +98,24 @@ def project(
         return _claim(system, rows, end, budget)
 
 
+def _beginning(potential: Potential, size: float, log_prior: Vector) -> Vector:
+    """A prior of the size of x, from which the way leads to the one that is projected.
+
+    The limit of a power potential depends on the ratios of the prior, that of the entropy does not: they are kept where
+    they are no scales of their own.
+    """
+    if potential.is_logarithmic or potential.spread * np.ptp(log_prior) > settings.NEAR:
+        return np.broadcast_to(size, log_prior.shape)
+    return np.asarray(log_prior - (float(log_prior.max()) - size))
+
+
 def _in_double_precision(system: LinearSystem, way: Way, dual: Vector | None, budget: Budget) -> Way:
     """The convex loop, from a dual where the prior is near, and entered from nearby priors where it is deep.
 
     Returns how far it gets. On the way down x stays within double precision where the prior's depth lies in the row
     space of A, as with transport. For dense A the first stage alone is run: from there the jump is cheaper.
     """
-    size, log_prior, potential = float(way.even[0]), way.log_prior, way.potential
+    even, log_prior, potential = way.even, way.log_prior, way.potential
     equations = normal_equations(system, budget)
     if way.depth <= settings.NEAR:
         dual = _thinned(system, potential, log_prior, budget) if dual is None else dual
@@ -112,7 +123,7 @@ def _in_double_precision(system: LinearSystem, way: Way, dual: Vector | None, bu
         return _ended(system, equations, way, budget) if end.outcome is Outcome.INACCURATE else end
     share, dual, further, most = settings.LEAVE_AT / way.depth, None, settings.FURTHER, settings.MOST_CONVEX_STEPS
     while share < 1.0:
-        prior = size + share * (log_prior - size)
+        prior = even + share * (log_prior - even)
         unit = potential.in_unit_of(prior)
         point = dual_newton(system, equations, unit, prior, budget, dual=dual, until=settings.CLOSE, most=most)
         if budget.spent_out:
@@ -123,7 +134,7 @@ def _in_double_precision(system: LinearSystem, way: Way, dual: Vector | None, bu
                 return way
             tangent = np.zeros(system.shape[0])  # in its unit the dual of a power potential comes to rest
             if potential.is_logarithmic:
-                tangent = equations.solve(system.matvec(np.exp(point.log_x) * (size - log_prior)), settings.CLOSE)
+                tangent = equations.solve(system.matvec(np.exp(point.log_x) * (even - log_prior)), settings.CLOSE)
         else:
             further = np.sqrt(further)
             if way.tau == 0.0 or further < settings.LEAST_FURTHER:

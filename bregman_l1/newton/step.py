@@ -205,11 +205,14 @@ class _Steps:
                 return point, noise
         prior, theta_J = potential.gradient(log_prior), potential.gradient(log_x[J])
         point, noise = dual_point(self._part, potential, log_prior, tableau.dual(theta_J - prior[J]))
-        if not potential.is_logarithmic:  # a small theta is no difference of large ones in the tableau
+        if not noise.max() <= settings.NEGLIGIBLE:
+            # A small theta is no difference of large ones in the tableau.
             rho = tableau.reduced(prior)
             theta_R = tableau.T.T @ theta_J - rho
-            point[J], noise[J], point[R] = log_x[J], 0.0, potential.log_primal(theta_R)
-            noise[R] = potential.log_change(theta_R, np.where(rho == 0.0, 0.0, tableau.reduced_error(prior)))
+            noise_R = potential.log_change(theta_R, np.where(rho == 0.0, 0.0, tableau.reduced_error(prior)))
+            better = np.flatnonzero(~(noise[R] <= noise_R))
+            point[R[better]], noise[R[better]] = potential.log_primal(theta_R)[better], noise_R[better]
+            point[J], noise[J] = log_x[J], 0.0
         return point, noise
 
     def _by_normal_equations(

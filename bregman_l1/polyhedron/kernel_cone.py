@@ -549,7 +549,9 @@ def checked_support(support: ArrayLike, n_columns: int) -> Index:
     return index
 
 
-def kernel_cone(system: LinearSystem, support: ArrayLike) -> KernelCone:
-    """Return the kernel cone of a support, the same as the last where the support is."""
+def kernel_cone(system: LinearSystem, support: ArrayLike, outside: Index | None = None) -> KernelCone:
+    """Return the kernel cone of a support, the same as the last where the support, and what is off it, are."""
     index = checked_support(support, system.shape[1])
-    return system.remember_last("kernel cone", index.tobytes(), lambda: KernelCone(system, index))
+    rest = np.setdiff1d(np.arange(system.shape[1]), index) if outside is None else outside
+    key = index.tobytes() + b"|" + rest.tobytes()
+    return system.remember_last("kernel cone", key, lambda: KernelCone(system, index, rest))

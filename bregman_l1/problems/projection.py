@@ -298,7 +298,13 @@ class BregmanProjection(Problem):
 
 
 def projection_at(
-    system: LinearSystem, log_alpha: float, cost: ArrayLike | None = None, prior: ArrayLike | None = None
+    system: LinearSystem,
+    log_alpha: float,
+    cost: ArrayLike | None = None,
+    prior: ArrayLike | None = None,
+    *,
+    depth: float = 2,
+    signed: bool = False,
 ) -> BregmanProjection:
     """The projection at one of many alphas for one cost; alpha = 1, where the cost goes unused, may be among them.
 
@@ -307,7 +313,8 @@ def projection_at(
     >>> projection_at(LinearSystem([[1.0, 0.5]], [1.0]), 0.0, [1.0, 2.0]).log_prior.tolist()
     [0.0, 0.0]
     """
-    return BregmanProjection(system, log_alpha=log_alpha, cost=cost if log_alpha else None, prior=prior)
+    used = cost if log_alpha else None
+    return BregmanProjection(system, log_alpha=log_alpha, cost=used, prior=prior, depth=depth, signed=signed)
 
 
 def _log_prior(prior: Vector, cost: Vector, log_alpha: float) -> Vector:

@@ -270,8 +270,11 @@ class ProjectionResiduals:
         return largest(errors if isinstance(self._spread, float) else errors / self._spread)
 
     def _theta(self, part: slice) -> Vector:
-        """Theta(x) of some columns, that of a zero where the candidate is zero."""
-        return np.asarray(self._potential.gradient(self._log_x[part]), dtype=np.float64)
+        """Theta(x) of some columns, that of the prior where the candidate is zero."""
+        log_x = self._log_x[part]
+        if not self._is_positive:
+            log_x = np.where(self.positive[part], log_x, self._log_prior[part])
+        return np.asarray(self._potential.gradient(log_x), dtype=np.float64)
 
     def _rounding(self, lam: Vector) -> float:
         """What rounding may leave of theta(x) - theta(p) - A'lam."""
@@ -281,10 +284,8 @@ class ProjectionResiduals:
 
     def _ratio(self, part: slice) -> Vector:
         """Theta(x) - theta(p) of some columns where the candidate is positive, zero elsewhere: log(x/p) at depth 2."""
-        ratio = self._theta(part) - self._potential.gradient(self._log_prior[part])
-        if not self._is_positive:
-            ratio[~self.positive[part]] = 0.0
-        return ratio
+        prior = self._potential.gradient(self._log_prior[part])
+        return np.asarray(self._theta(part) - prior, dtype=np.float64)
 
     def _misfit(self, lam: Vector, part: slice, A: Any) -> Vector:
         """Theta(x) - theta(p) - A'lam of some columns where the candidate is positive, zero elsewhere."""

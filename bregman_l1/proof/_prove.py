@@ -106,13 +106,14 @@ def _proving_infeasibility(problem: Problem) -> Iterator[None]:
     try:
         yield
     except InfeasibleError as error:
-        columns = np.flatnonzero(problem.prior) if isinstance(problem, BregmanProjection) else slice(None)
-        error.proof = prove_infeasible(problem.system, error.farkas, columns)
+        is_positive = problem.log_prior > -np.inf if isinstance(problem, BregmanProjection) else None
+        columns = slice(None) if is_positive is None else np.flatnonzero(is_positive)
+        error.proof = prove_infeasible(problem.unsigned, error.farkas, columns)
         raise
 
 
 def _claim_of(solution: Solution, problem: Problem) -> Claim:
-    vectors = vectors_of(problem, {"x": solution.x, "log_x": solution.log_x, "dual": solution.dual})
+    vectors = vectors_of(problem, {**solution.unknowns, "dual": solution.dual})
     return Claim(**vectors, value=solution.value)
 
 

@@ -1,10 +1,11 @@
 """One and only one solution of the scale-free equations in a small box, proved by Krawczyk's operator.
 
-With a basis J of the columns and the logarithm b of the prior, the projection is the only solution of
+With a basis J of the columns, the projection of a prior p is the only solution of
 
-    x_J + T x_R = u,      log x_R = T'(om - b_J) + b_R,      om = log x_J,
+    x_J + T x_R = u,      theta_R = T'theta_J - rho,      om = log x_J,
 
-T = A_J^{-1} A_R and u = A_J^{-1} y. Rows are divided by x_i at the midpoint of the box,
+T = A_J^{-1} A_R, u = A_J^{-1} y, theta the potential's map of x and rho = T'theta(p)_J - theta(p)_R. Rows are divided
+by x_i at the midpoint of the box,
 
     G_i(om) = (x_i + sum_j T_ij x_j - u_i) / x_i,
 
@@ -12,8 +13,7 @@ so that scales never mix. With C near the inverse of the Jacobian G', a box om +
 
     K = om - C G(om) + (I - C G'(box)) [-r, r]
 
-maps into its interior holds a solution. That the projection is the only one is known: the dual is strictly concave on
-the range of A.
+maps into its interior holds a solution. That the projection is the only one is known: the potential is strictly convex.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from flint import arb, arb_mat, ctx
 from bregman_l1._types import Matrix, Vector
 from bregman_l1.caching import cached_property
 from bregman_l1.exact import at_precision, balls
+from bregman_l1.potential import Potential
 from bregman_l1.proof.arithmetic import diagonal, entrywise, exactly, floats, largest_size, product, upward
 from bregman_l1.proof.record import Imprecise, Unproved
 
@@ -44,19 +45,19 @@ class ScaleFree:
 
     Attributes
     ----------
+    potential : Potential
     T : arb_mat of shape (k, m)
     plain : ndarray of shape (k, m)
         T in floating point.
     u : list of k arb
-    on_basis, on_rest : list of k and m arb
-        b_J and b_R.
+    rho : list of m arb
     """
 
+    potential: Potential
     T: arb_mat
     plain: Matrix
     u: list[arb]
-    on_basis: list[arb]
-    on_rest: list[arb]
+    rho: list[arb]
 
     @cached_property
     def _transposed(self) -> arb_mat:
@@ -64,8 +65,14 @@ class ScaleFree:
 
     def rest(self, om: list[arb]) -> list[arb]:
         """Log x_R."""
-        moved = product(self._transposed, [a - b for a, b in zip(om, self.on_basis, strict=True)])
-        return [a + b for a, b in zip(moved, self.on_rest, strict=True)]
+        return [self.potential.ball_log_primal(theta) for theta in self._theta_rest(om)]
+
+    def _theta_rest(self, om: list[arb]) -> list[arb]:
+        theta = product(self._transposed, [self.potential.ball_gradient(value) for value in om])
+        return [a - b for a, b in zip(theta, self.rho, strict=True)]
+
+    def _slopes(self, log_x: list[arb]) -> list[arb]:
+        return [self.potential.ball_slope(self.potential.ball_gradient(value)) for value in log_x]
 
     def residual(self, om: list[arb], near: list[arb]) -> list[arb]:
         """G at om, to first order in what log x_R there differs from one nearby."""
@@ -75,18 +82,26 @@ class ScaleFree:
 
     def jacobian(self, om: list[arb], box: list[arb], rest: list[arb]) -> arb_mat:
         """G', its rows divided by x_i at om, where log x_J is in the box and log x_R is rest."""
-        x, shares = [value.exp() for value in rest], [(-value).exp() for value in om]
-        weights = [entry * share * value for row, share in zip(self.T.tolist(), shares, strict=True)
-                   for entry, value in zip(row, x, strict=True)]  # fmt: skip
+        shares = [(-value).exp() for value in om]
+        weights = [value.exp() / slope for value, slope in zip(rest, self._slopes(rest), strict=True)]
+        weighted = [entry * share * weight for row, share in zip(self.T.tolist(), shares, strict=True)
+                    for entry, weight in zip(row, weights, strict=True)]  # fmt: skip
         own = diagonal([(value - centre).exp() for value, centre in zip(box, om, strict=True)])
-        return arb_mat(len(om), len(rest), weights) * self._transposed + own if rest else own
+        if not rest:
+            return own
+        slopes = self._slopes(box)
+        moved = (arb_mat(len(om), len(rest), weighted) * self._transposed).tolist()
+        return arb_mat([[entry * slope for entry, slope in zip(row, slopes, strict=True)] for row in moved]) + own
 
     def plain_inverse(self, om: list[arb], rest: list[arb]) -> arb_mat | None:
         """The inverse of G', computed in floating point."""
-        T = self.plain
+        T, log_x, log_rest = self.plain, floats(om), floats(rest)
         with np.errstate(all="ignore"):
-            ratios = np.exp(np.subtract.outer(-floats(om), -floats(rest)))
-            jacobian = np.where(T != 0.0, T * ratios, 0.0) @ T.T + np.eye(len(om))
+            log_slopes = (values - self.potential.log_weight(values) for values in (log_x, log_rest))
+            x_ratios = np.exp(np.subtract.outer(-log_x, -log_rest))
+            slope_ratios = np.exp(np.subtract.outer(*log_slopes))
+            weighted, pulled = (np.where(T != 0.0, T * ratios, 0.0) for ratios in (x_ratios, slope_ratios))
+            jacobian = weighted @ pulled.T + np.eye(len(om))
         if not np.isfinite(jacobian).all():
             return None
         try:
@@ -104,12 +119,13 @@ class ScaleFree:
 
     def contraction(self, om: list[arb], C: arb_mat, radius: arb, bits: int) -> arb:
         """A bound of the maximum norm of I - C G' on the box om + [-radius, radius], in so many bits."""
-        rest, reach = self.rest(om), radius.union(-radius)
+        theta_rest, reach = self._theta_rest(om), radius.union(-radius)
         with at_precision(bits):
             coarse = replace(self, T=entrywise(arb.__pos__, self.T))
-            moved = product(coarse._transposed, [reach] * len(om))
-            around = [value + change for value, change in zip(rest, moved, strict=True)]
-            missed = (C * coarse.jacobian(om, [value + reach for value in om], around)).tolist()
+            box = [value + reach for value in om]
+            moved = product(coarse._transposed, [slope * reach for slope in self._slopes(box)])
+            around = [self.potential.ball_log_primal(a + b) for a, b in zip(theta_rest, moved, strict=True)]
+            missed = (C * coarse.jacobian(om, box, around)).tolist()
             rows = (sum((abs(v - (i == j)) for j, v in enumerate(row)), arb(0)) for i, row in enumerate(missed))
             return largest_size(list(rows))
 

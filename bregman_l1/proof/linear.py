@@ -90,7 +90,7 @@ def prove_l1(
         seconds = perf_counter() - started
         return Proof(subject=problem.title, steps=(*steps, failure.step), seconds=seconds)
     x, bits = found.optimum.x, int(digits * np.log2(10)) + _SPARE_BITS
-    value = fraction(inner(exact_vector(problem.cost), x))
+    value = fraction(inner(exact_vector(problem.weights), x))
     with at_precision(bits):
         logs = [arb(entry).log() if entry else arb("-inf") for entry in x]
         error, log_x = _error(claim.point, x, logs), outward(logs)
@@ -121,7 +121,7 @@ class _Proved:
 def _completed(problem: L1Minimization, claimed: Claim | None) -> Claim:
     """The claim with an answer and multipliers."""
     if claimed is None or (claimed.dual is None and np.isfinite(claimed.point).all()):
-        x, dual = optimum(problem.system, problem.cost)
+        x, dual = optimum(problem.unsigned, problem.weights)
         return Claim(x=x if claimed is None else claimed.point, dual=dual)
     return claimed
 
@@ -133,12 +133,12 @@ def _proved(
     if mu is None or not (np.isfinite(x).all() and x.min() >= 0 and np.isfinite(mu).all()):
         raise Unproved("answer", "x is not finite and nonnegative, or its multipliers are not finite")
     program = ExactProgram(
-        matrix=exact_matrix(problem.system.matrix),
-        right=exact_vector(problem.system.y),
-        cost=exact_vector(problem.cost),
+        matrix=exact_matrix(problem.unsigned.matrix),
+        right=exact_vector(problem.unsigned.y),
+        cost=exact_vector(problem.weights),
         free=np.zeros(x.size, dtype=np.bool_),
     )
-    found = _found(program, problem.system, x, mu, for_, tol)
+    found = _found(program, problem.unsigned, x, mu, for_, tol)
     on = sum(map(bool, found.optimum.x))
     meaning = f"x >= 0 with {on} positive entries solves A x = y' in rationals, y' being {found.target}"
     steps.append(Step(name="primal feasibility", passed=True, meaning=meaning))

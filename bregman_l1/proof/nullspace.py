@@ -114,7 +114,7 @@ def _proved(problem: NullSpaceConstant, claim: Claim, budget: Budget, steps: lis
     steps.append(Step(name="kernel vector", passed=True, meaning=meaning))
     meaning = f"{upper.meaning}: the constant is at most {rounded(upper.bound):.12g}"
     steps.append(Step(name="upper bound", passed=True, meaning=meaning))
-    n = [fmpq(0)] * problem.system.shape[1]
+    n = [fmpq(0)] * problem.unsigned.shape[1]
     for j, entry in zip(base.columns, best, strict=True):
         n[j] = entry
     return _Bracket(n=n, lower=lower, upper=upper.bound, bits=upper.bits)
@@ -163,7 +163,7 @@ def _relative(error: float, value: float, n: Vector) -> float:
 
 
 def _error_of_vector(problem: NullSpaceConstant, claim: Claim, lower: float) -> float:
-    n, system = claim.point, problem.system
+    n, system = claim.point, problem.unsigned
     off_support, terms = n[problem.cone.outside], system.abs_matvec(np.abs(n))
     gaps = np.abs(system.extended_matvec(n)) - ROUNDINGS * system.row_peaks * np.abs(n).max()
     gaps = np.maximum(gaps, 0.0) / np.where(terms > 0, terms, 1.0)
@@ -177,6 +177,6 @@ def _error_of_multipliers(problem: NullSpaceConstant, mu: Vector, found: _Bracke
     signs = np.array([int(found.n[i] < 0) - int(found.n[i] > 0) for i in S])
     least = {"rho": 1.0, "rho_tilde": -1.0, "rho_minus": 0.0}[problem.kind]
     low, high = np.where(signs > 0, 1.0, least), np.where(signs < 0, least, 1.0)
-    values, sizes = problem.system.rmatvec(mu), problem.system.abs_rmatvec(np.abs(mu)) + 1.0
+    values, sizes = problem.unsigned.rmatvec(mu), problem.unsigned.abs_rmatvec(np.abs(mu)) + 1.0
     w = np.maximum(low - values[S], values[S] - high) / sizes[S]
     return float(max(w.max(), ((values[R] - rounded(found.lower)) / sizes[R]).max(), 0.0))

@@ -21,6 +21,7 @@ from bregman_l1.outcome import Outcome
 from bregman_l1.proof.arithmetic import digits_of, dyadic, floats, outward, upward
 from bregman_l1.proof.krawczyk import ScaleFree, solution
 from bregman_l1.proof.precision import first_proved
+from bregman_l1.proof.prior import Prior
 from bregman_l1.proof.record import Imprecise, Proof, ProvedSupport, RightHandSide, Step, Target, Unproved
 from bregman_l1.proof.support import ExactFace, exact_face, proved_zeros
 from bregman_l1.proof.targets import Tabulation, cancelled, itself, nearest, snapped
@@ -188,7 +189,8 @@ class _Search:
         order = np.append(face.J, face.R)
         log_prior = self.problem.log_prior[self.columns[order]]
         try:
-            claim = project(LinearSystem(np.hstack([np.eye(face.J.size), table.plain]), u), log_prior)
+            system = LinearSystem(np.hstack([np.eye(face.J.size), table.plain]), u)
+            claim = project(system, log_prior, self.problem.potential)
         except BregmanError as error:
             raise Unproved("existence", f"there was no start for y itself: {error}") from error
         if claim.outcome is not Outcome.OPTIMAL or claim.log_x is None or not np.isfinite(claim.log_x).all():
@@ -212,18 +214,10 @@ class _Search:
 
     def _at(self, bits: int, values: Values) -> _Found:
         table = self._table(bits)
-        face, u = table.face, values(table)
-        prior = self._prior()
-        equations = ScaleFree(
-            T=table.T,
-            plain=table.plain,
-            u=u,
-            on_basis=[prior[j] for j in face.J],
-            on_rest=[prior[j] for j in face.R],
-        )
-        om, rest = solution(
-            equations, self.start[face.J], self.start[face.R], arb(10) ** -self._goal_digits, self._reach
-        )
+        face, u, goal = table.face, values(table), arb(10) ** -self._goal_digits
+        rho = Prior.of(self.problem, self.columns).rho(table, self.start, goal)
+        equations = ScaleFree(potential=self.problem.potential, T=table.T, plain=table.plain, u=u, rho=rho)
+        om, rest = solution(equations, self.start[face.J], self.start[face.R], goal, self._reach)
         log_x = [arb(0)] * self.start.size
         for j, ball in zip((*face.J, *face.R), (*om, *rest), strict=True):
             log_x[j] = ball
@@ -238,12 +232,6 @@ class _Search:
         if bits not in self._tables:
             self._tables[bits] = Tabulation.of(self.face, self.start, -self._goal_digits * math.log(10.0))
         return self._tables[bits]
-
-    def _prior(self) -> list[arb]:
-        """Its logarithm: that of the floats that the problem holds, exactly."""
-        problem, log_alpha = self.problem, arb(self.problem.log_alpha)
-        factors = zip(problem.cost[self.columns].tolist(), problem.prior[self.columns].tolist(), strict=True)
-        return [log_alpha * arb(cost) + (arb(beta).log() if beta != 1.0 else arb(0)) for cost, beta in factors]
 
     def _error(self, log_x: list[arb]) -> float:
         off = [upward(abs(ball - arb(value))) for ball, value in zip(log_x, self.claim.tolist(), strict=True)]

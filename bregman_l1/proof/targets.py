@@ -29,7 +29,7 @@ from bregman_l1.proof.support import ExactFace
 from bregman_l1.settings import UNBALANCED
 
 # Entries of T beyond which those that rounding hides are not decided in rationals: it would take minutes.
-_LARGEST_EXACT = 60_000
+LARGEST_EXACT = 60_000
 # Entries of T that take two gigabytes, and products of its computation that take some minutes.
 _LARGEST, _MOST_WORK = 10_000_000, 2e10
 _EXCHANGES = 6
@@ -76,7 +76,7 @@ class Tabulation:
                              for row in zip(table, excess.tolist(), strict=True)])  # fmt: skip
         touched = np.flatnonzero(doubtful.any(axis=0))
         if touched.size:
-            if k * (k + touched.size) > _LARGEST_EXACT:
+            if k * (k + touched.size) > LARGEST_EXACT:
                 raise Unproved("existence", f"{doubtful.sum()} entries of A_J^-1 A may be zero: too many for rationals")
             columns = exact.solve(face.basis, right[:, touched])
             if columns is None:

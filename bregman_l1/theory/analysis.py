@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, get_args
@@ -10,56 +9,35 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bregman_l1._solve import solve
 from bregman_l1._types import Index, Vector
-from bregman_l1.budget import Budget
 from bregman_l1.caching import cached_property
 from bregman_l1.entry import entry_point, entry_points
-from bregman_l1.errors import BackendError, NotAdmissibleError, UndefinedConstantError
-from bregman_l1.frozen import FrozenArrays
-from bregman_l1.polyhedron.kernel_cone import EMPTY_BASE
-from bregman_l1.problems.nullspace import Kind, NullSpaceConstant, checked_kind
-from bregman_l1.problems.projection import projection_at
-from bregman_l1.progress import ProgressBar
+from bregman_l1.problems.nullspace import Kind
 from bregman_l1.scale import natural_log_alpha, natural_log_alphas, scales_by_keyword
-from bregman_l1.theory.alpha_plan import AlphaPlan, crossing
-from bregman_l1.theory.asymptotics import (
-    Layer,
-    LeadingConstants,
-    PowerLaws,
-    leading_constants,
-    leading_layer,
-    power_laws,
-)
-from bregman_l1.theory.bounds import LowerForm, TheoremBounds, checked_form
-from bregman_l1.theory.constants import Constant, bracketed, checked_time_limit, is_quick, rho_at_vertex
-from bregman_l1.theory.deviation import deviation
-from bregman_l1.theory.enclosure import POINT, Encloser, Enclosure
+from bregman_l1.theory.analysis_bounds import AnalysisBounds, Bounds
+from bregman_l1.theory.asymptotics import LeadingConstants, PowerLaws, leading_constants
+from bregman_l1.theory.constants import Constant
+from bregman_l1.theory.deviation import log_deviation, log_largest_off_support
+from bregman_l1.theory.laws import laws_of
 from bregman_l1.theory.limit import Limit, find_limit
-from bregman_l1.theory.logarithms import exponential, exponential_above, exponential_below
 from bregman_l1.theory.proofs import prove_known_constant, proved_limit
-from bregman_l1.theory.rigorous.bounds import RigorousTheorem
-from bregman_l1.theory.rigorous.enclosure import RigorousEncloser, Scale
-from bregman_l1.theory.rigorous.limit import Precisions, right_hand_side
-from bregman_l1.validation import checked_flag, checked_positive
+from bregman_l1.theory.support_constants import SupportConstants
+from bregman_l1.validation import checked_flag
 
 if TYPE_CHECKING:
     import os
 
     from matplotlib.axes import Axes
 
-    from bregman_l1.proof import Proof, RightHandSide
+    from bregman_l1.proof import Proof
     from bregman_l1.system import LinearSystem
 
 
-# Allowance for the constants in the growth of x(alpha) as alpha becomes large.
-_E_FOLDS = 60.0
 _NO_SCALES: Vector = np.zeros(0)
-_NO_KERNEL_VECTOR = "does not exist: no kernel vector is nonnegative and nonzero off S"
 
 
 @entry_points
-class Analysis(FrozenArrays):
+class Analysis(AnalysisBounds):
     """What the theory says about the projections x(alpha) of one system; made by `analyze`.
 
     Each number is computed when it is first asked for, and kept. ``print(analysis)`` shows one page: of the
@@ -78,15 +56,17 @@ class Analysis(FrozenArrays):
         system: LinearSystem,
         cost: ArrayLike | None = None,
         *,
+        prior: ArrayLike | None = None,
+        depth: float = 2,
         time_limit: float | None = 10.0,
         proof: bool = False,
     ) -> None:
-        self._limit = find_limit(system, cost)
-        self._time_limit = checked_time_limit(time_limit)
+        self._limit = find_limit(system, cost, prior, depth=depth)
         if proof := checked_flag("proof", proof):
             self._limit, of_limit = proved_limit(self._limit)
             self._proofs = {"limit": of_limit}
-        self._layer = self._leading_layer()
+        self._constants = SupportConstants(self._limit, time_limit=time_limit)
+        self._layer = laws_of(self._limit.potential).leading(self._limit)
         if proof:
             _ = self.rho
 
@@ -102,8 +82,23 @@ class Analysis(FrozenArrays):
 
     @property
     def x_star(self) -> Vector:
-        """The limit of x(alpha), shape (d,): the l1 minimiser, of largest entropy if there are several."""
+        """The limit of x(alpha), shape (d,): the l1 minimiser, nearest to the prior if there are several."""
         return self._limit.x
+
+    @property
+    def cost(self) -> Vector:
+        """Exponents of alpha in the prior, shape (d,)."""
+        return self._limit.cost
+
+    @property
+    def prior(self) -> Vector:
+        """Factors of alpha**cost in the prior, shape (d,)."""
+        return self._limit.prior
+
+    @property
+    def depth(self) -> float:
+        """The depth of the network."""
+        return self._limit.depth
 
     @property
     def support(self) -> Index:
@@ -138,37 +133,35 @@ class Analysis(FrozenArrays):
     def rate(self) -> float:
         """The exponent of the leading order: ||x(alpha) - x*|| ~ alpha^rate. Exact.
 
-        It is 1 - rho for unit costs, the least reduced cost gamma* over the base of the kernel cone
-        otherwise; infinite where x(alpha) = x* for every alpha.
+        At depth 2 it is 1 - rho for unit costs, the least reduced cost gamma* over the base of the kernel cone
+        otherwise; above, it is one, or the exponent of alpha in the prior. Infinite where x(alpha) = x* for every
+        alpha.
         """
         return np.inf if self._layer is None else self._layer.rate
 
-    @cached_property
+    @property
     def rho(self) -> Constant:
         """The null-space constant (II.1), exact or bracketed; NaN with the reason where it does not exist.
 
         True up to rounding: the two ends have no margin but that of `Constant`.
         """
-        if self.unique and self.moves and self._has_unit_cost:
-            found = rho_at_vertex(self._limit.cone, self._limit.steepest)
-            return found if found.exact else self._constant("rho")
-        return self._constant("rho")
+        return self._constants.rho
 
-    @cached_property
+    @property
     def rho_tilde(self) -> Constant:
         """The first constant of (II.2), exact or bracketed; NaN with the reason where it does not exist.
 
         It does not where the minimiser is not unique, or x(alpha) the same for every alpha.
         """
-        return self._constant("rho_tilde")
+        return self._constants.rho_tilde
 
-    @cached_property
+    @property
     def rho_minus(self) -> Constant:
         """The second constant of (II.2), exact or bracketed; NaN with the reason where it does not exist.
 
         It does not where the minimiser is not unique, or x(alpha) the same for every alpha.
         """
-        return self._constant("rho_minus")
+        return self._constants.rho_minus
 
     def is_at_hand(self, kind: Kind) -> bool:
         """Whether a null-space constant was computed before, or is quick.
@@ -176,8 +169,7 @@ class Analysis(FrozenArrays):
         Quick are rho, constants that do not exist, those of an orthant (rank A_S = rank A), and those of at most six
         entries on S where the product of |S|, the number of columns off S, and rank A - |S| is at most 20,000.
         """
-        cone, is_linear = self._limit.cone, checked_kind(kind) == "rho"
-        return kind in vars(self) or is_linear or not (self.moves and cone.is_injective) or is_quick(cone)
+        return self._constants.is_at_hand(kind)
 
     def known(self, kind: Kind) -> Constant:
         """Return a null-space constant if it is at hand (see `is_at_hand`), else NaN and how to have it computed.
@@ -188,10 +180,7 @@ class Analysis(FrozenArrays):
         >>> analyze(LinearSystem([[1.0, 0.0, 5.0], [0.0, 1.0, -4.5]], [1.0, 1.0])).known("rho_tilde").value
         9.5
         """
-        if not self.is_at_hand(kind):
-            return Constant.missing(f"not computed (call .{kind})")
-        constant: Constant = getattr(self, kind)
-        return constant
+        return self._constants.known(kind)
 
     @property
     def proofs(self) -> Mapping[str, Proof]:
@@ -205,15 +194,16 @@ class Analysis(FrozenArrays):
         proofs, kinds = self._proofs, get_args(Kind)
         if proofs is None:
             return MappingProxyType({})
-        for kind in (kind for kind in kinds if kind in vars(self) and kind not in proofs):
-            if not vars(self)[kind].reason:
-                proofs[kind] = prove_known_constant(self._limit, kind, vars(self)[kind], self._time_limit)
+        for kind in (kind for kind in kinds if self._constants.is_computed(kind) and kind not in proofs):
+            constant = self._constants.known(kind)
+            if not constant.reason:
+                proofs[kind] = prove_known_constant(self._limit, kind, constant, self._constants.time_limit)
         return MappingProxyType(dict(proofs))
 
     @cached_property
     def power_laws(self) -> PowerLaws:
         """Exponent and coefficient of every coordinate, with the limit of the dual. Exact."""
-        return power_laws(self._limit, self._layer)
+        return laws_of(self._limit.potential).power_laws(self._limit, self._layer)
 
     @property
     def exponents(self) -> Vector:
@@ -237,205 +227,15 @@ class Analysis(FrozenArrays):
             return LeadingConstants(off_support=-np.inf, total=-np.inf, maximum_off_support=-np.inf)
         return leading_constants(self._limit, self._layer)
 
-    def upper_bound(
-        self, alpha: float | None = None, *, log_alpha: float | None = None, rigorous: bool = False
-    ) -> float:
-        """Bound ||x(alpha) - x*||_1 from above by (II.3).
-
-        Parameters
-        ----------
-        alpha, log_alpha : float
-            Exactly one of the two.
-        rigorous : bool, default False
-            The formula in balls, rounded up, with proved upper bounds of the constants, which may be larger than the
-            constants themselves; see `enclosure` for what is proved. Without it the formula is evaluated in floating
-            point, with the upper ends of ``rho``, ``rho_tilde`` and ``rho_minus``: true up to rounding, with no margin
-            for it; in the logarithm that is a few 1e-16 of |log alpha|, more where A_S is ill-conditioned.
-
-        Returns
-        -------
-        float
-            0 where the bound underflows, the smallest positive float if it is rigorous; 0 where x(alpha) does not
-            move.
-
-        Raises
-        ------
-        NotAdmissibleError
-            Unless alpha < min x*_S, the costs are one, and the minimiser unique; where a constant is not proved.
-        """
-        rigorous = checked_flag("rigorous", rigorous)
-        log_bound = self.log_upper_bound(alpha, log_alpha=log_alpha, rigorous=rigorous)
-        return exponential_above(log_bound) if rigorous else exponential(log_bound)
-
-    def log_upper_bound(
-        self, alpha: float | None = None, *, log_alpha: float | None = None, rigorous: bool = False
-    ) -> float:
-        """Logarithm of `upper_bound`."""
-        scale = Scale.of(alpha, log_alpha)
-        if not self.moves:
-            return self.deviation_enclosure(log_alpha=scale.log_alpha, rigorous=rigorous).log_upper
-        theorem = self._theorem("(II.3)")
-        return (
-            self._rigorous_theorem.log_upper(scale)
-            if checked_flag("rigorous", rigorous)
-            else theorem.log_upper(scale.log_alpha)
-        )
-
-    def lower_bound(
-        self,
-        alpha: float | None = None,
-        form: LowerForm = "corrected",
-        *,
-        log_alpha: float | None = None,
-        rigorous: bool = False,
-    ) -> float:
-        """Bound ||x(alpha) off S||_inf from below by (II.4); 0 where the bound underflows, or x(alpha) does not move.
-
-        Parameters
-        ----------
-        alpha, log_alpha : float
-            Exactly one of the two.
-        form : {"corrected", "printed"}
-            As it can be proved, or as printed, which is false in general.
-        rigorous : bool, default False
-            The formula in balls, rounded down, with constants that are proved to be on the safe side; see `enclosure`
-            for what is proved. Of the printed form it is the formula that is evaluated so: the statement stays false
-            in general. Without it the formula is evaluated in floating point without a margin, as in `upper_bound`.
-
-        Raises
-        ------
-        NotAdmissibleError
-            Outside the range of alpha for which the form is claimed, for costs other than one, and where the
-            minimiser is not unique, or a constant not proved.
-        """
-        rigorous = checked_flag("rigorous", rigorous)
-        log_bound = self.log_lower_bound(alpha, log_alpha=log_alpha, form=form, rigorous=rigorous)
-        return exponential_below(log_bound) if rigorous else exponential(log_bound)
-
-    def log_lower_bound(
-        self,
-        alpha: float | None = None,
-        form: LowerForm = "corrected",
-        *,
-        log_alpha: float | None = None,
-        rigorous: bool = False,
-    ) -> float:
-        """Logarithm of `lower_bound`."""
-        scale = Scale.of(alpha, log_alpha)
-        checked_form(form)
-        if not self.moves:
-            return self.deviation_enclosure(log_alpha=scale.log_alpha, rigorous=rigorous).log_lower
-        theorem = self._theorem("(II.4)")
-        return (
-            self._rigorous_theorem.log_lower(scale, form)
-            if checked_flag("rigorous", rigorous)
-            else theorem.log_lower(scale.log_alpha, form)
-        )
-
-    def enclosure(
-        self, alpha: float | None = None, *, log_alpha: float | None = None, rigorous: bool = False
-    ) -> Enclosure:
-        """Enclose ||x(alpha) off S||_1, for every alpha; both ends meet as alpha -> 0.
-
-        Parameters
-        ----------
-        alpha, log_alpha : float
-            Exactly one of the two.
-        rigorous : bool, default False
-            A proof: evaluated in balls, with both ends rounded outward. It speaks of A, of alpha or log alpha, and of
-            ``x_star`` as the rationals that these floats are, and of x(alpha) for the right-hand side y' = A x_star,
-            exactly; ``right_hand_side`` says by how many roundings y' differs from y. Any cost will do. Without it
-            both ends are true up to rounding: they are moved outward by (4 + the condition number of A_S) 2^-52 of
-            the terms of the logarithms, some of which are as large as |log alpha|, and by what the residual of
-            ``x_star`` says of its error. That is an estimate of the rounding, and no bound of it.
-
-        Raises
-        ------
-        NotAdmissibleError
-            For ``rigorous``, where the minimiser is not unique, or something could not be proved: the message says
-            what. A lower end that could not is -inf.
-
-        Examples
-        --------
-        >>> from bregman_l1 import LinearSystem, analyze
-        >>> enclosure = analyze(LinearSystem([[1.0, 0.5]], [1.0])).enclosure(log_alpha=-2302.6, rigorous=True)
-        >>> enclosure.log_lower <= -1151.3 <= enclosure.log_upper, enclosure.log_width < 1e-12
-        (True, True)
-        """
-        scale = Scale.of(alpha, log_alpha)
-        if checked_flag("rigorous", rigorous):
-            return self._rigorous.off_support(scale)
-        return POINT if self._layer is None else self.encloser.off_support(scale.log_alpha)
-
-    def deviation_enclosure(
-        self, alpha: float | None = None, *, log_alpha: float | None = None, rigorous: bool = False
-    ) -> Enclosure:
-        """Enclose ||x(alpha) - x*||_1, for every alpha; both ends meet as alpha -> 0.
-
-        Parameters and what is raised are those of `enclosure`.
-        """
-        scale = Scale.of(alpha, log_alpha)
-        if checked_flag("rigorous", rigorous):
-            return self._rigorous.deviation(scale)
-        return POINT if self._layer is None else self.encloser.deviation(scale.log_alpha)
-
-    @cached_property
-    def right_hand_side(self) -> RightHandSide:
-        """The y' = A x_star that ``rigorous=True`` speaks of, and by how many roundings it differs from y: a proof."""
-        return right_hand_side(self._limit)
-
-    @cached_property
-    def encloser(self) -> Encloser:
-        """What computes the enclosures, and states them as convex programs."""
-        if self._layer is None:
-            raise UndefinedConstantError(EMPTY_BASE)
-        return Encloser(self._limit, self._layer)
-
     def log_deviation(self, alpha: float | None = None, *, log_alpha: float | None = None) -> float:
         """Return log ||x(alpha) - x*||_1 itself, from a certified projection. An estimate, good to about 1e-9."""
         t = natural_log_alpha(alpha, log_alpha)
-        return -np.inf if self._layer is None else deviation(self._limit, self._log_x(t)).log_l1
+        return -np.inf if self._layer is None else log_deviation(self._limit, t)
 
     def log_largest_off_support(self, alpha: float | None = None, *, log_alpha: float | None = None) -> float:
         """Return log ||x(alpha) off S||_inf itself, from a certified projection, good to about 1e-9."""
         t = natural_log_alpha(alpha, log_alpha)
-        return -np.inf if self._layer is None else float(self._log_x(t)[self._limit.cone.outside].max())
-
-    def alpha_for(self, error: float, *, rigorous: bool = False) -> AlphaPlan:
-        """How small alpha must be for ||x(alpha) - x*||_1 to fall below ``error``.
-
-        The guarantee needs an upper bound of rho_tilde where the minimiser is unique, within its time limit.
-
-        Parameters
-        ----------
-        error : float
-            The distance.
-        rigorous : bool, default False
-            ``log_guaranteed`` is proved: at it, with a proved bound of rho_tilde, and at every smaller alpha; see
-            `enclosure` for what of. ``log_exact`` stays an estimate. Without it the guarantee is true up to rounding,
-            with the margin that `enclosure` has.
-
-        Raises
-        ------
-        InvalidProblemError
-            If error is not positive and finite.
-        NotAdmissibleError
-            If no log alpha above -1e15 is seen to be small enough; for ``rigorous`` also where the minimiser is not
-            unique, or something could not be proved.
-        """
-        error, rigorous = checked_positive("error", error), checked_flag("rigorous", rigorous)
-        if self._layer is None:
-            self.deviation_enclosure(log_alpha=0.0, rigorous=rigorous)
-            return AlphaPlan(error=error, log_guaranteed=np.inf, log_exact=np.inf)
-        log_error = float(np.log(error))
-        guess = (log_error - self.log_leading_constants.total) / self.rate
-        farthest = self._log_alpha_of_growth(log_error)
-        growth = self._growth(rigorous)
-        guaranteed = crossing(lambda t: self.encloser.guarantee(t, growth) - log_error, guess, max(guess, farthest))
-        if rigorous:
-            guaranteed = self._rigorous.guaranteed(error, growth, min(guaranteed, max(guess, farthest)))
-        exact = crossing(lambda t: self.log_deviation(log_alpha=t) - log_error, guaranteed, farthest)
-        return AlphaPlan(error=error, log_guaranteed=guaranteed, log_exact=exact)
+        return -np.inf if self._layer is None else log_largest_off_support(self._limit, t)
 
     @scales_by_keyword
     def plot(
@@ -515,94 +315,9 @@ class Analysis(FrozenArrays):
     def __repr__(self) -> str:
         return f"Analysis({self.system!r}, |S|={self.support.size}, rate={self.rate:.6g})"
 
-    def _log_alpha_of_growth(self, log_error: float) -> float:
-        """A log(alpha) at which a deviation that is not bounded is far beyond the error: it grows like the prior."""
-        size = max(0.0, log_error, float(np.log(self._limit.x_S.max())))
-        cost = np.abs(self._limit.cost)
-        return (size + _E_FOLDS) / float(cost[cost > 0].min())
-
-    def _leading_layer(self) -> Layer | None:
-        limit = self._limit
-        if not limit.cone.outside.size:
-            return None
-        try:
-            leading = limit.leading
-            layer = leading_layer(limit.cone, limit.gamma, limit.tilt(leading.vertex.b), leading.vertex, leading.ties)
-        except UndefinedConstantError:
-            return None
-        if not layer.rate > 0:
-            raise BackendError("the minimiser found is none: its cost does not grow along some feasible direction")
-        return layer
-
-    @property
-    def _has_unit_cost(self) -> bool:
-        return bool((self._limit.cost == 1).all())
-
-    def _constant(self, kind: Kind) -> Constant:
-        if not self.moves:
-            return Constant.missing(_NO_KERNEL_VECTOR)
-        budget = Budget(seconds=self._time_limit)
-        try:
-            problem = NullSpaceConstant.over(self._limit.cone, kind)
-        except UndefinedConstantError as error:
-            return Constant.missing(str(error))
-        note = kind if self._time_limit == np.inf else f"{kind}, at most {self._time_limit:g} s"
-        with ProgressBar(1, wanted=sys.stderr.isatty() and not self.is_at_hand(kind)) as bar:
-            bar.update(0, note)
-            found = bracketed(problem, self._limit.steepest.p, budget)
-            bar.update(1, note)
-        return found
-
-    def _log_x(self, log_alpha: float) -> Vector:
-        return solve(projection_at(self.system, log_alpha, self._limit.cost)).log_x
-
-    def _theorem(self, name: str) -> TheoremBounds:
-        if not self.unique:
-            raise NotAdmissibleError(
-                f"{name} needs a unique l1 minimiser (Assumption II.1(c)); enclosure() and rate do not"
-            )
-        if not self._has_unit_cost:
-            raise NotAdmissibleError(f"{name} is stated for unit costs; enclosure() and rate hold for any")
-        return self._unit_theorem
-
-    @property
-    def _rigorous(self) -> RigorousEncloser:
-        """The encloser in balls."""
-        return RigorousEncloser(self._precisions, None if self._layer is None else self.encloser)
-
     @cached_property
-    def _rigorous_theorem(self) -> RigorousTheorem:
-        """The bounds in balls."""
-        return RigorousTheorem(self._precisions, self._time_limit)
-
-    @cached_property
-    def _precisions(self) -> Precisions:
-        """The limit in balls."""
-        if not self.unique:
-            raise NotAdmissibleError(
-                "rigorous=True needs a unique minimiser: the limit of several is known up to rounding only, and no "
-                "right-hand side is known for which it is the limit exactly; without it the enclosures hold up to "
-                "rounding"
-            )
-        return Precisions(self._limit)
-
-    def _growth(self, rigorous: bool) -> float:
-        """A bound of ||B p||_1 for the shares p."""
-        if rigorous:
-            return self._rigorous_theorem.rho_tilde
-        return self.rho_tilde.upper if self.unique else self.encloser.largest_response
-
-    @cached_property
-    def _unit_theorem(self) -> TheoremBounds:
-        x = self._limit.x_S
-        return TheoremBounds(
-            rho=self.rho,
-            rho_tilde=self.rho_tilde,
-            rho_minus=self.rho_minus,
-            smallest=float(x.min()),
-            largest=float(x.max()),
-            n_off_support=self._limit.cone.outside.size,
-        )
+    def _bounds(self) -> Bounds:
+        return laws_of(self._limit.potential).bounds(self._limit, self._layer, self._constants)
 
 
 @entry_point
@@ -610,6 +325,8 @@ def analyze(
     system: LinearSystem,
     cost: ArrayLike | None = None,
     *,
+    prior: ArrayLike | None = None,
+    depth: float = 2,
     time_limit: float | None = 10.0,
     proof: bool = False,
 ) -> Analysis:
@@ -619,7 +336,15 @@ def analyze(
     ----------
     system : LinearSystem
     cost : array_like of shape (d,), optional
-        Exponents of the prior alpha**cost; ones, the case of the paper, if omitted.
+        Exponents of alpha in the prior; ones, the case of the paper, if omitted.
+    prior : array_like of shape (d,), optional
+        Factors of alpha**cost, finite and nonnegative; ones if omitted. Coordinates whose factor is zero are zero for
+        every alpha, and in no support; which of several minimisers is the limit, coefficients, and bounds depend on
+        the others.
+    depth : float, default 2
+        The depth D of the network, a real number from 2 on, or infinity. Above 2 the limit is the minimiser of
+        sum_j prior_j^-q x_j, q = (D-2)/D, of largest sum_j x_j^(2/D) where there are several; every other coordinate
+        falls like alpha; and the theorem and the enclosures, which are of depth 2, are refused.
     time_limit : float, default 10
         Seconds for each of rho, rho_tilde and rho_minus, in which it is bracketed as closely as possible; None for no
         limit. It does not cover ``analyze`` itself, which finds the limit and the rate whatever that takes: an l1
@@ -638,9 +363,11 @@ def analyze(
     Raises
     ------
     InfeasibleError
-        If no x >= 0 solves A x = y.
+        If no x >= 0 that vanishes where the prior does solves A x = y.
     InvalidProblemError
-        If the cost or the time limit is wrong, or cost'x is unbounded below.
+        If the cost, the prior or the time limit is wrong, or cost'x is unbounded below.
+    NotAdmissibleError
+        If the depth is above 2 and the cost not the same positive number for all.
     BackendError
         If the minimiser was not found.
 
@@ -665,10 +392,16 @@ def analyze(
     >>> round(analysis.enclosure(log_alpha=-2000.0).log_upper, 6)
     -1000.0
 
+    At depth 3 every coordinate falls like alpha, here as 8 alpha:
+
+    >>> deep = analyze(LinearSystem([[1.0, 0.5]], [1.0]), depth=3)
+    >>> deep.rate, deep.log_coefficients[1].round(9) == np.log(8).round(9)
+    (1.0, np.True_)
+
     A near tie is none:
 
     >>> analysis = analyze(LinearSystem([[1.0, 1.0 - 2.0**-30]], [1.0]), proof=True)
     >>> analysis.x_star.tolist(), analysis.unique, analysis.proofs["limit"].ok
     ([1.0, 0.0], True, True)
     """
-    return Analysis(system, cost, time_limit=time_limit, proof=proof)
+    return Analysis(system, cost, prior=prior, depth=depth, time_limit=time_limit, proof=proof)

@@ -4,10 +4,10 @@ x(alpha)_j = c_j alpha^{s_j} (1 + o(1)). The coordinates off the support become 
 with the exponents s and coefficients c of the coordinates T known so far and B = pinv(A_T) A_R,
 
     rate  = min over P of gamma'q,   gamma = cost_R - B'(cost_T - s_T),
-    log K = max over the face F of P where gamma'q = rate of  H(q) + (B q)' log c_T,
+    log K = max over the face F of P where gamma'q = rate of  H(q) + q'log prior_R + (B q)'log(c_T / prior_T),
 
 and the coordinates used by F get s_j = rate, c_j = K q*_j, q* being the maximiser. A coordinate whose column
-lies in the span of A_T needs no optimisation: log x_j = (log prior)_j + a_j'lam is then fixed by T.
+lies in the span of A_T needs no optimisation: log x_j = log prior_j + cost_j log(alpha) + a_j'lam is then fixed by T.
 """
 
 from __future__ import annotations
@@ -83,7 +83,8 @@ class PowerLaws(FrozenArrays):
     log_coefficients : ndarray of shape (d,)
         log c; -inf where x(alpha)_j = 0.
     dual : ndarray of shape (N,)
-        mu* = the limit of lam / log(1/alpha): cost - A'mu* = s on every coordinate that is not zero.
+        mu* = the limit of lam / log(1/alpha) at depth 2: cost - A'mu* = s on every coordinate that is not zero. At
+        larger depth z*, the limit of lam divided by the largest theta of the prior (see `barrier_limit`).
     """
 
     exponents: Vector
@@ -117,6 +118,22 @@ def leading_layer(cone: KernelCone, gamma: Vector, tilt: Vector, vertex: BasePoi
     return Layer(rate=-vertex.value, log_constant=peak.value, q=q, active=active, b=b, vertex=vertex)
 
 
+def leading_layer_of(limit: Limit) -> Layer | None:
+    """Find the slowest coordinates off the support of a limit; None where x(alpha) is the same for every alpha."""
+    if not limit.moves:
+        return None
+    leading = limit.leading
+    vertex = checked_rate(leading.vertex)
+    return leading_layer(limit.cone, limit.gamma, limit.tilt(vertex.b), vertex, leading.ties)
+
+
+def checked_rate(vertex: BasePoint) -> BasePoint:
+    """Return the point of P where the reduced cost is least; raise where that is not positive."""
+    if not vertex.value < 0:
+        raise BackendError("the minimiser found is none: its cost does not grow along some feasible direction")
+    return vertex
+
+
 def leading_constants(limit: Limit, layer: Layer) -> LeadingConstants:
     """Turn the leading layer into the constants of three norms."""
     return LeadingConstants(
@@ -131,6 +148,7 @@ def power_laws(limit: Limit, leading: Layer | None) -> PowerLaws:
     exponents = np.full(limit.cost.size, np.inf)
     log_coefficients = np.full(limit.cost.size, -np.inf)
     exponents[limit.support], log_coefficients[limit.support] = 0.0, np.log(limit.x_S)
+    log_prior = np.where(limit.prior > 0, limit.log_prior, 0.0)
     known, waiting = limit.support, limit.cone.outside[limit.cone.reachable]
     if leading is not None:
         first = limit.cone.outside[leading.active]
@@ -140,7 +158,7 @@ def power_laws(limit: Limit, leading: Layer | None) -> PowerLaws:
     while waiting.size:
         cone = KernelCone(limit.system, known, waiting)
         gamma = limit.cost[waiting] - cone.total((limit.cost - exponents)[cone.support])
-        tilt = cone.total(log_coefficients[cone.support])
+        tilt = log_prior[waiting] + cone.total((log_coefficients - log_prior)[cone.support])
         spanned = _spanned(cone)
         rate, constant = gamma, tilt
         settled = spanned

@@ -5,6 +5,14 @@ at most rho_tilde ||m_{S^c}||_1 and not ||m_{S^c}||_1. It can fail from rho_tild
 factor along, and bounding |log(1 + v)| by -log(1 - |v|), gives the corrected form.
 
 They are evaluated in floating point, without a margin; `bregman_l1.theory.rigorous.bounds` evaluates them in balls.
+For a prior beta alpha the same proofs, with log(x / (beta alpha)) orthogonal to the kernel, give
+
+    ||x(alpha) - x*||_1 <= (1 + rho_tilde) alpha (m / alpha)^rho kappa^rho_minus sum beta_R,
+    ||x(alpha)_R||_inf >= min beta_R alpha (M / alpha)^rho kappa^-rho_minus (1 - g)^rho_tilde,
+
+with m and M the extremes of x*_i / beta_i on S, kappa = M / m, and g the first bound without its factor
+1 + rho_tilde, times rho_tilde / min x*_S. They are what is evaluated; beta = 1 is the theorem.
+
 All formulas increase with rho_tilde and rho_minus on the side where that is safe, so that the upper ends of
 brackets keep them valid.
 """
@@ -46,9 +54,13 @@ class TheoremBounds:
     rho, rho_tilde, rho_minus : Constant
         The null-space constants.
     smallest, largest : float
-        The extreme entries of x* on its support.
-    n_off_support : int
-        |S^c|.
+        The extremes of x* / prior on its support.
+    least_entry : float
+        The smallest entry of x* on its support.
+    least_prior, total_prior : float
+        The smallest entry of the prior off the support, and the sum of all.
+    is_even : bool
+        Whether the prior is the same everywhere, as where the printed form is stated.
     """
 
     rho: Constant
@@ -56,11 +68,14 @@ class TheoremBounds:
     rho_minus: Constant
     smallest: float
     largest: float
-    n_off_support: int
+    least_entry: float
+    least_prior: float
+    total_prior: float
+    is_even: bool
 
     @property
     def log_kappa(self) -> float:
-        """Logarithm of kappa = max x*_S / min x*_S."""
+        """Logarithm of kappa = max / min of x* / prior on S."""
         return float(np.log(self.largest / self.smallest))
 
     def log_upper(self, log_alpha: float) -> float:
@@ -69,21 +84,20 @@ class TheoremBounds:
         Raises
         ------
         NotAdmissibleError
-            Unless alpha < min x*_S.
+            Unless alpha < min x*_S / prior_S.
         """
         log_smallest = float(np.log(self.smallest))
         if not log_alpha < log_smallest:
             raise NotAdmissibleError(
-                f"(II.3) needs alpha < min x*_S = {self.smallest:.6g}, that is log alpha < {log_smallest:.6g}; "
-                f"got log alpha = {log_alpha:.6g}"
+                f"(II.3) needs alpha < min x*_S / prior_S = {self.smallest:.6g}, that is log alpha < "
+                f"{log_smallest:.6g}; got log alpha = {log_alpha:.6g}"
             )
-        return float(
-            log_alpha
-            + self.rho.upper * (log_smallest - log_alpha)
-            + np.log1p(self.rho_tilde.upper)
-            + np.log(self.n_off_support)
-            + self.rho_minus.upper * self.log_kappa
-        )
+        return float(np.log1p(self.rho_tilde.upper)) + self._log_off_support(log_alpha)
+
+    def _log_off_support(self, log_alpha: float) -> float:
+        """Log of the bound on ||x(alpha) off S||_1."""
+        exponent = self.rho.upper * (float(np.log(self.smallest)) - log_alpha)
+        return log_alpha + exponent + float(np.log(self.total_prior)) + self.rho_minus.upper * self.log_kappa
 
     def log_lower(self, log_alpha: float, form: LowerForm = "corrected") -> float:
         """Log of the bound (II.4) on ||x(alpha) off S||_inf, the factor alpha^(1 - rho) included.
@@ -93,28 +107,30 @@ class TheoremBounds:
         NotAdmissibleError
             Where the form asked for is not claimed to hold.
         """
-        common = log_alpha + self.rho.lower * (np.log(self.largest) - log_alpha) - self.rho_minus.upper * self.log_kappa
-        return float(common + (self._corrected(log_alpha) if form == "corrected" else self._printed(log_alpha)))
+        exponent = self.rho.lower * (np.log(self.largest) - log_alpha) - self.rho_minus.upper * self.log_kappa
+        share = self._corrected(log_alpha) if form == "corrected" else self._printed(log_alpha)
+        return float(log_alpha + np.log(self.least_prior) + exponent + share)
 
     def _log_size(self, factor: float, log_alpha: float) -> float:
-        """log( factor |S^c| kappa^{rho_minus} eps^{1 - rho} ), eps = alpha / min x*_S."""
-        log_eps = log_alpha - float(np.log(self.smallest))
+        """Log of the bound on ||x(alpha) off S||_1, times factor / min x*_S."""
         with np.errstate(divide="ignore"):
-            log_factor = float(np.log(factor * self.n_off_support))
-        return log_factor + self.rho_minus.upper * self.log_kappa + (1 - self.rho.upper) * log_eps
+            return float(np.log(factor)) + self._log_off_support(log_alpha) - float(np.log(self.least_entry))
 
     def _corrected(self, log_alpha: float) -> float:
-        """rho_tilde log(1 - g) with g = rho_tilde |S^c| kappa^{rho_minus} eps^{1 - rho}."""
+        """rho_tilde log(1 - g); for beta = 1, g is rho_tilde |S^c| kappa^rho_minus (alpha / min x*_S)^(1 - rho)."""
         log_g = self._log_size(self.rho_tilde.upper, log_alpha)
         if not (log_g < 0 and log_alpha < np.log(self.smallest)):
             raise NotAdmissibleError(
                 "the corrected lower bound needs alpha < min x*_S and rho_tilde |S^c| kappa^rho_minus "
-                f"(alpha / min x*_S)^(1 - rho) < 1; at log alpha = {log_alpha:.6g} its logarithm is {log_g:.6g}"
+                f"(alpha / min x*_S)^(1 - rho) < 1, in units of the prior; at log alpha = {log_alpha:.6g} its "
+                f"logarithm is {log_g:.6g}"
             )
         return float(self.rho_tilde.upper * np.log1p(-np.exp(log_g)))
 
     def _printed(self, log_alpha: float) -> float:
         """log(1 - C eps^{1 - rho}) with C = 2 (1 + rho_tilde) |S^c| kappa^{rho_minus}."""
+        if not self.is_even:
+            raise NotAdmissibleError('(II.4) as printed is stated for alpha itself: a prior has form="corrected" alone')
         log_size = self._log_size(2 * (1 + self.rho_tilde.upper), log_alpha)
         if log_size > 0:
             raise NotAdmissibleError(

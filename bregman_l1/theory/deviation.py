@@ -4,9 +4,9 @@ With R what lies off the support S of the limit x*, the deviation n = x(alpha) -
 
     n_R = x(alpha)_R,    n_S = -B n_R,    B = pinv(A_S) A_R,
 
-where A_S is injective. Where it is not, n_S = x*_S (e^{W nu} - 1) with W a basis of the row space of A_S, because
-log(x(alpha) / x*) lies in it, and W'n_S = -W'G A_R x(alpha)_R for any left inverse G on the range of A_S: a strictly
-monotone equation for nu, solved by Newton's method at its own scale.
+where A_S is injective. Where it is not, theta(x(alpha)_S) = theta(x*_S) + W nu with W a basis of the row space of A_S
+and theta the map of the potential, log x at depth 2; and W'n_S = -W'G A_R x(alpha)_R for any left inverse G on the
+range of A_S: a strictly monotone equation for nu, solved by Newton's method at its own scale.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import logsumexp
 
+from bregman_l1._solve import solve
 from bregman_l1._types import Matrix, Vector
 from bregman_l1.errors import BackendError
 from bregman_l1.frozen import FrozenArrays
+from bregman_l1.problems.projection import BregmanProjection
 
 if TYPE_CHECKING:
     from bregman_l1.theory.limit import Limit
@@ -78,6 +80,22 @@ def deviation(limit: Limit, log_x: Vector) -> Deviation:
     return Deviation(sign=sign, log_size=log_size)
 
 
+def log_deviation(limit: Limit, log_alpha: float) -> float:
+    """Log ||x(alpha) - x*||_1, from a certified projection."""
+    return deviation(limit, _log_projection(limit, log_alpha)).log_l1
+
+
+def log_largest_off_support(limit: Limit, log_alpha: float) -> float:
+    """Log ||x(alpha) off S||_inf, from a certified projection."""
+    return float(_log_projection(limit, log_alpha)[limit.cone.outside].max())
+
+
+def _log_projection(limit: Limit, log_alpha: float) -> Vector:
+    cost = limit.cost if log_alpha else None  # alpha = 1 has no use for it
+    problem = BregmanProjection(limit.system, log_alpha=log_alpha, cost=cost, prior=limit.prior, depth=limit.depth)
+    return solve(problem).log_x
+
+
 def _responding(limit: Limit, log_x: Vector) -> tuple[Vector, Vector]:
     """-B x_R, each row summed in units of its largest term."""
     terms = _log(np.abs(limit.B)) + log_x[limit.cone.outside]
@@ -89,31 +107,36 @@ def _responding(limit: Limit, log_x: Vector) -> tuple[Vector, Vector]:
 
 
 def _balanced(limit: Limit, log_x: Vector) -> tuple[Vector, Vector]:
-    """n_S = x*_S (e^{W nu} - 1) that balances x_R, solved in units of the largest entry of x_R."""
-    cone, x = limit.cone, limit.x_S
-    shift = float(log_x[cone.outside].max())
+    """n_S, theta(x_S) = theta(x*_S) + W nu, that balances x_R, solved in units of the largest entry of x_R."""
+    cone, potential, log_limit = limit.cone, limit.potential, np.log(limit.x_S)
+    theta, shift = potential.gradient(log_limit), float(log_x[cone.outside].max())
     unit = float(np.exp(shift)) if shift > _LINEAR else 0.0
     with np.errstate(under="ignore"):
         target = cone.row_space.T @ (cone.B @ np.exp(log_x[cone.outside] - shift))
-    W = cone.row_space
-    nu = np.linalg.lstsq(W, (log_x[cone.support] - np.log(x)) / unit, rcond=None)[0] if unit else np.zeros(W.shape[1])
+    W: Matrix = cone.row_space
+    nu: Vector = np.zeros(W.shape[1])
+    if unit:
+        nu = np.asarray(np.linalg.lstsq(W, (potential.gradient(log_x[cone.support]) - theta) / unit, rcond=None)[0])
+
+    def change(nu: Vector) -> Vector:
+        """n_S in the unit; what it is to first order in the limit unit = 0."""
+        if not unit:
+            return np.asarray(limit.x_S * potential.log_change(theta, W @ nu))
+        return np.asarray(limit.x_S * np.expm1(potential.log_growth(theta, unit * (W @ nu))) / unit)
+
     for _ in range(_NEWTON_STEPS):
-        with np.errstate(over="ignore"):
-            change = x * _expm1(W @ nu, unit)
-            slope = (W.T * (x * np.exp(unit * (W @ nu)))) @ W
-        if not np.isfinite(slope).all():
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            here = change(nu)
+            weights = np.exp(potential.log_weight(log_limit + potential.log_growth(theta, unit * (W @ nu))))
+            slope = (W.T * weights) @ W
+        if not (np.isfinite(slope).all() and np.isfinite(here).all()):
             break
-        step = np.linalg.lstsq(slope, target + W.T @ change, rcond=None)[0]
+        step = np.linalg.lstsq(slope, target + W.T @ here, rcond=None)[0]
         nu = nu - step
         if np.abs(W @ step).max() <= _SETTLED * np.abs(W @ nu).max():
-            change = x * _expm1(W @ nu, unit)
-            return np.sign(change), _log(np.abs(change)) + shift
+            here = change(nu)
+            return np.sign(here), _log(np.abs(here)) + shift
     raise BackendError("the deviation on the support was not found: log x is not that of a projection")
-
-
-def _expm1(v: Vector, unit: float) -> Vector:
-    """(e^{unit v} - 1) / unit; v itself in the limit unit = 0."""
-    return np.asarray(np.expm1(unit * v) / unit) if unit else v
 
 
 def _log(values: Vector | Matrix) -> Matrix:

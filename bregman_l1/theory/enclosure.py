@@ -6,7 +6,8 @@ Gibbs' inequality give
 
     log r >= F(q, x(alpha)_S),   F(q, v) = -t gamma'q + H(q) + (B q)' log v,   with equality at q = p,
 
-and even log r = F(q, x(alpha)_S) + KL(q, p). Two consequences:
+and even log r = F(q, x(alpha)_S) + KL(q, p). Factors beta of the prior add q'log beta_R - (B q)'log beta_S to F.
+Two consequences:
 
     upper   log r <= log U = max over P of F(q, x*_S), because (B p)'(log x(alpha)_S - log x*_S) <= 0;
     lower   log r >= F(q, v) for any q, with v the worst point of a box that U proves to hold x(alpha)_S.
@@ -106,8 +107,9 @@ class Witnesses(FrozenArrays):
     Attributes
     ----------
     mu, eta : ndarray of shape (N,)
-        A_S'mu = c_S and A_S'eta = log x*_S, up to rounding; the bound is U where the logarithms of the columns off S,
-        log_alpha c_j + a_j'(eta - log_alpha mu), are those of the best shares.
+        A_S'mu = c_S and A_S'eta = log(x*_S / beta_S), up to rounding, for the prior beta alpha^c; the bound is U where
+        the logarithms of the columns off S, log beta_j + log_alpha c_j + a_j'(eta - log_alpha mu), are those of the
+        best shares.
     """
 
     mu: Vector
@@ -202,7 +204,7 @@ class Encloser:
         """The dual vectors of U at one alpha, as far as floating point takes them."""
         limit, cone, peak = self._limit, self._limit.cone, self._peak(log_alpha)
         mu = cone.dual_vector(limit.cost[limit.support], self._layer.b)
-        eta = cone.dual_vector(np.log(limit.x_S), limit.tilt_multiplier(self._layer.b) + peak.b)
+        eta = cone.dual_vector(limit.log_ratio, limit.tilt_multiplier(self._layer.b) + peak.b)
         if not self._used.all():
             eta = eta + self._sunk(log_alpha, eta - log_alpha * mu)
         return Witnesses(mu=mu, eta=eta)
@@ -213,7 +215,7 @@ class Encloser:
         _, b = cone.exposed(np.ones_like(self._used))
         exposing = cone.dual_vector(np.zeros(cone.support.size), b)
         A_R = self._limit.system.columns(cone.outside)
-        weight, fall = log_alpha * self._limit.cost[cone.outside] + A_R.T @ dual, -(A_R.T @ exposing)[~self._used]
+        weight, fall = self._log_prior(log_alpha)[cone.outside] + A_R.T @ dual, -(A_R.T @ exposing)[~self._used]
         excess = weight[~self._used] - weight[self._used].max() + _NEGLIGIBLE
         far = np.divide(excess, fall, out=np.zeros_like(fall), where=fall > 0).max()
         return np.asarray(max(0.0, float(far)) * exposing)
@@ -270,15 +272,20 @@ class Encloser:
 
     @cached_property
     def _tilt_size(self) -> float:
-        return float(1.0 + (np.abs(self._B).T @ (1.0 + np.abs(np.log(self._limit.x_S)))).max())
+        limit = self._limit
+        off, on = (np.abs(limit.log_prior[each]) for each in (limit.cone.outside[self._used], limit.support))
+        return float(1.0 + (off + np.abs(self._B).T @ (1.0 + on + np.abs(np.log(limit.x_S)))).max())
+
+    def _log_prior(self, log_alpha: float) -> Vector:
+        return log_alpha * self._limit.cost + self._limit.log_prior
 
     def _around(self, log_alpha: float) -> Neighbourhood:
         """A neighbourhood of x(alpha) from a dual point of the projection itself."""
         limit = self._limit
-        log_prior = log_alpha * limit.cost
+        log_prior, columns = self._log_prior(log_alpha), limit.part.columns
         positive = np.zeros(limit.cost.size, dtype=np.bool_)
         positive[limit.support] = positive[limit.cone.outside[self._used]] = True
-        dual = project(limit.system, log_prior).dual
+        dual = project(limit.part.system, log_prior[columns]).dual
         assert dual is not None
         return neighbourhood(limit.system, log_prior, dual, positive)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import numpy as np
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bregman_l1.theory.analysis import Analysis
     from bregman_l1.theory.constants import Constant
 
+_T = TypeVar("_T")
 Row = tuple[str, str, str]
 """A line of the page: name, value, remark."""
 
@@ -47,6 +48,7 @@ def as_dict(analysis: Analysis, levels: Vector) -> dict[str, Any]:
     leading = analysis.log_leading_constants
     return {
         "shape": list(analysis.system.shape),
+        "depth": analysis.depth,
         "support": analysis.support.tolist(),
         "x_star": analysis.x_star.tolist(),
         "unique": analysis.unique,
@@ -86,6 +88,8 @@ def _line(row: Row) -> str:
 
 def _limit(analysis: Analysis) -> Iterator[Row]:
     size, shown = analysis.support.size, ", ".join(map(str, analysis.support[:_SHOWN]))
+    if not analysis.limit.potential.is_logarithmic:
+        yield "depth", f"{analysis.depth:g}", "Theorem II.2 and the enclosures are of depth 2"
     yield "support", f"|S| = {size}: {shown}{', ...' if size > _SHOWN else ''}", ""
     yield "l1 norm", f"{analysis.x_star.sum():.12g}", ""
     yield "max / min on S", f"kappa = {analysis.kappa:.6g}", ""
@@ -93,11 +97,11 @@ def _limit(analysis: Analysis) -> Iterator[Row]:
         yield (
             "minimiser",
             "NOT UNIQUE",
-            "There are several (Assumption II.1(c) fails); this is the one of largest entropy, S the union of their "
-            "supports. Theorem II.2 does not apply; the rate, the exponents, the constant and the enclosure do.",
+            "There are several (Assumption II.1(c) fails); this is the one nearest to the prior, S the union of their "
+            "supports. Theorem II.2 does not apply; the rate, the exponents and the constant do.",
         )
     elif analysis.moves:
-        yield "minimiser", "unique", f"A_S is injective, and the uniqueness margin is {analysis.rate:.6g} > 0"
+        yield "minimiser", "unique", f"A_S is injective, and the uniqueness margin is {analysis.limit.margin:.6g} > 0"
     else:
         yield "minimiser", "ONE POINT", "x(alpha) is the same for every alpha (Assumption II.1(b) fails)"
     if analysis.assumed_ties:
@@ -152,7 +156,8 @@ def _table(analysis: Analysis, levels: Any) -> str:
 
 
 def _table_row(level: dict[str, Any]) -> str:
-    enclosure = f"[{_power(level['log_lower'])}, {_power(level['log_upper'])}]"
+    claimed = level["log_upper"] is not None
+    enclosure = f"[{_power(level['log_lower'])}, {_power(level['log_upper'])}]" if claimed else "-"
     return (
         f"  {_power(level['log_alpha']):>10}  {_power(level['log_deviation']):>12}  {enclosure:>24}  "
         f"{_power(level['log_upper_bound']):>10}  {_power(level['log_lower_bound']):>16}  "
@@ -161,7 +166,7 @@ def _table_row(level: dict[str, Any]) -> str:
 
 
 def _level(analysis: Analysis, log_alpha: float) -> dict[str, Any]:
-    enclosure = analysis.deviation_enclosure(log_alpha=log_alpha)
+    enclosure = _if_claimed(analysis.deviation_enclosure, log_alpha)
     bounds: dict[str, Callable[..., float]] = {
         "log_upper_bound": analysis.log_upper_bound,
         "log_lower_bound": analysis.log_lower_bound,
@@ -170,10 +175,10 @@ def _level(analysis: Analysis, log_alpha: float) -> dict[str, Any]:
     has_bounds = _has_bounds(analysis)
     return {
         "log_alpha": log_alpha,
-        "log_lower": enclosure.log_lower,
-        "log_upper": enclosure.log_upper,
+        "log_lower": None if enclosure is None else enclosure.log_lower,
+        "log_upper": None if enclosure is None else enclosure.log_upper,
         "log_deviation": analysis.log_deviation(log_alpha=log_alpha),
-        **{name: _where_claimed(bound, log_alpha) if has_bounds else None for name, bound in bounds.items()},
+        **{name: _if_claimed(bound, log_alpha) if has_bounds else None for name, bound in bounds.items()},
     }
 
 
@@ -182,7 +187,7 @@ def _has_bounds(analysis: Analysis) -> bool:
     return all(map(analysis.is_at_hand, _CONSTANTS))
 
 
-def _where_claimed(bound: Callable[..., float], log_alpha: float) -> float | None:
+def _if_claimed(bound: Callable[..., _T], log_alpha: float) -> _T | None:
     try:
         return bound(log_alpha=log_alpha)
     except NotAdmissibleError:

@@ -10,7 +10,6 @@ from bregman_l1._types import Vector
 from bregman_l1.claim import Claim
 from bregman_l1.entry import warn_caller
 from bregman_l1.errors import NotProvedWarning, UndefinedConstantError
-from bregman_l1.polyhedron.kernel_cone import kernel_cone
 from bregman_l1.polyhedron.minimiser import minimisers
 from bregman_l1.problems.l1 import L1Minimization
 from bregman_l1.problems.nullspace import Kind, NullSpaceConstant
@@ -49,8 +48,9 @@ def proved_limit(limit: Limit) -> tuple[Limit, Proof]:
 
 
 def _prove(limit: Limit, tol: float | None) -> Proof:
-    problem = L1Minimization(limit.system, cost=limit.cost)
-    return prove_l1(problem, Claim(x=limit.x, dual=_multipliers(limit)), tol=tol)
+    columns = limit.part.columns
+    problem = L1Minimization(limit.part.system, cost=limit.weights[columns])
+    return prove_l1(problem, Claim(x=limit.x[columns], dual=_multipliers(limit)), tol=tol)
 
 
 def _is_unique(proof: Proof) -> bool:
@@ -72,16 +72,18 @@ def _decided(limit: Limit) -> Limit | None:
     proof = _prove(limit, None)
     if not (proof.ok and proof.x is not None and _is_unique(proof)):
         return None
-    x = np.array([float(value) for value in proof.x])
-    return Limit(limit.system, limit.cost, x, True, kernel_cone(limit.system, np.flatnonzero(x)))
+    x = np.zeros(limit.x.size)
+    x[limit.part.columns] = [float(value) for value in proof.x]
+    given = {name: getattr(limit, name) for name in ("system", "cost", "prior", "depth")}
+    return Limit.around(**given, support=np.flatnonzero(x), x=x, unique=True)
 
 
 def _multipliers(limit: Limit) -> Vector:
     """Multipliers with the largest least reduced cost off S, where something is off it."""
     try:
-        return limit.cone.dual_vector(limit.cost[limit.support], limit.steepest.b)
+        return limit.cone.dual_vector(limit.weights[limit.support], limit.steepest.b)
     except UndefinedConstantError:
-        return minimisers(limit.system, limit.cost).dual
+        return minimisers(limit.part.system, limit.weights[limit.part.columns]).dual
 
 
 def prove_known_constant(limit: Limit, kind: Kind, constant: Constant, time_limit: float) -> Proof:

@@ -1,6 +1,6 @@
 """Write depths.json: projections for networks of every depth and either sign, to 30 digits.
 
-Run by hand, `python tests/reference/make_depths.py`, with mpmath and nothing else; it takes a minute or two. It imports
+Run by hand, `cd tests && python -m reference.make_depths`, with mpmath and nothing else; it takes a minute. It imports
 nothing of the package, and its method is another one: Newton's method on the dual
 
     max  y'lam - sum_i phi*(theta_i(p) + a_i'lam),      x_i = phi*'(theta_i(p) + a_i'lam),
@@ -40,8 +40,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from depth_systems import SYSTEMS, Case, Row, independent_rows, solution_of
 from mpmath import mp, mpf
+from reference.depth_systems import SYSTEMS, Case, Row, independent_rows, solution_of
 
 DEPTHS = ("2", "21/10", "5/2", "3", "4", "6", "inf")
 ALPHAS = (1.0, 1e-2, 1e-6, 1e-12, 1e-60, 1e-150, 1e-300)
@@ -262,6 +262,15 @@ def scalar_log_x(program: Program, log_alpha: float, near: mpf) -> mpf:
         while excess(near + width) < 0 or excess(near - width) > 0:
             width /= 10
         return mp.findroot(excess, (near - width, near + width), solver="illinois", tol=mpf(10) ** -90, maxsteps=200)
+
+
+@mp.workdps(60)
+def projection(case: Case, log_alpha: float) -> list[mpf]:
+    """Log x of a case without forced zeros or zeros in its prior, of (x_plus, x_minus) where signed."""
+    program = program_of(case)
+    assert len(program.live) == len(program.rows[0])
+    ((_, lam),) = follow(program, [log_alpha])
+    return checked_log_x(program, log_alpha, lam)
 
 
 def limit_of(program: Program, case: Case, along: Iterator[tuple[float, Dual]]) -> dict[str, Any]:

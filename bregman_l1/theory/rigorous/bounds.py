@@ -89,14 +89,13 @@ class RigorousTheorem:
         Raises
         ------
         NotAdmissibleError
-            Unless alpha < min x*_S, and where a constant could not be proved.
+            Unless alpha < min x*_S / prior_S, and where a constant could not be proved.
         """
         rho, rho_tilde, rho_minus = (arb(value) for value in (self.rho_upper, self.rho_tilde, self.rho_minus))
 
         def bound(limit: BallLimit) -> float:
-            log_eps = _log_eps(limit, scale)
-            size = arb(self._limit.cone.outside.size).log() + rho_minus * _log_kappa(limit)
-            return above(scale.ball - rho * log_eps + rho_tilde.log1p() + size)
+            _check_scale(limit, scale)
+            return above(rho_tilde.log1p() + _log_off_support(limit, scale, rho, rho_minus))
 
         return self._precisions.first_proved(bound, scale.log_alpha)
 
@@ -114,9 +113,10 @@ class RigorousTheorem:
         )
 
         def bound(limit: BallLimit) -> float:
-            log_eps, log_kappa = _log_eps(limit, scale), _log_kappa(limit)
-            size = self._limit.cone.outside.size * (rho_minus * log_kappa + (1 - rho) * log_eps).exp()
-            common = scale.ball + low * (maximum(limit.x).log() - scale.ball) - rho_minus * log_kappa
+            _check_scale(limit, scale)
+            size = _log_off_support(limit, scale, rho, rho_minus).exp() / reduce(arb.min, limit.x)
+            exponent = low * (maximum(limit.log_ratio) - scale.ball) - rho_minus * _log_kappa(limit)
+            common = scale.ball + reduce(arb.min, limit.log_prior_R) + exponent
             return below(common + (_corrected if form == "corrected" else _printed)(rho_tilde, size))
 
         return self._precisions.first_proved(bound, scale.log_alpha)
@@ -155,21 +155,25 @@ def _printed(rho_tilde: arb, size: arb) -> arb:
     return (-excess).log1p()
 
 
-def _log_eps(limit: BallLimit, scale: Scale) -> arb:
-    """log(alpha / min x*_S), which must be negative."""
-    smallest = reduce(arb.min, limit.x)
-    log_eps = scale.ball - smallest.log()
-    if not log_eps < 0:
+def _check_scale(limit: BallLimit, scale: Scale) -> None:
+    """Refuse an alpha that is not proved to be below min x*_S / prior_S."""
+    smallest = reduce(arb.min, limit.log_ratio)
+    if not scale.ball < smallest:
         raise NotAdmissibleError(
-            f"rigorous=True: Theorem II.2 needs alpha < min x*_S = {float(smallest):.6g}; "
+            f"rigorous=True: Theorem II.2 needs alpha < min x*_S / prior_S = {float(smallest.exp()):.6g}; "
             f"got log alpha = {scale.log_alpha:.6g}"
         )
-    return log_eps
+
+
+def _log_off_support(limit: BallLimit, scale: Scale, rho: arb, rho_minus: arb) -> arb:
+    """Log of the bound on ||x(alpha) off S||_1, a sum of the prior there for |S^c| (see `TheoremBounds`)."""
+    total = sum((value.exp() for value in limit.log_prior_R), arb(0)).log()
+    return scale.ball + rho * (reduce(arb.min, limit.log_ratio) - scale.ball) + total + rho_minus * _log_kappa(limit)
 
 
 def _log_kappa(limit: BallLimit) -> arb:
-    """log(max x*_S / min x*_S)."""
-    return (maximum(limit.x) / reduce(arb.min, limit.x)).log()
+    """log(max / min of x*_S / prior_S)."""
+    return maximum(limit.log_ratio) - reduce(arb.min, limit.log_ratio)
 
 
 def _column_bound(limit: BallLimit, shift: Matrix, kind: Convex) -> arb:

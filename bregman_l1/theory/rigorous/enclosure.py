@@ -155,7 +155,9 @@ class RigorousEncloser:
         """What is known, met with what a neighbourhood of x(alpha) says, if that can make a difference."""
         dual = None
         if known.log_width > _WIDE:
-            dual = project(self._limit.system, scale.log_alpha * self._limit.cost).dual
+            columns = self._limit.part.columns
+            log_prior = scale.log_alpha * self._limit.cost + self._limit.log_prior
+            dual = project(self._limit.part.system, log_prior[columns]).dual
         if dual is None:
             return known
 
@@ -188,8 +190,9 @@ def slacks(limit: BallLimit, mu: Vector) -> list[arb]:
 
 
 def _upper(limit: BallLimit, log_alpha: arb, witnesses: Witnesses) -> _Upper:
-    tilt = limit.off_support(limit.dual_vector(witnesses.eta, limit.log_x))
-    weights = [log_alpha * slack + b for slack, b in zip(slacks(limit, witnesses.mu), tilt, strict=True)]
+    tilt = limit.off_support(limit.dual_vector(witnesses.eta, limit.log_ratio))
+    terms = zip(slacks(limit, witnesses.mu), limit.log_prior_R, tilt, strict=True)
+    weights = [log_alpha * slack + prior + b for slack, prior, b in terms]
     top = maximum([weight.mid() for weight in weights])
     return _Upper(log=top + sum(((weight - top).exp() for weight in weights), arb(0)).log(), weights=weights)
 

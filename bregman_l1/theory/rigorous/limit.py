@@ -76,7 +76,10 @@ class BallLimit:
         self.A_S = exact.balls(limit.system.columns(limit.support))
         self.A_R = exact.balls(limit.system.columns(limit.cone.outside))
         self.x = exactly(limit.x_S)
-        self.log_x = [value.log() for value in self.x]
+        self.log_prior_S, self.log_prior_R = (
+            [factor.log() for factor in exactly(limit.prior[where])] for where in (limit.support, limit.cone.outside)
+        )
+        self.log_ratio = [value.log() - prior for value, prior in zip(self.x, self.log_prior_S, strict=True)]
         self.cost_S, self.cost_R = exactly(limit.cost[limit.support]), exactly(limit.cost[limit.cone.outside])
         self.G = self.left_inverse(np.zeros((len(self.x), len(limit.cone.C))))
 
@@ -128,7 +131,7 @@ class BallLimit:
 
     @cached_property
     def positive(self) -> Index:
-        """The coordinates that are positive at some feasible point, sorted; all others are zero at every one.
+        """The coordinates where x(alpha) is positive, sorted: where some feasible point is, and the prior.
 
         z with A_T'z = 0 on those and a_j'z < 0 on the others proves it: y'z = x*_S'A_S'z = 0.
 
@@ -139,7 +142,7 @@ class BallLimit:
         """
         cone, system = self.limit.cone, self.limit.system
         T = np.sort(np.concatenate([cone.support, cone.outside[cone.reachable]]))
-        if T.size == system.shape[1]:
+        if cone.reachable.all():
             return T
         _, b = cone.exposed(np.ones_like(cone.reachable))
         z = exactly(cone.dual_vector(np.zeros(cone.support.size), b))

@@ -79,7 +79,8 @@ def ball_neighbourhood(limit: BallLimit, log_alpha: arb, dual: Vector) -> BallNe
     rows, _ = basis(matrix, np.zeros(T.size))
     A = exact.balls(matrix[rows])
     y = product(exact.balls(system.columns(S)[rows]), limit.x)
-    log_prior = [log_alpha * cost for cost in exactly(limit.limit.cost[T])]
+    priors = zip(exactly(limit.limit.cost[T]), exactly(limit.limit.prior[T]), strict=True)
+    log_prior = [log_alpha * cost + factor.log() for cost, factor in priors]
     lam = _start(matrix, rows, dual)
     for _ in range(_NEWTON_STEPS):
         z = [(b + value).exp() for b, value in zip(log_prior, product(A.transpose(), lam), strict=True)]
