@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bregman_l1 import exact, settings
+from bregman_l1 import settings
 from bregman_l1._types import EPS, Index, Vector, Wide
 from bregman_l1.basis.choice import SingularBasisError, choose_basis
 from bregman_l1.basis.equations import Equations
 from bregman_l1.basis.facial_reduction import Face, shown_by
 from bregman_l1.basis.tableau import Tableau
 from bregman_l1.caching import cached_property
+from bregman_l1.newton.exact_step import ExactProjection
 from bregman_l1.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -278,7 +279,7 @@ class _Walk:
         J, R = tableau.J, tableau.R
         if log_x.size * J.size > settings.EXACT_ELIMINATION:
             return
-        exactly = exact.Projection(
+        exactly = ExactProjection(
             potential, tableau.matrix, self._system.columns(R), self._system.y, tableau.u == 0.0, prior[J], prior[R]
         )
         while (step := exactly.newton(log_x[J], log_x[R])) is not None:
