@@ -19,8 +19,6 @@ from bregman_l1.frozen import FrozenArrays
 from bregman_l1.html import DOTS, shortened, table, verdict
 from bregman_l1.newton import NewtonSteps
 from bregman_l1.optional import require
-from bregman_l1.potential import Potential, potential_of
-from bregman_l1.problems.positive_part import positive_part
 from bregman_l1.problems.projection import BregmanProjection, projection_at
 from bregman_l1.progress import ProgressBar
 from bregman_l1.scale import alpha_text, natural_log_alphas, scales_by_keyword
@@ -36,10 +34,8 @@ if TYPE_CHECKING:
 
     from bregman_l1._backends.base import Backend
     from bregman_l1.claim import Claim
-    from bregman_l1.problems.positive_part import PositivePart
     from bregman_l1.solution import Solution
     from bregman_l1.system import LinearSystem
-    from bregman_l1.theory.deviation import Deviation
     from bregman_l1.theory.limit import Limit
 
 
@@ -91,32 +87,21 @@ class ProjectionPath(FrozenArrays):
     def log_deviation(self) -> Vector:
         """Log ||x(alpha) - x*||_1 at each alpha, shape (k,), computed without cancellation.
 
-        x* is the limit of the projections: the minimiser of cost'x, or the one of largest entropy where there are
+        x* is the limit of the projections: the minimiser of cost'x, or the one nearest to the prior where there are
         several. -inf where x(alpha) does not depend on alpha. For a depth above 2 it minimises sum_i prior_i**-q x_i,
         with q = (depth - 2) / depth.
 
         Raises
         ------
         NotAdmissibleError
-            If there are several minimisers and a prior or a depth above 2, on which the limit then depends; if such
-            a depth comes with unequal costs.
+            If a depth above 2 comes with costs that are not the same positive number for all.
         """
-        from bregman_l1.theory.deviation import deviation  # the theory is imported when it is asked for
+        # The theory is imported when it is asked for.
+        from bregman_l1.theory.deviation import deviation
+        from bregman_l1.theory.signed_deviation import signed_deviation
 
-        is_even = (self._doubled(self.prior)[self._part.columns] == 1.0).all()
-        if not self._limit.unique and not (is_even and self._potential.is_logarithmic):
-            raise NotAdmissibleError(
-                "there are several minimisers, and which of them is the limit depends on the prior and the depth: "
-                "its distance is known only without a prior, at depth 2; log_x and the solutions do not need it"
-            )
-        of = (deviation(self._limit, one.unknowns["log_x"][self._part.columns]) for one in self.solutions)
-        return np.array([(self._of_either_sign(each) if self.signed else each).log_l1 for each in of])
-
-    def _of_either_sign(self, parts: Deviation) -> Deviation:
-        """The deviation of x_plus - x_minus from those of the parts, on the columns where the prior is positive."""
-        sign, log_size = np.zeros(2 * self.cost.size), np.full(2 * self.cost.size, -np.inf)
-        sign[self._part.columns], log_size[self._part.columns] = parts.sign, parts.log_size
-        return replace(parts, **_difference(*np.split(sign, 2), *np.split(log_size, 2)))
+        measure = signed_deviation if self.signed else deviation
+        return np.array([measure(self._limit, one.unknowns["log_x"]).log_l1 for one in self.solutions])
 
     @property
     def rate(self) -> float:
@@ -126,27 +111,16 @@ class ProjectionPath(FrozenArrays):
         depth above 2 it is 1 for unit costs. If signed it is that of x_plus and x_minus: x may converge faster where
         rho = 0.
         """
-        return self._potential.rate(self._limit.rate, self.cost)
-
-    @property
-    def _potential(self) -> Potential:
-        return potential_of(self.depth)
-
-    def _doubled(self, values: Vector) -> Vector:
-        """Values of the entries of x for the nonnegative unknowns."""
-        return np.tile(values, 2) if self.signed else values
-
-    @cached_property
-    def _part(self) -> PositivePart:
-        system = self.system.doubled if self.signed else self.system
-        return positive_part(system, self._doubled(self.prior))
+        return self._limit.rate
 
     @cached_property
     def _limit(self) -> Limit:
         from bregman_l1.theory.limit import find_limit
 
-        cost, prior = (self._doubled(values)[self._part.columns] for values in (self.cost, self.prior))
-        return find_limit(self._part.system, self._potential.limit_cost(cost, prior))
+        if not self.signed:
+            return find_limit(self.system, self.cost, self.prior, depth=self.depth)
+        costs, priors = (np.tile(values, 2) for values in (self.cost, self.prior))
+        return find_limit(self.system.doubled, costs, priors, depth=self.depth)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row for each alpha: the scale, what is known of the answer, and how it was found.
@@ -346,12 +320,3 @@ def _solution(problem: BregmanProjection, claim: Claim, tol: float, steps: Newto
     """A point of a path; projected on its own where what followed from the others falls short."""
     certificate = certificate_of(problem, claim, tol, steps=steps)
     return certified(problem, claim, certificate, "newton") if certificate.ok else solve(problem, "newton", tol=tol)
-
-
-def _difference(sign: Vector, other_sign: Vector, log_size: Vector, other_log_size: Vector) -> dict[str, Vector]:
-    """Sign and logarithm of the magnitude of a - b, of numbers a and b that are given by theirs."""
-    top = np.maximum(log_size, other_log_size)
-    top = np.where(top > -np.inf, top, 0.0)
-    with np.errstate(divide="ignore", under="ignore"):
-        difference = sign * np.exp(log_size - top) - other_sign * np.exp(other_log_size - top)
-        return {"sign": np.sign(difference), "log_size": np.log(np.abs(difference)) + top}

@@ -22,7 +22,7 @@ import numpy as np
 from flint import arb, fmpq
 
 from bregman_l1._types import Vector, Wide
-from bregman_l1.errors import InvalidProblemError, NotAdmissibleError
+from bregman_l1.errors import InvalidProblemError
 from bregman_l1.foreign import as_number
 from bregman_l1.scale import as_float
 from bregman_l1.system import largest
@@ -147,20 +147,6 @@ class Potential(ABC):
         """The derivative of `expression` at the prior: what makes it the minimum of ``expression(x) - tilt'x``."""
 
     @abstractmethod
-    def limit_cost(self, cost: Vector, prior: Vector) -> Vector:
-        """The c of which the projections of prior * alpha**cost minimise c'x in the limit alpha -> 0.
-
-        Raises
-        ------
-        NotAdmissibleError
-            If what they minimise is no such function: the entries of larger cost come first.
-        """
-
-    @abstractmethod
-    def rate(self, reduced: float, cost: Vector) -> float:
-        """The exponent of alpha by which they come to a unique limit, whose least reduced cost is given."""
-
-    @abstractmethod
     def expression(self, x: cp.Expression) -> cp.Expression:
         """Phi(x) summed over the entries, up to a linear function, for CVXPY."""
 
@@ -255,12 +241,6 @@ class Entropy(Potential):
 
     def tilt(self, log_prior: Vector) -> Vector:
         return np.asarray(1.0 + log_prior)
-
-    def limit_cost(self, cost: Vector, prior: Vector) -> Vector:  # noqa: ARG002 - factors tell minimisers apart only
-        return cost
-
-    def rate(self, reduced: float, cost: Vector) -> float:  # noqa: ARG002
-        return reduced
 
     def expression(self, x: cp.Expression) -> cp.Expression:
         import cvxpy
@@ -396,17 +376,6 @@ class Power(Potential):
 
     def tilt(self, log_prior: Vector) -> Vector:
         return np.asarray(-np.exp(-self.exponent * log_prior))
-
-    def limit_cost(self, cost: Vector, prior: Vector) -> Vector:
-        if np.ptp(cost) > 0:
-            raise NotAdmissibleError(
-                f"as alpha -> 0 a network{self.of_depth} minimises sum_i alpha**(-{self.exponent:.3g} c_i) x_i, "
-                "which no linear function stands for where the costs c differ: its limit is not computed"
-            )
-        return np.asarray((prior / prior.max()) ** -self.exponent)
-
-    def rate(self, reduced: float, cost: Vector) -> float:
-        return float(cost[0]) if np.isfinite(reduced) else reduced
 
     def expression(self, x: cp.Expression) -> cp.Expression:
         import cvxpy
