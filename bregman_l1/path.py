@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from bregman_l1.claim import Claim
     from bregman_l1.solution import Solution
     from bregman_l1.system import LinearSystem
-    from bregman_l1.theory.deviation import Deviation
     from bregman_l1.theory.limit import Limit
 
 
@@ -88,19 +87,21 @@ class ProjectionPath(FrozenArrays):
     def log_deviation(self) -> Vector:
         """Log ||x(alpha) - x*||_1 at each alpha, shape (k,), computed without cancellation.
 
-        x* is the limit of the projections: the minimiser of cost'x, or, where there are several, the projection of
-        the prior onto their face. For a depth above 2 it minimises sum_i prior_i**-q x_i, with q = (depth - 2) / depth.
-        -inf where x(alpha) does not depend on alpha.
+        x* is the limit of the projections: the minimiser of cost'x, or the one nearest to the prior where there are
+        several. -inf where x(alpha) does not depend on alpha. For a depth above 2 it minimises sum_i prior_i**-q x_i,
+        with q = (depth - 2) / depth.
 
         Raises
         ------
         NotAdmissibleError
-            If the depth is above 2 and the cost not the same positive number for all.
+            If a depth above 2 comes with costs that are not the same positive number for all.
         """
-        from bregman_l1.theory.deviation import deviation  # the theory is imported when it is asked for
+        # The theory is imported when it is asked for.
+        from bregman_l1.theory.deviation import deviation
+        from bregman_l1.theory.signed_deviation import signed_deviation
 
-        found = (deviation(self._limit, solution.unknowns["log_x"]) for solution in self.solutions)
-        return np.array([(_of_either_sign(each) if self.signed else each).log_l1 for each in found])
+        measure = signed_deviation if self.signed else deviation
+        return np.array([measure(self._limit, one.unknowns["log_x"]).log_l1 for one in self.solutions])
 
     @property
     def rate(self) -> float:
@@ -118,8 +119,8 @@ class ProjectionPath(FrozenArrays):
 
         if not self.signed:
             return find_limit(self.system, self.cost, self.prior, depth=self.depth)
-        cost, prior = np.tile(self.cost, 2), np.tile(self.prior, 2)
-        return find_limit(self.system.doubled, cost, prior, depth=self.depth)
+        costs, priors = (np.tile(values, 2) for values in (self.cost, self.prior))
+        return find_limit(self.system.doubled, costs, priors, depth=self.depth)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row for each alpha: the scale, what is known of the answer, and how it was found.
@@ -319,13 +320,3 @@ def _solution(problem: BregmanProjection, claim: Claim, tol: float, steps: Newto
     """A point of a path; projected on its own where what followed from the others falls short."""
     certificate = certificate_of(problem, claim, tol, steps=steps)
     return certified(problem, claim, certificate, "newton") if certificate.ok else solve(problem, "newton", tol=tol)
-
-
-def _of_either_sign(parts: Deviation) -> Deviation:
-    """The deviation of x_plus - x_minus from those of the two parts."""
-    sign, log_size = parts.sign.reshape(2, -1), parts.log_size.reshape(2, -1)
-    top = log_size.max(axis=0)
-    top[top == -np.inf] = 0.0
-    with np.errstate(divide="ignore", under="ignore"):
-        plus, minus = sign * np.exp(log_size - top)
-        return replace(parts, sign=np.sign(plus - minus), log_size=np.log(np.abs(plus - minus)) + top)
