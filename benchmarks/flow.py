@@ -11,6 +11,8 @@ All on one Gaussian system (N = 20, d = 60, four nonzeros), for alpha = 1e-1 ...
 * descent with its default step until the loss vanishes, at most two million iterations, and the flow
   in lam to the accuracy in log x that the descent ended with. ``needed`` is the time at which the flow
   arrives to 1e-9, in steps of the descent.
+* whole trajectories from alpha = 1e-60 with their activations, of networks of several depths and both signs, on
+  2 x 4 and 100 x 1000 systems of several seeds.
 
     python benchmarks/flow.py
 """
@@ -28,7 +30,7 @@ from threadpoolctl import threadpool_limits
 from bregman_l1 import solve
 from bregman_l1.errors import NotCertifiedWarning
 from bregman_l1.flow import gradient_descent, gradient_flow
-from bregman_l1.flow.equation import flow_equation
+from bregman_l1.flow.course import course_of
 from bregman_l1.problems.projection import BregmanProjection
 from bregman_l1.system import LinearSystem
 
@@ -95,7 +97,8 @@ class Counted:
 
 
 def lam_flow(system: LinearSystem, alpha: float, log_end: np.ndarray, method: str) -> tuple[float, int, float]:
-    equation = flow_equation(system, float(np.log(alpha)), log_end)
+    problem = BregmanProjection(system, alpha)
+    equation = course_of(system, problem.potential, problem.log_prior, log_end, rtol=RTOL, atol=ATOL).first()
     return integrate(equation.velocity, equation.jacobian, equation.log_x, equation.start, log_end, method)
 
 
@@ -150,9 +153,32 @@ def compare_descent(system: LinearSystem) -> None:
         )
 
 
+def time_activations() -> None:
+    print("\nwhole trajectories from alpha = 1e-60, with their activations")
+    print("    N     d  seed  depth  signed   seconds  steps  equations     rhs  activations  left  end")
+    for n_rows, n_columns, sparsity in ((2, 4, 1), (100, 1000, 10)):
+        for seed in range(3):
+            rng = np.random.default_rng(seed)
+            A, x0 = rng.standard_normal((n_rows, n_columns)), np.zeros(n_columns)
+            x0[rng.choice(n_columns, sparsity, replace=False)] = 0.5 + rng.random(sparsity)
+            for depth in (2, 3, 4):
+                for signed in (False, True):
+                    began = time.perf_counter()
+                    flow = gradient_flow(LinearSystem(A, A @ x0), 1e-60, depth=depth, signed=signed)
+                    activations = flow.activations
+                    seconds = time.perf_counter() - began
+                    left = sum(not entry.stays for entry in activations)
+                    print(
+                        f"{n_rows:5d} {n_columns:5d} {seed:5d} {depth:6d}  {signed!s:6}  {seconds:8.2f} "
+                        f"{flow.times.size:6d} {len(flow.trajectory.equations):10d} {flow.rhs_evaluations:7d}"
+                        f"  {len(activations):11d} {left:5d}  {flow.status.value}"
+                    )
+
+
 if __name__ == "__main__":
     warnings.simplefilter("ignore", NotCertifiedWarning)
     with threadpool_limits(limits=1):
         compare_flows(gaussian_system(), ALPHAS, ("Radau", "BDF", "LSODA"))
         compare_flows(gaussian_system(n_columns=600), [1e-2, 1e-4], ("BDF", "LSODA"))
         compare_descent(gaussian_system())
+        time_activations()

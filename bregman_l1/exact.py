@@ -12,17 +12,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import RLock
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.linalg as sla
 from flint import arb, arb_mat, ctx, fmpq, fmpq_mat, fmpz_mat, nmod_mat
-from numpy.typing import NDArray
 
 from bregman_l1._types import ROUNDINGS, Index, Mask, Matrix, Vector
-
-if TYPE_CHECKING:
-    from bregman_l1.potential import Potential
 
 # Size beyond which exact linear algebra takes seconds, and is not attempted.
 LARGEST = 300
@@ -32,9 +27,7 @@ _ESTIMATE = 3.0
 _MANTISSA = 53
 PRIME = 2**61 - 1
 # Precisions of balls; the last resolves any product of floats that a basis of some dozen columns can form.
-_BITS = (256, 1024, 8192)
-# A step known to this is known.
-_RESOLVED = 1e-15
+BITS = (256, 1024, 8192)
 
 _alone = RLock()
 
@@ -231,12 +224,12 @@ def zeros(matrix: Matrix, columns: Matrix) -> Mask | None:
     array([[ True, False],
            [False,  True]])
     """
-    remainders = _remainders(matrix, columns)
-    return None if remainders is None else _vanish(remainders, columns.shape)
+    remainders = modular_solution(matrix, columns)
+    return None if remainders is None else vanish(remainders, columns.shape)
 
 
 def values(matrix: Matrix, columns: Matrix, zero: Mask) -> Matrix | None:
-    """matrix^{-1} columns, every entry right to rounding; None if that takes more than the last of _BITS.
+    """matrix^{-1} columns, every entry right to rounding; None if that takes more than the last of BITS.
 
     Parameters
     ----------
@@ -253,135 +246,14 @@ def values(matrix: Matrix, columns: Matrix, zero: Mask) -> Matrix | None:
     array([[-1.],
            [ 1.]])
     """
-    for bits in _BITS:
+    for bits in BITS:
         with at_precision(bits):
-            found = _solved(matrix, columns)
+            found = ball_solution(matrix, columns)
             if found is not None:
-                middle, radius = _floats(found, columns.shape)
+                middle, radius = midpoints(found, columns.shape)
                 if (zero | (radius <= np.abs(middle) * 1e-16)).all():
                     return np.where(zero, 0.0, middle)
     return None
-
-
-class PriorSums:
-    """T'theta(p)_J - theta(p)_R, equal priors summed first, so that what cancels is exactly zero.
-
-    Theta(p) may be larger than theta(x) by more than all digits.
-
-    Parameters
-    ----------
-    on_basis, on_rest : ndarray of shape (k,) and (m,)
-        What tells priors apart.
-
-    Attributes
-    ----------
-    values : ndarray of shape (g,)
-        Those of the basis, each once.
-    of_basis, of_rest : ndarray of shape (k, g) and (m, g)
-        1 where a column has the value, 0 elsewhere.
-    """
-
-    def __init__(self, on_basis: Vector | Index, on_rest: Vector | Index) -> None:
-        self.values: NDArray[Any] = np.unique(on_basis)
-        self.of_basis: Matrix = np.equal.outer(on_basis, self.values).astype(np.float64)
-        self.of_rest: Matrix = np.equal.outer(on_rest, self.values).astype(np.float64)
-
-    def coefficients(self, transposed: arb_mat) -> arb_mat:
-        """T' of_basis - of_rest, from T': how often each value counts."""
-        return transposed * balls(self.of_basis) - balls(self.of_rest)
-
-    def total(self, coefficients: arb_mat, theta: list[arb], theta_rest: list[arb]) -> list[arb]:
-        """The sums, of theta at the values of the basis and at the priors of the rest."""
-        sums = (coefficients * arb_mat(len(theta), 1, theta)).entries()
-        is_counted = np.asarray(self.of_rest.any(axis=1)).tolist()
-        return [s if counted else s - own for s, counted, own in zip(sums, is_counted, theta_rest, strict=True)]
-
-
-class Projection:
-    """The equations x_J + T x_R = u, theta_R = T'theta_J - rho of a projection, in balls.
-
-    Theta is the potential's map of x, and rho = T'theta(p)_J - theta(p)_R.
-
-    Parameters
-    ----------
-    potential : Potential
-    matrix, columns : ndarray of shape (k, k) and (k, m)
-        A_J and A_R.
-    y : ndarray of shape (k,)
-    vanishing : ndarray of bool, shape (k,)
-        The entries of u that count as zero.
-    on_basis, on_rest : ndarray of shape (k,) and (m,)
-        The logarithm of the prior.
-    """
-
-    def __init__(
-        self,
-        potential: Potential,
-        matrix: Matrix,
-        columns: Matrix,
-        y: Vector,
-        vanishing: Mask,
-        on_basis: Vector,
-        on_rest: Vector,
-    ) -> None:
-        self._potential, self._matrix, self._vanishing = potential, matrix, vanishing
-        self._right = np.column_stack([columns, y])
-        self._priors, self._on_rest = PriorSums(on_basis, on_rest), on_rest
-        remainders = _remainders(matrix, self._right)
-        self._zero = None if remainders is None else _vanish(remainders, self._right.shape)
-        if remainders is not None:
-            of_right = np.vstack([self._priors.of_rest, np.zeros_like(self._priors.values)])
-            counts = remainders.transpose() * _ones(self._priors.of_basis) - _ones(of_right)
-            self._cancelled = _vanish(counts, of_right.shape)[:-1]
-
-    def newton(self, om: Vector, log_rest: Vector) -> tuple[Vector, Vector] | None:
-        """The Newton step of log x_J and log x_R at any candidate; None where no precision resolves it."""
-        for bits in _BITS:
-            with at_precision(bits):
-                step = self._step(om, log_rest)
-                if step is not None:
-                    middle, radius = _floats(step, (om.size + log_rest.size,))
-                    if (radius <= _RESOLVED + np.abs(middle) * 1e-6).all():
-                        return middle[: om.size], middle[om.size :]
-        return None
-
-    def _step(self, om: Vector, log_rest: Vector) -> arb_mat | None:
-        k, m = om.size, log_rest.size
-        solved = _solved(self._matrix, self._right)
-        if solved is None or self._zero is None:
-            return None
-        entries = _cleared(solved, self._zero)
-        T = arb_mat(k, m, [entries[i * (m + 1) + j] for i in range(k) for j in range(m)])
-        u = [arb(0) if gone else entries[i * (m + 1) + m] for i, gone in enumerate(self._vanishing)]
-        theta, before = self._theta(om), self._theta(log_rest)
-        slope, slope_before = ([self._potential.ball_slope(value) for value in values] for values in (theta, before))
-        ahead = (T.transpose() * arb_mat(k, 1, theta)).entries()
-        misfit = [a - rho - b for a, rho, b in zip(ahead, self._rho(T), before, strict=True)]
-        weights = [arb(value).exp() / s for value, s in zip(log_rest.tolist(), slope_before, strict=True)]
-        inverse = [(-arb(value)).exp() for value in om.tolist()]
-        W = arb_mat(k, m, [T[i, j] * weights[j] * inverse[i] for i in range(k) for j in range(m)])
-        moved = [s + change for s, change in zip(slope_before, misfit, strict=True)]
-        sums = (W * arb_mat(m, 1, moved)).entries() if m else [arb(0)] * k
-        missing = arb_mat(k, 1, [u[i] * inverse[i] - 1 - sums[i] for i in range(k)])
-        jacobian = (W * T.transpose()).tolist()
-        for i, row in enumerate(jacobian):
-            jacobian[i] = [entry * s for entry, s in zip(row, slope, strict=True)]
-            jacobian[i][i] += 1
-        try:
-            d = arb_mat(jacobian).solve(missing)
-        except ZeroDivisionError:
-            return None
-        d_theta = arb_mat(k, 1, [a * b for a, b in zip(slope, d.entries(), strict=True)])
-        changes = zip((T.transpose() * d_theta).entries(), misfit, slope_before, strict=True)
-        return arb_mat(k + m, 1, [*d.entries(), *((a + b) / s for a, b, s in changes)])
-
-    def _theta(self, log_x: Vector) -> list[arb]:
-        return [self._potential.ball_gradient(arb(value)) for value in log_x.tolist()]
-
-    def _rho(self, T: arb_mat) -> list[arb]:
-        priors = self._priors
-        counts = arb_mat(*priors.of_rest.shape, _cleared(priors.coefficients(T.transpose()), self._cancelled))
-        return priors.total(counts, self._theta(priors.values), self._theta(self._on_rest))
 
 
 def heavy_columns(matrix: Matrix, weight: Vector) -> Index | None:
@@ -397,7 +269,7 @@ def heavy_columns(matrix: Matrix, weight: Vector) -> Index | None:
     """
     if matrix.shape[1] < matrix.shape[0]:
         return None
-    with at_precision(_BITS[0]):
+    with at_precision(BITS[0]):
         rest = np.array(balls(matrix).entries(), dtype=object).reshape(matrix.shape)
         chosen = np.zeros(matrix.shape[0], dtype=np.intp)
         for k in range(matrix.shape[0]):
@@ -413,16 +285,16 @@ def heavy_columns(matrix: Matrix, weight: Vector) -> Index | None:
         return chosen
 
 
-def _solved(matrix: Matrix, columns: Matrix) -> arb_mat | None:
-    """The solution at the working precision; None where the matrix is not seen to be regular."""
+def ball_solution(matrix: Matrix, columns: Matrix) -> arb_mat | None:
+    """matrix^{-1} columns at the working precision; None where the matrix is not seen to be regular."""
     try:
         return balls(matrix).solve(balls(columns))
     except ZeroDivisionError:
         return None
 
 
-def _floats(balls: arb_mat, shape: tuple[int, ...]) -> tuple[Matrix, Matrix]:
-    """Midpoints and radii."""
+def midpoints(balls: arb_mat, shape: tuple[int, ...]) -> tuple[Matrix, Matrix]:
+    """Midpoints and radii, as floats."""
     entries = balls.entries()
     middle = np.array([float(entry.mid()) for entry in entries]).reshape(shape)
     return middle, np.array([float(entry.rad()) for entry in entries]).reshape(shape)
@@ -439,7 +311,7 @@ def balls(matrix: Matrix) -> arb_mat:
     return arb_mat(*matrix.shape, [arb(value) for value in matrix.ravel().tolist()])
 
 
-def _remainders(matrix: Matrix, columns: Matrix) -> nmod_mat | None:
+def modular_solution(matrix: Matrix, columns: Matrix) -> nmod_mat | None:
     """matrix^{-1} columns modulo the prime; None if the matrix is singular."""
     try:
         return _modular(matrix).solve(_modular(columns))
@@ -447,18 +319,9 @@ def _remainders(matrix: Matrix, columns: Matrix) -> nmod_mat | None:
         return None
 
 
-def _vanish(remainders: nmod_mat, shape: tuple[int, ...]) -> Mask:
+def vanish(remainders: nmod_mat, shape: tuple[int, ...]) -> Mask:
+    """Which entries are zero."""
     return np.array([not entry for entry in remainders.entries()], dtype=bool).reshape(shape)
-
-
-def _cleared(matrix: arb_mat, zero: Mask) -> list[arb]:
-    """The entries, those that are zero exactly so."""
-    return [arb(0) if gone else entry for gone, entry in zip(zero.ravel().tolist(), matrix.entries(), strict=True)]
-
-
-def _ones(matrix: Matrix) -> nmod_mat:
-    """A matrix of zeros and ones, modulo the prime."""
-    return nmod_mat(*matrix.shape, matrix.astype(np.int64).ravel().tolist(), PRIME)
 
 
 def _modular(matrix: Matrix) -> nmod_mat:

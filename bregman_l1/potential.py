@@ -132,6 +132,10 @@ class Potential(ABC):
         """The Bregman divergence of x from the prior, the objective of the projection."""
 
     @abstractmethod
+    def misfit(self, theta: Vector, misfit: Vector) -> Vector:
+        """A misfit of theta in the unit that its own rounding has."""
+
+    @abstractmethod
     def size(self, x: Vector, theta: Vector, change: Vector) -> float:
         """How large the terms of the objective are, in the unit of theta, where theta has changed from the prior's."""
 
@@ -230,6 +234,9 @@ class Entropy(Potential):
         if not x.min() > 0:
             terms[~(x > 0)] = 0.0
         return float(x @ terms - x.sum() + np.exp(log_prior).sum())
+
+    def misfit(self, theta: Vector, misfit: Vector) -> Vector:  # noqa: ARG002
+        return misfit
 
     def size(self, x: Vector, theta: Vector, change: Vector) -> float:  # noqa: ARG002
         return float(x.sum() + x @ np.abs(change))
@@ -359,6 +366,9 @@ class Power(Potential):
         """The divergence of exp(log_ratio) from 1."""
         rest = 1.0 - self.exponent
         return np.asarray(np.expm1(log_ratio) - np.expm1(rest * log_ratio) / rest)
+
+    def misfit(self, theta: Vector, misfit: Vector) -> Vector:
+        return np.asarray(misfit / np.maximum(1.0, -theta))
 
     def size(self, x: Vector, theta: Vector, change: Vector) -> float:
         return float(x @ (np.abs(theta) + np.abs(change)))

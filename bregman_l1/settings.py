@@ -122,6 +122,8 @@ EXACT_WORK: Final = 20_000_000  # multiplications that are made exactly where a 
 EXACT_AS_A_RULE: Final = 2_000
 EXACT_ELIMINATION: Final = 10_000  # products up to which a basis that floating point does not see is sought exactly
 
+MOST_PRIORS: Final = 32  # so many different priors are counted before they are weighed; random ones cancel nowhere
+
 # The walk.
 CENTRED: Final = 0.1  # a correction below this is close enough to go on from
 CONVERGED: Final = 1e-3  # a correction below this is left to the last steps

@@ -118,7 +118,7 @@ def test_stops_early_on_loss_and_on_distance() -> None:
 
 
 def test_entries_still_vanishing_at_the_last_iteration_are_named() -> None:
-    with pytest.warns(NotCertifiedWarning, match="out of time: .* entries that vanish like 1/time sum to"):
+    with pytest.warns(NotCertifiedWarning, match="out of time: .* entries that vanish like time\\^-1 sum to"):
         gradient_descent(LinearSystem([[1.0, 0.0], [0.0, 1.0]], [1.0, 0.0]), 1.0, max_iterations=50)
 
 
@@ -178,6 +178,67 @@ def test_progress_bar_is_shown_only_when_asked_for(capsys: pytest.CaptureFixture
 def test_bad_input_is_refused(arguments: dict[str, object], message: str) -> None:
     with pytest.raises(InvalidProblemError, match=message):
         gradient_descent(PAIR, **arguments)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("depth", [2, 2.5, 3, 4])
+def test_descent_of_any_depth_is_the_loop_people_write(depth: float, signed: bool) -> None:
+    system, _ = gaussian_system(n_rows=5, n_columns=12, sparsity=2, seed=0)
+    A, prior = np.asarray(system.matrix), np.linspace(0.5, 2.0, 12)
+    with pytest.warns(NotCertifiedWarning, match="out of time"):
+        descent = gradient_descent(
+            system, 1e-2, 1e-3, prior=prior, depth=depth, signed=signed, loss_tol=1e-30, max_iterations=40
+        )
+    u = v = (1e-2 * prior) ** (1 / depth)
+    for _ in range(40):
+        pull = 2 * depth * (A.T @ (A @ (u**depth - (v**depth if signed else 0)) - system.y))
+        u, v = u - 1e-3 * u ** (depth - 1) * pull, v + 1e-3 * v ** (depth - 1) * pull
+    np.testing.assert_allclose(descent.state.u, np.append(u, v) if signed else u, rtol=1e-12)
+    np.testing.assert_allclose(descent.x, u**depth - v**depth if signed else u**depth, rtol=1e-11)
+    np.testing.assert_allclose(descent.log_x, np.log(np.abs(descent.x)), rtol=1e-11)
+    if signed:
+        np.testing.assert_allclose(descent.x_plus, u**depth, rtol=1e-11)
+        np.testing.assert_allclose(np.exp(descent.log_x_minus), v**depth, rtol=1e-11)
+    else:
+        assert descent.x_plus is descent.x_minus is descent.log_x_plus is descent.log_x_minus is None
+
+
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("depth", [2, 2.5, 3, 4])
+def test_the_bias_at_any_depth_shrinks_with_the_step(depth: float, signed: bool) -> None:
+    network = {"depth": depth, "signed": signed}
+    safe = gradient_descent(PAIR, 1e-2, **network, loss_tol=1e-10).step_size
+    coarse, fine = (gradient_descent(PAIR, 1e-2, step, **network, loss_tol=1e-26) for step in (safe / 4, safe / 8))
+    assert coarse.status is fine.status is FlowStatus.FITTED
+    assert coarse.distance / fine.distance == pytest.approx(2, rel=0.05)
+
+
+@pytest.mark.parametrize("depth", [2.5, 3, 4])
+def test_the_largest_stable_step_at_a_depth_is_where_the_end_begins_to_repel(depth: float) -> None:
+    with pytest.warns(NotCertifiedWarning):
+        descent = gradient_descent(PAIR, 0.1, depth=depth, max_iterations=1)
+    A, x = np.asarray(PAIR.matrix), descent.projection.x
+    curvature = 2 * depth**2 * float((A * x ** (2 - 2 / depth) @ A.T)[0, 0])
+    assert descent.largest_stable_step == pytest.approx(2 / curvature, rel=1e-9)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("depth", [2.5, 3, 4])
+@pytest.mark.parametrize("alpha", [10.0, 1e-1, 1e-3])
+def test_the_default_step_at_any_depth_brings_the_loss_down(depth: float, signed: bool, alpha: float) -> None:
+    system, _ = gaussian_system(n_rows=8, n_columns=20, sparsity=3, seed=0)
+    descent = gradient_descent(system, alpha, depth=depth, signed=signed, loss_tol=1e-6)
+    assert descent.status is FlowStatus.FITTED
+    assert np.diff(descent.losses).max() <= 1e-9 * descent.losses[0]
+
+
+def test_a_start_of_1e_minus_60_is_a_weight_that_does_not_underflow() -> None:
+    with pytest.warns(NotCertifiedWarning, match="out of time"):
+        descent = gradient_descent(PAIR, 1e-60, depth=3, max_iterations=1)
+    np.testing.assert_allclose(descent.state.u, 1e-20, rtol=1e-12)
+    fitted = gradient_descent(PAIR, 1e-60)
+    assert fitted.status is FlowStatus.FITTED
+    assert fitted.x[0] == pytest.approx(1.0, rel=1e-9)
 
 
 def test_infeasible_system_is_refused() -> None:

@@ -260,7 +260,7 @@ def test_published_backends_are_in_the_table_with_what_they_solve(elsewhere):
     assert (row.installed, row.version, row.solves, row.install) == (
         True,
         "1.2",
-        ("entropy",),
+        ("entropy", "power"),
         "pip install elsewhere_l1",
     )
     assert "borrowed" in {run.backend for run in compare(SYSTEM, alphas=[1e-3], tolerances=[1e-6], repeats=1).runs}

@@ -90,6 +90,6 @@ def test_a_copy_is_read_only_too(name, trip):
 def test_the_walk_finds_what_there_is():
     flow = RESULTS["flow"](SYSTEMS["dense"])
     ways = {way for way, _ in arrays(flow, "flow", [])}
-    assert {"flow.x", "flow.log_x", "flow.equation.matrix", "flow.projection.x", "flow.projection.problem.cost"} <= ways
+    assert {"flow.x", "flow.log_x", "flow.trajectory.clock", "flow.projection.x", "flow.network.problem.cost"} <= ways
     support = {way for way, _ in arrays(analyze(SYSTEMS["dense"]), "analysis", [])}
     assert {"analysis.support", "analysis.limit.cone.B", "analysis.rho.witness"} <= support

@@ -146,7 +146,7 @@ def test_negative_costs_of_either_sign_are_refused_with_the_entry():
 
 def test_what_no_sign_solves_is_infeasible_with_a_vector_of_the_left_kernel():
     A = np.array([[1.0, 2.0, 3.0], [2.0, 4.0, 6.0]])
-    with pytest.raises(InfeasibleError) as caught:
+    with pytest.raises(InfeasibleError, match="no x solves A x = y: rows 0, 1 contradict") as caught:
         solve(L1Minimization(LinearSystem(A, [1.0, 1.0]), signed=True))
     np.testing.assert_allclose(A.T @ caught.value.farkas, 0.0, atol=1e-14)
     # What only nonnegative unknowns cannot solve is no obstacle.
@@ -230,8 +230,28 @@ def test_the_limit_of_a_deep_network_has_costs_from_its_prior():
 
 def test_limits_that_are_not_computed_are_refused_with_the_reason():
     path = projection_path(LinearSystem([[3.0, 2.5]], [1.0]), log_alphas=[-5.0], depth=3, cost=[1.0, 2.0])
-    with pytest.raises(NotAdmissibleError, match="of depth 3 is that of one positive exponent of alpha"):
+    with pytest.raises(NotAdmissibleError, match="of depth 3 is that of one positive exponent"):
         _ = path.rate
+
+
+@pytest.mark.parametrize(
+    ("depth", "limit"),
+    [
+        (2, (0.43837, 0.32326, 0.23837)),
+        (3, (0.439989185632311, 0.320021628735377, 0.239989185632311)),
+        (4, (0.44077832131281, 0.318443357374381, 0.24077832131281)),
+    ],
+)
+@pytest.mark.parametrize("signed", [False, True])
+def test_of_several_minimisers_a_path_goes_to_that_of_its_depth(depth, limit, signed):
+    system = LinearSystem([[1.0, 1.0, 1.0], [0.0, 1.0, 2.0]], [1.0, 0.8])
+    path = projection_path(system, log_alphas=[-6.0, -60.0], depth=depth, signed=signed)
+    np.testing.assert_allclose(path[1].x, limit, atol=5e-6)
+    if signed:
+        distance = np.log(np.abs(path[0].x - path[1].x).sum())
+        assert path.log_deviation[0] == pytest.approx(distance, abs=1e-6)
+    else:  # x is the same for every alpha: the sum of x is a combination of the equations
+        np.testing.assert_array_equal(path.log_deviation, -np.inf)
 
 
 def test_a_path_of_either_sign_is_saved(tmp_path):

@@ -153,7 +153,9 @@ class Tableau:
         """A bound of the rounding of `reduced`."""
         on_basis, on_rest = np.abs(values[self.J]), np.abs(values[self.R])
         terms = np.abs(self.T).T @ on_basis + on_rest
-        return np.asarray(8 * EPS * terms + self.column_error * float(self.row_error @ on_basis))
+        # Zeros of T are exact, but those that were assumed.
+        uncertain = self.T != 0.0 if self.assumed is None else (self.T != 0.0) | self.assumed
+        return np.asarray(8 * EPS * terms + self.column_error * ((self.row_error * on_basis) @ uncertain))
 
     def dual(self, values: Vector) -> Vector:
         """The lam of shape (k,) with A_J'lam = values, refined in extended precision."""

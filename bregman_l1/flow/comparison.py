@@ -10,7 +10,9 @@ import numpy as np
 from bregman_l1._types import Vector
 from bregman_l1.entry import entry_point, entry_points
 from bregman_l1.flow.descent import Descent, gradient_descent
-from bregman_l1.flow.flow import Flow, Integrator, gradient_flow
+from bregman_l1.flow.flow import Flow
+from bregman_l1.flow.integration import Integrator
+from bregman_l1.flow.training import gradient_flow
 from bregman_l1.frozen import FrozenArrays
 from bregman_l1.html import DOTS, shortened, table
 from bregman_l1.scale import alpha_text, natural_log_alphas, scales_by_keyword

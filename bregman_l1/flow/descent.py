@@ -1,4 +1,4 @@
-"""`gradient_descent`: the training loop as people write it, on u, with a fixed step."""
+"""`gradient_descent`: the training loop as people write it, on the weights, with a fixed step."""
 
 from __future__ import annotations
 
@@ -6,31 +6,29 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from bregman_l1._solve import solve
 from bregman_l1._types import Vector
 from bregman_l1.entry import entry_point, entry_points, warn_caller
 from bregman_l1.errors import InvalidProblemError, NotCertifiedWarning
-from bregman_l1.flow.start import initial_log_alpha, loss_beside, refuse_extreme, still_vanishing
+from bregman_l1.flow.layers import Layers, step_range
+from bregman_l1.flow.start import loss_beside, starting_projection, still_vanishing
 from bregman_l1.flow.status import FlowStatus
 from bregman_l1.frozen import FrozenArrays
 from bregman_l1.html import Markup, table, verdict
-from bregman_l1.problems.projection import BregmanProjection
 from bregman_l1.progress import ProgressBar
 from bregman_l1.scale import alpha_text, as_float
+from bregman_l1.solution import of_either_sign
 from bregman_l1.validation import checked_array, checked_between, checked_count, checked_positive
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from bregman_l1.problems.projection import BregmanProjection
     from bregman_l1.solution import Solution
     from bregman_l1.system import LinearSystem
 
-
-# The default step is this share of the stable range: an entry that grows overshoots its end and raises
-# the curvature on the way.
-_SAFETY = 0.25
 
 # The run is looked at after every 2 % more iterations, and never goes on unwatched for longer than this.
 _LOOK_EVERY = 0.02
@@ -43,8 +41,8 @@ class DescentState(FrozenArrays):
 
     Attributes
     ----------
-    u : ndarray of shape (d,)
-        The weights; x = u * u.
+    u : ndarray of shape (d,), or (2d,)
+        The weights u, x = u^D; signed, u and then v, x = u^D - v^D.
     iteration : int
         Steps taken so far.
     """
@@ -64,24 +62,27 @@ class Descent(FrozenArrays):
         How it ended.
     message : str
         The same in words, with the figures that decided it.
+    depth : float
+        The depth D of the network.
     log_alpha : float
-        Logarithm of alpha, x_0 = alpha * 1.
+        Logarithm of alpha, x_0 = prior * alpha; 0 for a prior alone.
     projection : Solution
-        The solved Bregman projection of alpha * 1, the limit of the flow.
+        The solved Bregman projection of x_0, the limit of the flow.
     step_size : float
         The step taken.
     largest_stable_step : float
-        1 / (4 lambda_max(A X A')) at the projection; from there on the end repels.
+        1 / (D^2 lambda_max(A X^(2 - 2/D) A')) at the projection; from there on the end repels.
     iterations, times : ndarray of shape (m,)
         Steps taken at each look, and the same times the step size: the flow's units of time.
     losses, l1_norms, distances : ndarray of shape (m,)
-        ||A x - y||^2, sum x, and ||x - x(alpha)||_1.
+        ||A x - y||^2, ||x||_1, and ||x - x(alpha)||_1.
     state : DescentState
         Hand it to `gradient_descent` to go on.
     """
 
     status: FlowStatus
     message: str
+    depth: float
     log_alpha: float
     projection: Solution
     step_size: float
@@ -93,18 +94,44 @@ class Descent(FrozenArrays):
     distances: Vector
     state: DescentState
 
-    _shown: ClassVar = ("status", "log_alpha", "step_size", "loss", "distance", "times")
+    _shown: ClassVar = ("status", "depth", "log_alpha", "step_size", "loss", "distance", "times")
 
     @property
     def x(self) -> Vector:
-        """The vector x = u * u at the end, shape (d,)."""
-        return self.state.u**2
+        """The vector x at the end, shape (d,)."""
+        return self._vectors["x"]
 
     @property
     def log_x(self) -> Vector:
-        """The logarithm of x at the end, shape (d,); -inf where u is exactly zero."""
+        """The logarithm of x at the end, of |x| where it is signed, shape (d,); -inf where u is exactly zero."""
+        return self._vectors["log_x"]
+
+    @property
+    def x_plus(self) -> Vector | None:
+        """u^D at the end where x is signed, shape (d,)."""
+        return self._vectors.get("x_plus")
+
+    @property
+    def x_minus(self) -> Vector | None:
+        """v^D at the end where x is signed, shape (d,)."""
+        return self._vectors.get("x_minus")
+
+    @property
+    def log_x_plus(self) -> Vector | None:
+        """The logarithm of u^D at the end where x is signed, shape (d,)."""
+        return self._vectors.get("log_x_plus")
+
+    @property
+    def log_x_minus(self) -> Vector | None:
+        """The logarithm of v^D at the end where x is signed, shape (d,)."""
+        return self._vectors.get("log_x_minus")
+
+    @property
+    def _vectors(self) -> dict[str, Vector]:
+        u = np.abs(self.state.u)
         with np.errstate(divide="ignore"):
-            return np.asarray(2 * np.log(np.abs(self.state.u)), dtype=np.float64)
+            x, log_x = u**self.depth, self.depth * np.log(u)
+        return {"x": x, "log_x": log_x} if self.projection.x_plus is None else of_either_sign(x, log_x)
 
     @property
     def loss(self) -> float:
@@ -164,27 +191,39 @@ def gradient_descent(
     *,
     log_alpha: float | None = None,
     initial_scale: float | None = None,
+    depth: float = 2,
+    signed: bool = False,
+    prior: ArrayLike | None = None,
+    cost: ArrayLike | None = None,
     loss_tol: float = 1e-20,
     distance_tol: float = 0.0,
     max_iterations: int = 100_000,
     state: DescentState | None = None,
     progress: bool | None = None,
 ) -> Descent:
-    """Run u <- u - step_size * grad ||A (u*u) - y||^2 from u_0 = sqrt(alpha) * 1.
+    """Run u <- u - step_size * grad ||A u^D - y||^2 from u_0 = x_0^(1/D).
 
-    The gradient is 4 u * A'(A (u*u) - y). Near the end the steps are stable below 1 / (4 lambda_max(A X A')),
-    X = diag(x(alpha)). A fixed step ends beside the limit of `gradient_flow`, at a distance proportional to
-    the step, and needs of the order of (time of the flow) / step_size iterations: alpha^-(1 - rho) and more
-    where the support does not determine the dual.
+    The gradient is 2 D u^(D-1) * A'(A u^D - y), and minus that in v for signed x = u^D - v^D. Near the end the loss has
+    the curvature 2 D^2 X^(1 - 1/D) A'A X^(1 - 1/D) in u, X = diag(x(alpha)), and a step is stable below two over the
+    largest of it, 1 / (D^2 lambda_max(A X^(2 - 2/D) A')). A fixed step ends beside the limit of `gradient_flow`, at a
+    distance proportional to the step, and needs of the order of (time of the flow) / step_size iterations:
+    alpha^-(1 - rho) and more where the support does not determine the dual, alpha^-((D-2)/D) at least above depth 2.
 
     Parameters
     ----------
     system : LinearSystem
-        A and y, with at least one x >= 0 such that A x = y.
+        A and y, with at least one x >= 0 (any x, if signed) such that A x = y.
     alpha, log_alpha, initial_scale : float, optional
-        The start: entries of x_0, their logarithm, or the entries of u_0. Give exactly one.
+        The start: entries of x_0, their logarithm, or the entries of u_0. Give exactly one, or a prior alone.
     step_size : float, optional
-        A quarter of the stable range, by the larger of the curvatures at both ends, if omitted.
+        A quarter of the stable range, by the largest of the curvatures at both ends and of the pull at the start, if
+        omitted.
+    depth : float
+        The depth D of the network, any real number from 2 on, but finite.
+    signed : bool
+        Whether x = u^D - v^D, from u_0 = v_0.
+    prior, cost : array_like of shape (d,), optional
+        Starts of each entry, x_0 = prior * alpha**cost, as in `BregmanProjection`. Entries that start at zero stay.
     loss_tol, distance_tol : float
         Stop when the loss is below ``loss_tol * ||y||^2``, or the l1 distance to the projection below
         ``distance_tol`` times its norm and the loss below ``(2 distance_tol * ||y||)**2``.
@@ -219,28 +258,32 @@ def gradient_descent(
     >>> 1e-5 < descent.distance < 1e-2
     True
     """
-    start = initial_log_alpha(alpha, log_alpha, initial_scale)
-    refuse_extreme(system, start)
-    projection = solve(BregmanProjection(system, log_alpha=start))
+    problem = starting_projection(
+        system, alpha, log_alpha, initial_scale, depth=depth, signed=signed, prior=prior, cost=cost
+    )
+    projection = solve(problem)
+    network = Layers(system=problem.unsigned, depth=problem.depth)
     goal = _goal(system, projection.x, loss_tol, distance_tol, max_iterations)
-    limit, safe = _step_range(system, start, projection.x)
+    limit, safe = step_range(problem, projection.unknowns["log_x"])
     step = safe if step_size is None else _checked_step(step_size, limit)
-    begin = _first_state(start, system.shape[1]) if state is None else _checked_state(state, system.shape[1], goal.last)
+    n_weights = problem.log_prior.size
+    begin = _first_state(problem) if state is None else _checked_state(state, n_weights, goal.last)
     with ProgressBar(max_iterations, wanted=progress, done=begin.iteration) as bar:
-        end, looks, status = _train(system, begin, step, goal, bar)
+        end, looks, status = _train(network, begin, step, goal, bar)
     if status is None:
         raise InvalidProblemError(_diverged(end.iteration, step, limit, safe))
     iterations, losses, l1_norms, distances = np.array(looks).T
     message = f"after {end.iteration} iterations, loss {losses[-1]:.2e}, ||x - x(alpha)||_1 {distances[-1]:.2e}"
-    vanish = np.isneginf(projection.log_x)
+    vanish = np.isneginf(projection.unknowns["log_x"]) & np.isfinite(problem.log_prior)
     if vanish.any():
-        message += f", {still_vanishing(end.u[vanish] ** 2)}"
+        message += f", {still_vanishing(network.entries(end.u)[vanish], problem.depth)}"
     if status is FlowStatus.OUT_OF_TIME:
         warn_caller(f"gradient descent {status.value}: {message}", NotCertifiedWarning)
     return Descent(
         status=status,
         message=message,
-        log_alpha=start,
+        depth=problem.depth,
+        log_alpha=problem.log_alpha,
         projection=projection,
         step_size=step,
         largest_stable_step=limit,
@@ -279,7 +322,7 @@ def _goal(system: LinearSystem, projection: Vector, loss_tol: float, distance_to
     largest_loss = float(system.y @ system.y)
     return _Goal(
         projection=projection,
-        distance=distance_tol * float(projection.sum()),
+        distance=distance_tol * float(np.abs(projection).sum()),
         loss_beside=loss_beside(distance_tol, loss_tol, largest_loss),
         loss=loss_tol * largest_loss,
         last=checked_count("max_iterations", last, 1),
@@ -287,63 +330,32 @@ def _goal(system: LinearSystem, projection: Vector, loss_tol: float, distance_to
 
 
 def _train(
-    system: LinearSystem, begin: DescentState, step: float, goal: _Goal, bar: ProgressBar
+    network: Layers, begin: DescentState, step: float, goal: _Goal, bar: ProgressBar
 ) -> tuple[DescentState, list[tuple[float, ...]], FlowStatus | None]:
     """Return where the steps led, what was seen on the way, and how they ended: None if they diverged."""
     u, iteration = begin.u, begin.iteration
     looks: list[tuple[float, ...]] = []
     while True:
-        loss, l1_norm, distance = _look(system, u, goal.projection)
+        loss, l1_norm, distance = network.look(u, goal.projection)
         looks.append((iteration, loss, l1_norm, distance))
         bar.update(iteration, f"loss {loss:.2e}")
         status = goal.verdict(iteration, loss, distance)
         if status is not None or not np.isfinite(loss):
             return DescentState(u=u, iteration=iteration), looks, status
         ahead = min(_unwatched(iteration), goal.last - iteration)
-        u, iteration = _advance(system, u, step, ahead), iteration + ahead
-
-
-def _advance(system: LinearSystem, u: Vector, step: float, count: int) -> Vector:
-    with np.errstate(over="ignore", invalid="ignore"):
-        for _ in range(count):
-            u = u - 4 * step * u * system.rmatvec(system.matvec(u * u) - system.y)
-    return u
-
-
-def _look(system: LinearSystem, u: Vector, end: Vector) -> tuple[float, float, float]:
-    """Loss, l1 norm and l1 distance to the projection."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        x = u * u
-        residual = system.matvec(x) - system.y
-        return float(residual @ residual), float(x.sum()), float(np.abs(x - end).sum())
+        u, iteration = network.advanced(u, step, ahead), iteration + ahead
 
 
 def _unwatched(iteration: int) -> int:
     return max(1, min(_LONGEST_UNWATCHED, int(_LOOK_EVERY * iteration)))
 
 
-def _step_range(system: LinearSystem, log_alpha: float, end: Vector) -> tuple[float, float]:
-    """Return the largest stable step at the end, and a step that is safe on the way as well.
-
-    A step of s multiplies u by 1 - 4 s A'(A x - y): it must not turn the sign of u at the start either.
-    """
-    begin = np.full(end.size, np.exp(log_alpha))
-    at_end = _curvature(system, end)
-    pull = float(np.abs(system.rmatvec(system.matvec(begin) - system.y)).max())
-    return 1 / (4 * at_end), _SAFETY / (4 * max(at_end, _curvature(system, begin), pull))
-
-
-def _curvature(system: LinearSystem, x: Vector) -> float:
-    """lambda_max(A diag(x) A'), an eighth of the largest curvature of the loss in u where A x = y."""
-    return float(np.linalg.norm(system.gram(x), 2))
-
-
 def _checked_step(step_size: Any, limit: float) -> float:
     step = as_float(step_size)
     if not 0 < step < limit:
         raise InvalidProblemError(
-            f"step_size = {step_size!r} is outside the stable range (0, {limit:.6g}): from 1 / (4 lambda_max(A X A')) "
-            "on, X = diag(x(alpha)), the projection repels"
+            f"step_size = {step_size!r} is outside the stable range (0, {limit:.6g}): from 1 / (D^2 "
+            "lambda_max(A X^(2 - 2/D) A')) on, X = diag(x(alpha)), the projection repels"
         )
     return step
 
@@ -355,13 +367,14 @@ def _diverged(iteration: int, step: float, limit: float, safe: float) -> str:
     )
 
 
-def _first_state(log_alpha: float, n_entries: int) -> DescentState:
-    scale = np.exp(log_alpha / 2)
-    if scale == 0:
+def _first_state(problem: BregmanProjection) -> DescentState:
+    u = np.exp(problem.log_prior / problem.depth)
+    if (u[np.isfinite(problem.log_prior)] == 0).any():
         raise InvalidProblemError(
-            f"u_0 = sqrt(alpha) underflows at log_alpha = {log_alpha:.6g}, and u = 0 never moves; use gradient_flow"
+            f"u_0 = x_0^(1/D) underflows at log_alpha = {problem.log_alpha:.6g}, and u = 0 never moves; "
+            "use gradient_flow"
         )
-    return DescentState(u=np.full(n_entries, scale), iteration=0)
+    return DescentState(u=u, iteration=0)
 
 
 def _checked_state(state: Any, n_entries: int, last: int) -> DescentState:

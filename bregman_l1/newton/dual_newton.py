@@ -96,7 +96,12 @@ def dual_newton(
         error = step * max(step, min(accuracy, equations.accuracy))
         if error <= until or (step < settings.SETTLED and step > before / 4):
             log_x = potential.log_primal(theta)
-            noise = rounding_noise(system, equations, potential, theta) if until <= settings.AT_REST else np.nan
+            noise = np.nan
+            if until <= settings.AT_REST:
+                noise = rounding_noise(system, equations, potential, theta)
+                if not potential.is_logarithmic:
+                    size = largest(theta) + float(system.row_peaks @ np.abs(lam))
+                    noise += drift_noise(system, equations, potential, log_x, theta, EPS * size)
             return DualPoint(dual=lam, log_x=log_x, error=error, noise=noise)
     return DualPoint(dual=lam, log_x=potential.log_primal(theta), error=np.inf)
 
@@ -140,6 +145,20 @@ def rounding_noise(system: LinearSystem, equations: NormalEquations, potential: 
     drawn = probes(count, system.shape[0]) * equations.rounding()
     solved = np.array([equations.solve(probe, 0.1) for probe in drawn])
     return max(largest_move(system, lam, settings.UNSEEN, potential, theta) for lam in solved)
+
+
+def drift_noise(
+    system: LinearSystem,
+    equations: NormalEquations,
+    potential: Potential,
+    log_x: Vector,
+    theta: Vector,
+    rounding: float,
+) -> float:
+    """What rounding of theta(p) + A'lam does to log x, its signs taken at random: steep slopes make it good."""
+    off = potential.log_change(theta, probes(1, log_x.size)[0] * rounding)
+    lam = equations.solve(-system.matvec(np.exp(log_x) * off), settings.REFINED)
+    return largest(off + potential.log_change(theta, system.rmatvec(lam)))
 
 
 def largest_move(system: LinearSystem, lam: Vector, enough: float, potential: Potential, theta: Vector) -> float:

@@ -120,8 +120,11 @@ def _in_double_precision(system: LinearSystem, way: Way, dual: Vector | None, bu
     if way.depth <= settings.NEAR:
         dual = _thinned(system, potential, log_prior, budget) if dual is None else dual
         end = way if dual is None else _ended(system, equations, way, budget, dual)
-        return _ended(system, equations, way, budget) if end.outcome is Outcome.INACCURATE else end
-    share, dual, further, most = settings.LEAVE_AT / way.depth, None, settings.FURTHER, settings.MOST_CONVEX_STEPS
+        end = _ended(system, equations, way, budget) if end.outcome is Outcome.INACCURATE else end
+        if end.outcome is not Outcome.INACCURATE or not np.isfinite(potential.reach):
+            return end
+    share = settings.LEAVE_AT / way.depth if way.depth > settings.NEAR else 0.0
+    dual, further, most = None, settings.FURTHER, settings.MOST_CONVEX_STEPS
     while share < 1.0:
         prior = even + share * (log_prior - even)
         unit = potential.in_unit_of(prior)
@@ -130,11 +133,14 @@ def _in_double_precision(system: LinearSystem, way: Way, dual: Vector | None, bu
             return _at(way, share, point, budget.spent_out)
         if point.error <= settings.CLOSE:
             way, most = _at(way, share, point, way.outcome), settings.MOST_STAGE_STEPS
-            if not system.is_sparse:
+            if share == 0.0 or not system.is_sparse:
                 return way
             tangent = np.zeros(system.shape[0])  # in its unit the dual of a power potential comes to rest
             if potential.is_logarithmic:
                 tangent = equations.solve(system.matvec(np.exp(point.log_x) * (even - log_prior)), settings.CLOSE)
+        elif share > way.tau == 0.0 and np.isfinite(potential.reach):
+            share = 0.0  # the walk does not find the beginning by itself where theta bends
+            continue
         else:
             further = np.sqrt(further)
             if way.tau == 0.0 or further < settings.LEAST_FURTHER:

@@ -17,18 +17,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bregman_l1 import exact, settings
+from bregman_l1 import settings
 from bregman_l1._types import EPS, Mask, Matrix, Vector, Wide
 from bregman_l1.basis.choice import SingularBasisError
 from bregman_l1.basis.equations import Equations
+from bregman_l1.basis.reduced import ReducedSums
 from bregman_l1.basis.rows import Rows, split_rows
 from bregman_l1.basis.serving import ServingTableaus
 from bregman_l1.basis.tableau import Tableau
 from bregman_l1.errors import InfeasibleError
-from bregman_l1.newton.dual_newton import dual_point, largest_move, rounding_noise
+from bregman_l1.newton.dual_newton import drift_noise, dual_point, largest_move, rounding_noise
+from bregman_l1.newton.exact_step import ExactProjection
 from bregman_l1.newton.normal_equations import NormalEquations, normal_equations
 from bregman_l1.potential import Entropy, Potential
-from bregman_l1.probes import probes
 from bregman_l1.system import largest
 from bregman_l1.threads import threads_for
 
@@ -207,9 +208,9 @@ class _Steps:
         point, noise = dual_point(self._part, potential, log_prior, tableau.dual(theta_J - prior[J]))
         if not noise.max() <= settings.NEGLIGIBLE:
             # A small theta is no difference of large ones in the tableau.
-            rho = tableau.reduced(prior)
+            rho, error = ReducedSums(tableau, log_prior).of(prior)
             theta_R = tableau.T.T @ theta_J - rho
-            noise_R = potential.log_change(theta_R, np.where(rho == 0.0, 0.0, tableau.reduced_error(prior)))
+            noise_R = potential.log_change(theta_R, error)
             better = np.flatnonzero(~(noise[R] <= noise_R))
             point[R[better]], noise[R[better]] = potential.log_primal(theta_R)[better], noise_R[better]
             point[J], noise[J] = log_x[J], 0.0
@@ -278,16 +279,8 @@ class _Steps:
         if not fits:
             residual = residual - self._part.matvec(np.exp(log_x) * change)
         if not is_seen:
-            drift = self._drift(potential, equations, log_x, theta, rounding)
+            drift = drift_noise(self._part, equations, potential, log_x, theta, rounding)
         return residual, drift + rounding_noise(self._part, equations, potential, theta)
-
-    def _drift(
-        self, potential: Potential, equations: NormalEquations, log_x: Vector, theta: Vector, rounding: float
-    ) -> float:
-        """What the rounding of theta(p) + A'lam does to log x, its signs taken at random: large theta' make it good."""
-        off = potential.log_change(theta, probes(1, log_x.size)[0] * rounding)
-        lam = equations.solve(-self._part.matvec(np.exp(log_x) * off), settings.REFINED)
-        return largest(off + potential.log_change(theta, self._part.rmatvec(lam)))
 
 
 def _held_against_dropped_rows(system: LinearSystem, rows: Rows, log_x: Vector, step: Step) -> Step:
@@ -329,7 +322,7 @@ def _exact_step(
     """The step in ball arithmetic, where some entries of u count as zero."""
     J = tableau.J
     R = np.setdiff1d(np.arange(log_x.size), J)
-    exactly = exact.Projection(
+    exactly = ExactProjection(
         potential, tableau.matrix, system.columns(R), system.y, vanishing, log_prior[J], log_prior[R]
     )
     found = exactly.newton(log_x[J], log_x[R])

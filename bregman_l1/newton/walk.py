@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bregman_l1 import exact, settings
+from bregman_l1 import settings
 from bregman_l1._types import EPS, Index, Vector, Wide
 from bregman_l1.basis.choice import SingularBasisError, choose_basis
 from bregman_l1.basis.equations import Equations
 from bregman_l1.basis.facial_reduction import Face, shown_by
+from bregman_l1.basis.reduced import ReducedSums
 from bregman_l1.basis.tableau import Tableau
 from bregman_l1.caching import cached_property
+from bregman_l1.newton.exact_step import ExactProjection
 from bregman_l1.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -99,6 +101,8 @@ class _ReducedPriors:
         self.tableau, self._way, self._fall = tableau, way, way.log_prior - way.even
         if way.potential.is_logarithmic:  # rho is linear in tau then
             self._line = tableau.reduced(way.even), tableau.reduced(self._fall)
+        else:
+            self._sums = ReducedSums(tableau, way.even, way.log_prior)
 
     def at(self, tau: float) -> tuple[Potential, Vector, Vector]:
         """The potential in the unit of the prior at tau, rho, and d rho / d tau."""
@@ -108,7 +112,7 @@ class _ReducedPriors:
         prior = self._way.even + tau * self._fall
         potential = self._way.potential.in_unit_of(prior)
         theta, slope = (np.asarray(of(prior), dtype=np.float64) for of in (potential.gradient, potential.slope))
-        return potential, self.tableau.reduced(theta), self.tableau.reduced(slope * self._fall)
+        return potential, self._sums.of(theta)[0], self._sums.of(slope * self._fall)[0]
 
 
 class _Point:
@@ -278,7 +282,7 @@ class _Walk:
         J, R = tableau.J, tableau.R
         if log_x.size * J.size > settings.EXACT_ELIMINATION:
             return
-        exactly = exact.Projection(
+        exactly = ExactProjection(
             potential, tableau.matrix, self._system.columns(R), self._system.y, tableau.u == 0.0, prior[J], prior[R]
         )
         while (step := exactly.newton(log_x[J], log_x[R])) is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bregman_l1.plotting._axes import LOG10_ALPHA, one_axes, several_axes
-from bregman_l1.plotting._style import DESCENT, DISTANCE, EXPECTED, FLOW, LOSS, PROJECTION, SERIES, reference
+from bregman_l1.plotting._style import DESCENT, DISTANCE, EXPECTED, FLOW, LOSS, PROJECTION, SERIES, TRUTH, reference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,16 +39,35 @@ def plot_flow(flow: Flow, axes: Sequence[Axes] | AxesArray | None = None) -> Axe
 
 
 def _draw_entries(ax: Axes, flow: Flow) -> None:
-    first = max(float(flow.times[1]), _LONG_BEFORE * min(flow.time_to_fit, float(flow.times[-1])))
-    times = np.geomspace(first, flow.times[-1], _POINTS)
-    log10_x, end = flow.log_x_at(times) / _LOG_TEN, flow.projection.log_x / _LOG_TEN
-    named = _largest(flow.projection.x)
+    drawn = flow.times[np.isfinite(flow.times)]
+    first = max(float(drawn[drawn > 0][0]), _LONG_BEFORE * min(flow.time_to_fit, float(drawn[-1])))
+    times = np.geomspace(first, drawn[-1], _POINTS)
+    log_end = flow.projection.unknowns["log_x"]
+    log10_x, end = flow.log_x_at(times) / _LOG_TEN, log_end / _LOG_TEN
+    named = _largest(np.exp(log_end))
     others: Matrix = np.delete(log10_x, named, axis=1)
     ax.semilogx(times, others, **reference(alpha=0.25, zorder=0), label="_others")
     for j, look in zip(named, SERIES, strict=False):
-        ax.semilogx(times, log10_x[:, j], color=look.color, linestyle=look.line, label=f"$x_{{{j}}}$")
+        ax.semilogx(times, log10_x[:, j], color=look.color, linestyle=look.line, label=_name(flow, int(j)))
         ax.axhline(end[j], **reference(color=look.color, linestyle=":", alpha=1.0))
-    ax.set(xlabel="time", ylabel=r"$\log_{10}\,x$", title="entries of $x$; dotted: the projection")
+    _mark_activations(ax, flow, first, float(drawn[-1]))
+    ax.set(xlabel="time", ylabel=r"$\log_{10}\,x$", title="entries of $x$; dotted: the projection; dots: activations")
+
+
+def _name(flow: Flow, entry: int) -> str:
+    sign, j = divmod(entry, flow.projection.x.size)
+    return f"$x_{{{j}}}$" if not flow.signed else f"$x_{{{j}}}^{'+-'[sign]}$"
+
+
+def _mark_activations(ax: Axes, flow: Flow, first: float, last: float) -> None:
+    activations = flow.activations
+    for times, look in (
+        ([entry.time for entry in activations], TRUTH),
+        ([entry.leaves for entry in activations], PROJECTION),
+    ):
+        shown = [time for time in times if first <= time <= last]
+        heights = np.full(len(shown), np.log10(activations.level))
+        ax.plot(shown, heights, **look.keywords(), label="_activations")
 
 
 def _largest(x: Vector) -> Index:

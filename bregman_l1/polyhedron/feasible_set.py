@@ -228,6 +228,8 @@ def require_feasible(system: LinearSystem, budget: Budget | None = None) -> None
 def infeasible(system: LinearSystem, farkas: Vector, seconds: float = 0.0) -> InfeasibleError:
     """The error that says which rows contradict each other, as few as are found in the seconds that it took so far."""
     z = system.remember("contradiction", lambda: _in_few_rows(system, farkas, Budget(seconds=seconds + _SPARE_SECONDS)))
+    if system.is_doubled:
+        return refusal(system, z, "no x solves A x = y", "change y in one of them, or leave one out")
     return refusal(system, z, "no x >= 0 solves A x = y", "nearest_feasible(system) has the closest y with a solution")
 
 

@@ -216,12 +216,28 @@ class KernelCone(FrozenArrays):
         """Return the b of `dual_vector` that belongs to mu."""
         return np.asarray(self._complement[0].T @ (mu * self._units), dtype=np.float64)
 
+    @property
+    def given(self) -> LinearSystem:
+        """The system whose kernel vectors these are."""
+        return self.system
+
+    def on_support(self, n: Vector) -> Vector:
+        """The part n_S of a kernel vector, shape (|S|,)."""
+        return n[self.support]
+
+    def off_support(self, n: Vector) -> Vector:
+        """The part n_R of a kernel vector, shape (|R|,)."""
+        return n[self.outside]
+
+    def embedded(self, n_S: Vector, p: Vector) -> Vector:
+        """The kernel vector of these parts, p = n_R, shape (d,)."""
+        n = np.zeros(self.system.shape[1])
+        n[self.support], n[self.outside] = n_S, p
+        return n
+
     def kernel_vector(self, p: Vector) -> Vector:
         """Return the kernel vector n of shape (d,) with n_R = p and n_S = -B p."""
-        n = np.zeros(self.system.shape[1])
-        n[self.outside] = p
-        n[self.support] = -self.B @ p
-        return n
+        return self.embedded(-self.B @ p, p)
 
     def program(self, objective: Vector) -> LinearProgram:
         """State the linear program max objective'p over P as a minimum with rows (C, 1), in units of its own.

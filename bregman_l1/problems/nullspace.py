@@ -22,8 +22,10 @@ from bregman_l1.polyhedron.linear_program import (
     LinearProgramSettings,
     solve_linear_program,
 )
+from bregman_l1.polyhedron.signed_cone import SignedKernelCone, signed_kernel_cone
 from bregman_l1.problems.base import Problem
 from bregman_l1.system import checked_system
+from bregman_l1.validation import checked_flag
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,6 +45,9 @@ _FORMULAS = {
 _ONE_SIDED = 1e-12
 # A constant whose two ends agree to this share of its size is exact.
 AGREEMENT = 1e-9
+_TRIVIAL = (
+    "no kernel vector of A is nonzero off the support: A x = y has no other solution, and the constants do not exist"
+)
 _ENUMERATED_ROWS = 6
 _ASCENT_STEPS = 20
 _PROOF_SECONDS = 60.0
@@ -75,10 +80,18 @@ class NullSpaceConstant(Problem):
     a unit vector) or where no n_i changes its sign over the cone; otherwise they are mixed-integer linear,
     one binary variable for each i that does, with the exact ranges of n_i as its constants.
 
+    With ``signed`` they are those of x of either sign: over n in ker A with ||n off S||_1 = 1 the maximum of
+
+        rho         -sum_i sign(x_i) n_i over S      = min { max_j |a_j'mu| off S : A_S'mu = sign(x_S) }
+        rho_tilde   sum_i |n_i| over S
+        rho_minus   sum_i max(-sign(x_i) n_i, 0) over S
+
+    which are not negative. Those of the doubled system [A, -A] are max(0, rho), max(1, rho_tilde), max(0, rho_minus).
+
     The answer's ``x`` is the attaining kernel vector n and its ``value`` the constant. Where the problem is
     linear its ``dual`` is a vector mu that proves the maximum: A_S'mu = w and max_j a_j'mu off S equals the
-    value, with w = 1 for rho and the sign pattern of -n_S otherwise. It is not a derivative with respect to
-    y, on which the constants do not depend.
+    value, with w = 1 for rho and the sign pattern of -n_S otherwise; if signed, a_i times sign(x_i) on S, and
+    a_j and -a_j off S. It is not a derivative with respect to y, on which the constants do not depend.
 
     Parameters
     ----------
@@ -86,11 +99,16 @@ class NullSpaceConstant(Problem):
     support : array_like
         S as indices without repeats or as a boolean mask.
     kind : {"rho", "rho_tilde", "rho_minus"}
+    signed : bool, default False
+        Whether x may have either sign.
+    signs : array_like of shape (d,), optional
+        If signed, a vector with the signs of x on the support, such as x; those of the x on S with A x = y if omitted.
 
     Raises
     ------
     InvalidProblemError
-        If the support or the kind is wrong.
+        If the support, the kind or the signs are wrong, or no signs are given where A_S is not injective, y is not in
+        its span, or x_S has a zero.
     UndefinedConstantError
         If the constant does not exist: no kernel vector is nonnegative and nonzero off S, or n_S is not
         bounded by n off S because A_S is not injective.
@@ -103,17 +121,37 @@ class NullSpaceConstant(Problem):
     >>> certificate = problem.certify(Claim(x=np.array([-5.0, 4.5, 1.0])))
     >>> certificate.ok, problem.objective(Claim(x=np.array([-5.0, 4.5, 1.0])))
     (True, 9.5)
+    >>> from bregman_l1 import solve
+    >>> system = LinearSystem([[1.0, 0.0, 0.5], [0.0, 1.0, 0.25]], [1.0, -1.0])
+    >>> solution = solve(NullSpaceConstant(system, [0, 1], "rho", signed=True))
+    >>> abs(round(solution.value, 12)), abs(solution.x.round(12)).tolist()
+    (0.25, [0.5, 0.25, 1.0])
     """
 
     __slots__ = ("_cone", "_kind")
     _cone: KernelCone
     _kind: Kind
 
-    def __init__(self, system: LinearSystem, support: ArrayLike, kind: Kind) -> None:
+    def __init__(
+        self,
+        system: LinearSystem,
+        support: ArrayLike,
+        kind: Kind,
+        *,
+        signed: bool = False,
+        signs: ArrayLike | None = None,
+    ) -> None:
         checked_kind(kind)
-        cone = kernel_cone(checked_system(system), support)
+        is_signed = checked_flag("signed", signed)
+        if signs is not None and not is_signed:
+            raise InvalidProblemError("signs are those of an x of either sign: give signed=True with them")
+        cone = (
+            signed_kernel_cone(checked_system(system), support, signs)
+            if is_signed
+            else kernel_cone(checked_system(system), support)
+        )
         if not cone.outside.size or cone.is_trivial:
-            raise UndefinedConstantError(EMPTY_BASE)
+            raise UndefinedConstantError(_TRIVIAL if is_signed else EMPTY_BASE)
         self._over(cone, kind)
 
     @classmethod
@@ -133,7 +171,12 @@ class NullSpaceConstant(Problem):
 
     @property
     def system(self) -> LinearSystem:
-        return self._cone.system
+        return self._cone.given
+
+    @property
+    def signed(self) -> bool:
+        """Whether x may have either sign."""
+        return isinstance(self._cone, SignedKernelCone)
 
     @property
     def cone(self) -> KernelCone:
@@ -147,16 +190,17 @@ class NullSpaceConstant(Problem):
 
     @property
     def title(self) -> str:
-        return f"null-space constant {self._kind} of a support of {self._cone.support.size}"
+        sign = "signed " if self.signed else ""
+        return f"{sign}null-space constant {self._kind} of a support of {self._cone.support.size}"
 
     @property
     def cones(self) -> frozenset[str]:
         return frozenset({"linear"} if self._linear() is not None else {"linear", "integer"})
 
     def dcp(self) -> cp.Problem:
-        return self.system.remember_in_thread(
-            ("null-space program", self._kind, self._cone.support.tobytes()), self._program
-        )
+        cone = self._cone
+        key = ("null-space program", self._kind, cone.support.tobytes(), cone.outside.tobytes())
+        return cone.system.remember_in_thread(key, self._program)
 
     def recover(self, program: cp.Problem) -> Claim:
         values = {variable.name(): variable.value for variable in program.variables()}
@@ -207,8 +251,8 @@ class NullSpaceConstant(Problem):
         return self._claim(best.p, best.b)
 
     def objective(self, claim: Claim) -> float:
-        off_support = np.abs(claim.point[self._cone.outside]).sum()
-        return self._function(-claim.point[self._cone.support]) / float(off_support or np.nan)
+        off_support = np.abs(self._cone.off_support(claim.point)).sum()
+        return self._function(-self._cone.on_support(claim.point)) / float(off_support or np.nan)
 
     def certify(self, claim: Claim, tol: float = 1e-9) -> Certificate:
         n = claim.point
@@ -216,10 +260,11 @@ class NullSpaceConstant(Problem):
             return not_finite(self.title)
         value = self.objective(claim) if np.isnan(claim.value) else claim.value
         bound, proof = self._upper_bound(claim, value, tol)
-        off_support = n[self._cone.outside]
+        off_support = self._cone.off_support(n)
+        sign = Check(value=float(-off_support.min()), tolerance=tol, meaning="-min n off the support")
         checks = {
             "kernel": Check(value=self._kernel_residual(n), tolerance=tol, meaning="max_i |A n|_i / (|A| |n|)_i"),
-            "sign": Check(value=float(-off_support.min()), tolerance=tol, meaning="-min n off the support"),
+            **({} if self.signed else {"sign": sign}),
             "normalisation": Check(
                 value=float(abs(off_support.sum() - 1.0)), tolerance=tol, meaning="| ||n off the support||_1 - 1 |"
             ),
@@ -304,7 +349,7 @@ class NullSpaceConstant(Problem):
         return Claim(x=n, dual=dual, value=self.objective(Claim(x=n)))
 
     def _base_point(self, n: Vector) -> Vector:
-        p = np.maximum(n[self._cone.outside], 0.0)
+        p = np.maximum(self._cone.off_support(n), 0.0)
         if not p.any():
             raise InvalidProblemError("the kernel vector is zero off the support")
         return np.asarray(p / p.sum(), dtype=np.float64)
@@ -353,7 +398,7 @@ class NullSpaceConstant(Problem):
         """Whether A_S'mu is the pattern, as every dual vector that bounds the constant must have it."""
         if not np.isfinite(dual).all():
             return False
-        A_S = self.system.columns(self._cone.support)
+        A_S = self._cone.system.columns(self._cone.support)
         size = np.abs(A_S).T @ np.abs(dual) + np.abs(pattern)
         return bool((np.abs(A_S.T @ dual - pattern) <= tol * np.where(size > 0, size, 1.0)).all())
 
@@ -406,8 +451,7 @@ class NullSpaceConstant(Problem):
         best = self._cone.exactly(weights, np.zeros(point.p.size), point.p, mu, -point.value, budget)
         if best is None:
             return None
-        n = np.zeros(self.system.shape[1])
-        n[self._cone.support], n[self._cone.outside] = best.n_S, best.p
+        n = self._cone.embedded(best.n_S, best.p)
         dual = best.mu if self._one_pattern() is not None else None
         return Claim(x=n, dual=dual, value=self.objective(Claim(x=n))), -best.value
 

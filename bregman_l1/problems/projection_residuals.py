@@ -199,6 +199,7 @@ class ProjectionResiduals:
                 image += A @ x
                 terms += abs(A) @ x
                 distance = self._potential.distance(x, theta, m, self._rounding(lam))
+                m = self._potential.misfit(theta, m)
                 sums += [self._potential.size(x, theta, ratio), distance, float(m @ m)]
                 spread = largest(m) if isinstance(self._spread, float) else largest(m / self._spread[part])
                 peaks = np.maximum(peaks, [largest(m), spread, largest(ratio)])
@@ -322,7 +323,8 @@ class ProjectionResiduals:
             return np.inf
         if self._totals.dual is lam and self._totals.misfit <= _SMALL_MISFIT:
             return self._totals.spread_misfit
-        misfit = self._ratio(slice(None)) - self._system.rmatvec(lam)
+        theta, misfit = self._theta(slice(None)), self._ratio(slice(None)) - self._system.rmatvec(lam)
+        misfit = self._potential.misfit(theta, misfit)
         if largest(misfit) > _SMALL_MISFIT:
             terms = self._system.abs_rmatvec(np.abs(lam)) + np.abs(self._ratio(slice(None)))
             beyond = np.abs(misfit) - ROUNDINGS * terms

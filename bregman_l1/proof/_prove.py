@@ -32,9 +32,9 @@ _TOLERANCE, _DIGITS, _MOST_DIGITS = 1e-9, 15, 1000
 def prove(answer: Solution | Problem, digits: int = _DIGITS, *, for_: Target | None = None) -> Proof:
     """Prove an answer, or the answer to a problem, in ball arithmetic and rationals: nothing is left to rounding.
 
-    Every float of A, y, log(alpha), cost and prior is taken as the rational it is. A projection is proved by
+    Every float of A, y, log(alpha), cost, prior and depth is taken as the rational it is. A projection is proved by
     Krawczyk's operator: it encloses every log x, and shows that the enclosure holds one. Ranks, zeros and linear
-    problems are decided in rationals.
+    problems are decided in rationals. Where x may have either sign the proof is about (x_plus, x_minus), of 2d entries.
 
     Parameters
     ----------

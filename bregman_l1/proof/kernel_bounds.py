@@ -73,7 +73,7 @@ class KernelBounds:
         """The largest w'(B p), exactly, from estimates of where it is and of the multipliers that prove it."""
         mu = np.zeros(self._cone.system.shape[0]) if mu is None else mu
         program = self._program(weights)
-        best = minimise(program, self._ordered(n), np.append(mu, weights @ n[self._cone.support]))
+        best = minimise(program, self._ordered(n), np.append(mu, weights @ self._cone.on_support(n)))
         meaning = "mu in rationals with A_S'mu = w bounds w'(B p) by max_j a_j'mu"
         return Upper(bound=-inner(program.cost, best.x), meaning=meaning, met=(best.x,))
 
@@ -100,7 +100,7 @@ class KernelBounds:
 
     def on_support(self, n: Vector) -> Vector:
         """The (B p)_i of a kernel vector in floating point."""
-        return -n[self._cone.support]
+        return -self._cone.on_support(n)
 
     def over_left_inverses(self, budget: Budget) -> Upper:
         """A bound by the columns of G A_R, G A_S = I, in balls."""
@@ -122,7 +122,7 @@ class KernelBounds:
 
     def _ordered(self, n: Vector) -> Vector:
         """The entries of a kernel vector in the order of the equations, those off S not negative."""
-        found = n[self.columns]
+        found = np.concatenate([self._cone.on_support(n), self._cone.off_support(n)])
         return np.where(self._free, found, np.maximum(found, 0.0))
 
     def _program(self, weights: Vector) -> ExactProgram:

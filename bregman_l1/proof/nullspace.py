@@ -108,16 +108,23 @@ def _proved(problem: NullSpaceConstant, claim: Claim, budget: Budget, steps: lis
         raise Unproved("kernel vector", "no n with A n = 0 and n >= 0 off S was found in rationals")
     best = max(known, key=base.value)
     lower = base.value(best)
-    meaning = (
-        f"n in rationals, A n = 0, n >= 0 off S, ||n off S||_1 = 1: the constant is at least {rounded(lower):.12g}"
-    )
+    signs = "" if problem.signed else "n >= 0 off S, "
+    meaning = f"n in rationals, A n = 0, {signs}||n off S||_1 = 1: the constant is at least {rounded(lower):.12g}"
     steps.append(Step(name="kernel vector", passed=True, meaning=meaning))
     meaning = f"{upper.meaning}: the constant is at most {rounded(upper.bound):.12g}"
     steps.append(Step(name="upper bound", passed=True, meaning=meaning))
-    n = [fmpq(0)] * problem.unsigned.shape[1]
-    for j, entry in zip(base.columns, best, strict=True):
-        n[j] = entry
-    return _Bracket(n=n, lower=lower, upper=upper.bound, bits=upper.bits)
+    return _Bracket(n=_embedded(problem, base, best), lower=lower, upper=upper.bound, bits=upper.bits)
+
+
+def _embedded(problem: NullSpaceConstant, base: KernelBounds, ordered: Rationals) -> Rationals:
+    """The kernel vector of all columns: where x may have either sign, the first part of each entry less the second."""
+    n, size = [fmpq(0)] * problem.system.shape[1], problem.system.shape[1]
+    for j, entry in zip(base.columns, ordered, strict=True):
+        n[j % size] += entry if j < size else -entry
+    off_support = sum((abs(n[j % size]) for j in set(base.columns[base.size :]) if j < size), fmpq(0))
+    if off_support == 0:
+        raise Unproved("kernel vector", "the parts of the kernel vector of the bound cancel each other")
+    return [entry / off_support for entry in n]
 
 
 def _upper(problem: NullSpaceConstant, base: KernelBounds, claim: Claim, budget: Budget) -> Upper:
@@ -163,8 +170,8 @@ def _relative(error: float, value: float, n: Vector) -> float:
 
 
 def _error_of_vector(problem: NullSpaceConstant, claim: Claim, lower: float) -> float:
-    n, system = claim.point, problem.unsigned
-    off_support, terms = n[problem.cone.outside], system.abs_matvec(np.abs(n))
+    n, system = claim.point, problem.system
+    off_support, terms = problem.cone.off_support(n), system.abs_matvec(np.abs(n))
     gaps = np.abs(system.extended_matvec(n)) - ROUNDINGS * system.row_peaks * np.abs(n).max()
     gaps = np.maximum(gaps, 0.0) / np.where(terms > 0, terms, 1.0)
     difference = _relative(problem.objective(claim) - lower, lower, n)
@@ -173,10 +180,10 @@ def _error_of_vector(problem: NullSpaceConstant, claim: Claim, lower: float) -> 
 
 def _error_of_multipliers(problem: NullSpaceConstant, mu: Vector, found: _Bracket) -> float:
     """By how much w = A_S'mu is no gradient of the function at n_S, or a_j'mu exceeds the constant, in their terms."""
-    S, R = problem.cone.support, problem.cone.outside
-    signs = np.array([int(found.n[i] < 0) - int(found.n[i] > 0) for i in S])
+    cone, signs_of_n = problem.cone, np.array([float(entry > 0) - float(entry < 0) for entry in found.n])
+    S, R, signs = cone.support, cone.outside, -cone.on_support(signs_of_n)
     least = {"rho": 1.0, "rho_tilde": -1.0, "rho_minus": 0.0}[problem.kind]
     low, high = np.where(signs > 0, 1.0, least), np.where(signs < 0, least, 1.0)
-    values, sizes = problem.unsigned.rmatvec(mu), problem.unsigned.abs_rmatvec(np.abs(mu)) + 1.0
+    values, sizes = cone.system.rmatvec(mu), cone.system.abs_rmatvec(np.abs(mu)) + 1.0
     w = np.maximum(low - values[S], values[S] - high) / sizes[S]
     return float(max(w.max(), ((values[R] - rounded(found.lower)) / sizes[R]).max(), 0.0))

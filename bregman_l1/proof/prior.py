@@ -10,7 +10,8 @@ from flint import arb, arb_mat
 
 from bregman_l1 import exact
 from bregman_l1._types import Index, Matrix, Vector
-from bregman_l1.exact import PriorSums, rationals
+from bregman_l1.exact import rationals
+from bregman_l1.newton.exact_step import PriorSums
 from bregman_l1.potential import Potential
 from bregman_l1.proof.targets import LARGEST_EXACT
 

@@ -128,8 +128,8 @@ class Proof(FrozenArrays):
     bits : int
         The working precision that it took; 0 where rationals did.
     log_x : Enclosed, optional
-        Midpoints and radii of log x as floats, rounded outward: |log x_j - mid_j| <= rad_j; -inf for zeros. None where
-        nothing was proved of it, or x has negative entries.
+        Midpoints and radii of log x as floats, rounded outward: |log x_j - mid_j| <= rad_j; -inf for zeros. Of shape
+        (d,), or (2d,), for x_plus and x_minus, where x may have either sign. None where nothing was proved of it.
     right_hand_side : RightHandSide, optional
         The equations that it is proved for.
     support : ProvedSupport, optional

@@ -180,6 +180,11 @@ class LinearSystem:
         """
         return self.remember("doubled", self._doubled)
 
+    @property
+    def is_doubled(self) -> bool:
+        """Whether this is the `doubled` system of another: its solutions are those of either sign."""
+        return isinstance(self._storage, Doubled)
+
     def _doubled(self) -> LinearSystem:
         names = self.column_names
         both = None if names is None else tuple((name, sign) for sign in "+-" for name in names)

@@ -47,6 +47,8 @@ from bregman_l1 import (
 from bregman_l1.experiments import Comparison, Profile, Record, Run, Store, Study, Summary, ensembles
 from bregman_l1.experiments.measures import MEASURES
 from bregman_l1.flow import (
+    Activation,
+    Activations,
     Descent,
     DescentState,
     Flow,
@@ -147,11 +149,12 @@ FUNCTIONS = {
         {"system": NAMED, "log_alpha": -1000.0},
         {"system": NAMED, "prior": [1.0, 2.0, 0.5]},
     ),
-    "L1Minimization": _calls(L1Minimization, {"system": SYSTEM}, {"system": NAMED}),
+    "L1Minimization": _calls(L1Minimization, {"system": SYSTEM}, {"system": NAMED, "signed": True}),
     "NullSpaceConstant": _calls(
         NullSpaceConstant,
         {"system": SYSTEM, "support": [0, 1], "kind": "rho"},
         {"system": SYSTEM, "support": [0, 1], "kind": "rho_tilde"},
+        {"system": SYSTEM, "support": [0, 1], "kind": "rho", "signed": True, "signs": [1.0, -1.0, 0.0]},
     ),
     "solve": _calls(
         solve,
@@ -184,6 +187,7 @@ FUNCTIONS = {
         projection_path,
         {"system": SYSTEM, "alphas": [0.1, 0.01]},
         {"system": NAMED, "log_alphas": [-10.0, -1000.0]},
+        {"system": NAMED, "alphas": [0.1, 0.01], "depth": 3.0, "signed": True},
     ),
     "analyze": _calls(
         analyze,
@@ -202,6 +206,7 @@ FUNCTIONS = {
         {"system": SYSTEM, "alpha": 0.1},
         {"system": SYSTEM, "log_alpha": -3.0, "method": "BDF"},
         {"system": SYSTEM, "initial_scale": 0.1, "method": "LSODA"},
+        {"system": NAMED, "prior": [0.1, 0.2, 0.0], "depth": 3, "signed": True},
     ),
     "gradient_descent": [
         *_calls(
@@ -209,6 +214,7 @@ FUNCTIONS = {
             {"system": SYSTEM, "alpha": 0.1, "max_iterations": 100},
             {"system": SYSTEM, "log_alpha": -3.0, "max_iterations": 100},
             {"system": SYSTEM, "initial_scale": 0.1, "max_iterations": 100},
+            {"system": NAMED, "prior": [0.1, 0.2, 0.0], "depth": 3, "signed": True, "max_iterations": 100},
         ),
         *_calls(resuming, {"u": np.full(3, 0.3), "iteration": 0}),
     ],
@@ -263,7 +269,8 @@ _VALID = {
 }  # fmt: skip
 
 KINDS: tuple[type, ...] = (
-    AlphaPlan, Analysis, AssumptionReport, Certificate, Check, Comparison, Constant, DepthComparison, Descent,
+    Activation, Activations, AlphaPlan, Analysis, AssumptionReport, Certificate, Check, Comparison, Constant,
+    DepthComparison, Descent,
     Deviation, Enclosure, ensembles.Instance, ensembles.Recipe, Flow, FlowComparison, Profile, ProjectionPath, Proof,
     ProvedSupport, Record, RightHandSide, Run, SignedAnalysis, Solution, Step, Store, Study, Summary,
 )  # fmt: skip
@@ -283,6 +290,7 @@ def handed_out() -> dict[type, Any]:
     objects = (
         analysis, analysis.alpha_for(0.01), analysis.rho, analysis.enclosure(0.01), SYSTEM.check_assumptions(), path,
         path[0], certificate, certificate.checks["deviation"], compared, compared.flows[0], compared.descents[0],
+        compared.flows[0].activations, compared.flows[0].activations[0],
         comparison, comparison.runs[0], comparison.profiles()[0], study, store, next(iter(store)), store.summary(),
         signed, compare_depths(SYSTEM, alphas=[0.1]), analysis.deviation_of([0.0, -1.0, -2.0]),
         instance, instance.recipe, proof, proof.support, proof.right_hand_side, proof.steps[0],
