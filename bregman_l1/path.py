@@ -87,14 +87,14 @@ class ProjectionPath(FrozenArrays):
     def log_deviation(self) -> Vector:
         """Log ||x(alpha) - x*||_1 at each alpha, shape (k,), computed without cancellation.
 
-        x* is the limit of the projections: the minimiser of cost'x, or, where there are several, the projection of
-        the prior onto their face. For a depth above 2 it minimises sum_i prior_i**-q x_i, with q = (depth - 2) / depth.
-        -inf where x(alpha) does not depend on alpha.
+        x* is the limit of the projections: the minimiser of cost'x, or the one nearest to the prior where there are
+        several. -inf where x(alpha) does not depend on alpha. For a depth above 2 it minimises sum_i prior_i**-q x_i,
+        with q = (depth - 2) / depth.
 
         Raises
         ------
         NotAdmissibleError
-            If the depth is above 2 and the cost not the same positive number for all.
+            If a depth above 2 comes with costs that are not the same positive number for all.
         """
         # The theory is imported when it is asked for.
         from bregman_l1.theory.deviation import deviation
@@ -119,8 +119,8 @@ class ProjectionPath(FrozenArrays):
 
         if not self.signed:
             return find_limit(self.system, self.cost, self.prior, depth=self.depth)
-        cost, prior = np.tile(self.cost, 2), np.tile(self.prior, 2)
-        return find_limit(self.system.doubled, cost, prior, depth=self.depth)
+        costs, priors = (np.tile(values, 2) for values in (self.cost, self.prior))
+        return find_limit(self.system.doubled, costs, priors, depth=self.depth)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row for each alpha: the scale, what is known of the answer, and how it was found.

@@ -14,7 +14,7 @@ import scipy.sparse as sp
 from conftest import gaussian_system
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import Bounds, LinearConstraint, minimize
+from scipy.optimize import Bounds, LinearConstraint, brentq, minimize
 from typer.testing import CliRunner
 
 from bregman_l1 import (
@@ -376,13 +376,17 @@ def test_the_limit_of_a_path_with_zeros_is_the_minimiser_among_what_they_leave()
     assert path.rate == kept.rate
 
 
-def test_where_the_prior_decides_the_limit_its_distance_is_known():
+def test_where_the_prior_decides_the_limit_the_distance_is_that_from_it():
     system = LinearSystem([[1.0, 1.0, 1.0, 0.5], [0.0, 1.0, 2.0, 3.0]], [1.0, 0.8])
-    path = projection_path(system, log_alphas=[-10.0, -200.0, -2000.0], prior=[1.0, 2.0, 3.0, 4.0])
-    assert all(solution.status.is_certified for solution in path)
-    assert path.log_deviation[0] == pytest.approx(np.log(np.abs(path[0].x - path[2].x).sum()), rel=1e-10)
+    prior = np.array([1.0, 2.0, 3.0, 4.0])
+    path = projection_path(system, log_alphas=[-5.0, -200.0], prior=prior)
+    # On the face (s + 0.2, 0.8 - 2 s, s), s in (0, 0.4), of all minimisers log(x / prior) is orthogonal to (1, -2, 1).
+    s = brentq(lambda s: (s + 0.2) / 1.0 * s / 3.0 - ((0.8 - 2.0 * s) / 2.0) ** 2, 1e-9, 0.4, xtol=1e-15)
+    limit = np.array([s + 0.2, 0.8 - 2.0 * s, s, 0.0])
+    assert path.log_deviation[0] == pytest.approx(math.log(np.abs(path[0].x - limit).sum()), abs=1e-9)
+    leading = analyze(system, prior=prior).log_leading_constants.total
+    assert path.log_deviation[1] == pytest.approx(leading - 100.0, rel=1e-12)
     assert path.rate == pytest.approx(0.5, rel=1e-12)
-    assert np.diff(path.log_deviation)[1] == pytest.approx(-1800.0 * path.rate, rel=1e-12)
     without = projection_path(system, log_alphas=[-200.0], prior=np.ones(4))
     assert without.log_deviation[0] == pytest.approx(math.log(1.04219052909587) - 100.0, rel=1e-12)
 

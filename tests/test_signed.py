@@ -230,7 +230,7 @@ def test_the_limit_of_a_deep_network_has_costs_from_its_prior():
 
 def test_limits_that_are_not_computed_are_refused_with_the_reason():
     path = projection_path(LinearSystem([[3.0, 2.5]], [1.0]), log_alphas=[-5.0], depth=3, cost=[1.0, 2.0])
-    with pytest.raises(NotAdmissibleError, match="of depth 3 is that of one positive exponent"):
+    with pytest.raises(NotAdmissibleError, match="of depth 3 is that of one positive exponent of alpha"):
         _ = path.rate
 
 
