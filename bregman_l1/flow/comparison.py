@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from bregman_l1._types import Vector
 from bregman_l1.entry import entry_point, entry_points
@@ -40,9 +41,10 @@ class FlowComparison(FrozenArrays):
     descents : tuple of Descent
         The descent at each scale.
     limit : ndarray of shape (d,)
-        What all of them tend to as alpha -> 0: the l1 minimiser, of largest entropy where there are several.
+        What all of them tend to as alpha -> 0: the l1 minimiser; where there are several, that nearest to the prior.
     rate : float
-        1 - rho, the slope of log ||x(alpha) - limit||_1 in log alpha; infinite where x(alpha) is the limit.
+        The slope of log ||x(alpha) - limit||_1 in log alpha, 1 - rho at depth 2 and one above; infinite where x(alpha)
+        is the limit. For signed x the slope of x_plus and x_minus together.
     """
 
     log_alphas: Vector
@@ -124,6 +126,9 @@ def compare_flow(
     step_size: float | None = None,
     max_iterations: int = 100_000,
     method: Integrator = "Radau",
+    depth: float = 2,
+    signed: bool = False,
+    prior: ArrayLike | None = None,
 ) -> FlowComparison:
     """Run flow and descent from each alpha and hold their ends against the projection.
 
@@ -135,7 +140,7 @@ def compare_flow(
         The scales, or their logarithms. Give exactly one, by keyword.
     step_size, max_iterations
         As for `gradient_descent`.
-    method
+    method, depth, signed, prior
         As for `gradient_flow`.
 
     Returns
@@ -161,14 +166,20 @@ def compare_flow(
     np.True_
     """
     scales = natural_log_alphas(alphas, log_alphas)
-    limit = find_limit(system)
+    start: dict[str, Any] = {"depth": depth, "signed": signed, "prior": prior}
+    flows = tuple(gradient_flow(system, log_alpha=float(scale), method=method, **start) for scale in scales)
+    descents = tuple(
+        gradient_descent(system, log_alpha=float(scale), step_size=step_size, max_iterations=max_iterations, **start)
+        for scale in scales
+    )
+    problem = flows[0].network.problem
+    factors = np.tile(problem.prior, problem.unsigned.shape[1] // system.shape[1])
+    limit = find_limit(problem.unsigned, prior=factors, depth=problem.depth)
+    parts = limit.x.reshape(-1, system.shape[1])
     return FlowComparison(
         log_alphas=scales,
-        flows=tuple(gradient_flow(system, log_alpha=float(scale), method=method) for scale in scales),
-        descents=tuple(
-            gradient_descent(system, log_alpha=float(scale), step_size=step_size, max_iterations=max_iterations)
-            for scale in scales
-        ),
-        limit=limit.x,
+        flows=flows,
+        descents=descents,
+        limit=parts[0] - parts[1:].sum(axis=0),
         rate=limit.rate,
     )

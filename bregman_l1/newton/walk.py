@@ -171,7 +171,9 @@ class _Walk:
         while point.tau < 1.0:
             before, step = self._budget.used, min(length, 1.0 - point.tau)
             tau = 1.0 if step == 1.0 - point.tau else point.tau + step
-            settled = self._corrected(point.carried(step * equations.tangent(point.rate), tau), settings.CENTRED)
+            fall = (way.log_prior - way.even)[point.tableau.J]
+            change = way.potential.predicted(equations.tangent(point.rate), fall, step)
+            settled = self._corrected(point.carried(change, tau), settings.CENTRED)
             if settled is not None:
                 point, equations = settled
                 length = step * settings.GROWTH[min(self._budget.used - before, len(settings.GROWTH) - 1)]

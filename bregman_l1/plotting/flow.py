@@ -101,6 +101,12 @@ def plot_descent(descent: Descent, ax: Axes | None = None) -> Axes:
     return ax
 
 
+def _slope(comparison: FlowComparison) -> str:
+    """The slope in words: 1 - rho where theta is log x."""
+    symbol = r"$1 - \varrho$ = " if comparison.flows[0].network.potential.is_logarithmic else ""
+    return f"slope {symbol}{comparison.rate:.3g}"
+
+
 def plot_comparison(comparison: FlowComparison, ax: Axes | None = None) -> Axes:
     """Draw ||x - limit||_1 over alpha for flow, descent and projection, with the predicted slope."""
     ax = one_axes(ax)
@@ -112,7 +118,7 @@ def plot_comparison(comparison: FlowComparison, ax: Axes | None = None) -> Axes:
         ax.plot(log10_alpha, heights[name], **look.keywords(), label=name)
     if np.isfinite(comparison.rate):
         line = heights["projection"][0] + comparison.rate * (log10_alpha - log10_alpha[0])
-        ax.plot(log10_alpha, line, **EXPECTED.keywords(), label=rf"slope $1 - \varrho$ = {comparison.rate:.3g}")
+        ax.plot(log10_alpha, line, **EXPECTED.keywords(), label=_slope(comparison))
     ax.set(xlabel=LOG10_ALPHA, ylabel=r"$\log_{10}\,\|x - x^*\|_1$", title="ends of training")
     ax.legend()
     return ax

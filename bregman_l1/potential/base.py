@@ -94,6 +94,10 @@ class Potential(ABC):
         """The change of log x that goes with a change of theta, whatever its size, without cancellation."""
 
     @abstractmethod
+    def predicted(self, rate: Vector, fall: Vector, step: float) -> Vector:
+        """The change of log x over a step along which log p moves by ``fall`` a unit, from the rate at its start."""
+
+    @abstractmethod
     def slope(self, log_x: Vector) -> Wide | float:
         """D theta / d log x."""
 

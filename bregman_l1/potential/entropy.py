@@ -75,6 +75,9 @@ class Entropy(Potential):
     def log_growth(self, theta: Vector, change: Vector) -> Vector:  # noqa: ARG002
         return change
 
+    def predicted(self, rate: Vector, fall: Vector, step: float) -> Vector:  # noqa: ARG002
+        return np.asarray(step * rate)
+
     def slope(self, log_x: Vector) -> float:  # noqa: ARG002
         return 1.0
 
