@@ -172,7 +172,8 @@ def errors(options: argparse.Namespace) -> None:
         row(f"{depth:g}", f"1e-{decade}", *cells)
     print(f"\nOf {len(exact) * len(ERROR_DECADES)} answers each were called optimal:")
     for depth in ERROR_DEPTHS:
-        print(f"D = {depth:g}: " + ", ".join(f"{name} {optimal[depth, name]}" for name in BACKENDS))
+        counts = {name: optimal[depth, name] for name in BACKENDS if optimal[depth, name]}
+        print(f"D = {depth:g}: " + ", ".join(f"{name} {count}" for name, count in counts.items()))
 
 
 def proved(problem: BregmanProjection) -> np.ndarray:
