@@ -211,7 +211,7 @@ def compare_depths(
     system : LinearSystem
     alphas, log_alphas : array_like
         The scales of initialisation, or their natural logarithms. Give exactly one, by keyword.
-    depths : iterable of float, default (2, 3, 4, 6, inf)
+    depths : sequence of float, default (2, 3, 4, 6, inf)
         Real numbers from 2 on, or infinity.
     signed : bool, default False
         Whether x may have either sign.
