@@ -99,8 +99,8 @@ class Power(Potential):
         return np.asarray(-np.log1p(change / theta) / self.exponent)
 
     def predicted(self, rate: Vector, fall: Vector, step: float) -> Vector:
-        # The multiplier is smooth in p^q. Where x goes with p so is its slack s / w, here to first order; where x comes to
-        # rest its logarithm is.
+        # The multiplier is smooth in p^q. Where x goes with p so is its slack s / w, here to first order; where x
+        # comes to rest its logarithm is.
         with np.errstate(all="ignore"):
             share, left = rate / fall, np.exp(self.exponent * step * fall)
             moved = step * fall - np.log(left + (1.0 - left) * share) / self.exponent
