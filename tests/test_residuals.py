@@ -69,7 +69,7 @@ def drawn(seed: int, scale: float = 1.0) -> tuple[np.ndarray, np.ndarray, np.nda
 @pytest.mark.parametrize("seed", range(4))
 def test_residuals_of_a_wrong_answer_are_what_their_formulas_say(monkeypatch, seed, off, scale, pieces):
     if pieces:
-        monkeypatch.setattr("bregman_l1.system.linear_system._CACHED_BYTES", 8 * 3 * 3)
+        monkeypatch.setattr("bregman_l1.system.matrices._CACHED_BYTES", 8 * 3 * 3)
     A, y, x = drawn(seed, scale)
     log_x = np.log(x) + off * np.random.default_rng([seed, 1]).normal(0.0, 1.0, 8)
     problem = BregmanProjection(LinearSystem(A, y), log_alpha=-4.0)
