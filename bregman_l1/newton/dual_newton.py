@@ -174,13 +174,13 @@ def dual_point(system: LinearSystem, potential: Potential, log_prior: Vector, du
     prior = _in_double(potential.gradient(log_prior))
     size: Vector = np.abs(prior) + float(system.row_peaks @ np.abs(dual))
     theta = prior + system.rmatvec(dual)
-    noise = EPS * potential.log_change(theta, size)
-    if noise.max() > settings.NEGLIGIBLE / 10:
+    noise = EPS * np.abs(potential.log_change(theta, size))
+    if not noise.max() <= settings.NEGLIGIBLE / 10:
         size = np.abs(prior) + system.abs_rmatvec(np.abs(dual))
-        noise = EPS * potential.log_change(theta, size)
-    if noise.max() > settings.NEGLIGIBLE / 10:
+        noise = EPS * np.abs(potential.log_change(theta, size))
+    if not noise.max() <= settings.NEGLIGIBLE / 10:
         wide = prior + system.extended_rmatvec(dual)
-        return potential.log_primal(wide), WIDE_EPS * potential.log_change(_in_double(wide), size)
+        return potential.log_primal(wide), WIDE_EPS * np.abs(potential.log_change(_in_double(wide), size))
     return potential.log_primal(theta), noise
 
 
