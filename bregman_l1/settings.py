@@ -32,6 +32,7 @@ LEAVE_AT: Final = 16.0
 # The normal equations.
 # From so many rows on, single precision and conjugate gradients are faster than a double Cholesky factor.
 ITERATIVE_FROM: Final = 160
+LEAST_SINGLE_SLOPE: Final = 4e-3  # single precision holds changes of log x to about its rounding over this slope
 BLOCK_BYTES: Final = 2**20  # so much of A is worked on at a time: it stays in the cache between A'v and A(x A'v)
 LEAST_PIVOT: Final = 1e-140  # its square is far above what underflows in sums of x
 # So many columns are added to a Gram matrix at a time: enough for full speed, few enough to stop in between.

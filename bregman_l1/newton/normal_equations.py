@@ -28,9 +28,14 @@ if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
 
 
-def normal_equations(system: LinearSystem, budget: Budget | None = None) -> NormalEquations:
-    """The way that suits the system; a matrix is left half made where the budget has run out."""
-    if system.is_sparse or system.shape[0] < settings.ITERATIVE_FROM or not system.fits_single_precision:
+def normal_equations(system: LinearSystem, budget: Budget | None = None, least_slope: float = 1.0) -> NormalEquations:
+    """The way that suits the system; a matrix is left half made where the budget has run out.
+
+    ``least_slope`` is that of theta: where it is small a change of log x is a difference of larger ones, which single
+    precision does not hold.
+    """
+    fits = system.fits_single_precision and least_slope > settings.LEAST_SINGLE_SLOPE
+    if system.is_sparse or system.shape[0] < settings.ITERATIVE_FROM or not fits:
         return Factored(system)
     return Preconditioned(system, budget or Budget())
 

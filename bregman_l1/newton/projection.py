@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -116,7 +117,9 @@ def _in_double_precision(system: LinearSystem, way: Way, dual: Vector | None, bu
     space of A, as with transport. For dense A the first stage alone is run: from there the jump is cheaper.
     """
     even, log_prior, potential = way.even, way.log_prior, way.potential
-    equations = normal_equations(system, budget)
+    # So small is theta' where x is of its own size and the prior as deep as the convex loop takes it.
+    e_folds = min(way.depth, settings.NEAR if way.depth <= settings.NEAR else settings.LEAVE_AT) / potential.spread
+    equations = normal_equations(system, budget, math.exp(-(potential.spread - 1.0) * e_folds))
     if way.depth <= settings.NEAR:
         dual = _thinned(system, potential, log_prior, budget) if dual is None else dual
         end = way if dual is None else _ended(system, equations, way, budget, dual)

@@ -167,11 +167,12 @@ class Power(Potential):
         # With x and v = x_minus in units of the prior, slacks of the two add up to 2: v = (2 - (x + v)^-q)^(-1/q), the
         # difference of whose sides grows with v.
         q, size = self.exponent, np.abs(x) / np.exp(log_prior)
-        v = np.full(x.size, 2.0 ** (-1.0 / q))
+        v = np.ones(x.size)
         for _ in range(_MOST_SPLITTING_STEPS):
-            slack = np.minimum((size + v) ** -q, 1.0)
+            slack = (size + v) ** -q
             wanted = (2.0 - slack) ** (-1.0 / q)
-            v = v - (v - wanted) / (1.0 + wanted / (2.0 - slack) * slack / (size + v))
+            step = (v - wanted) / (1.0 + wanted / (2.0 - slack) * slack / (size + v))
+            v = np.clip(v - step, 2.0 ** (-1.0 / q), 1.0)
         return by_sign(x, (size + v) * np.exp(log_prior), v * np.exp(log_prior))
 
 

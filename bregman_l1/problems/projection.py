@@ -283,9 +283,10 @@ class BregmanProjection(Problem):
     def _scaled(self) -> tuple[float, Vector]:
         """The weight of the objective, and its tilt where the prior is positive; see `dcp`."""
         log_ratio = self._log_prior[self.part.columns] - float(np.log(np.abs(self._system.y).max()))
-        tilt = self._potential.tilt(log_ratio)
-        weight = 1.0 / (1.0 + largest(tilt))
-        return weight, weight * tilt
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            tilt = self._potential.tilt(log_ratio)
+            weight = 1.0 / (1.0 + largest(tilt))
+            return weight, weight * tilt
 
     def _refuse_unused_cost(self, has_alpha: bool) -> None:
         if not has_alpha:

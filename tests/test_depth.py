@@ -1,0 +1,134 @@
+"""Projections of every depth and sign: certified, proved, and the same by other ways."""
+
+import math
+import warnings
+
+import numpy as np
+import pytest
+
+from bregman_l1 import (
+    BregmanProjection,
+    InvalidProblemError,
+    LinearSystem,
+    NotCertifiedWarning,
+    UnsupportedProblemError,
+    certify,
+    prove,
+    solve,
+)
+
+DEPTHS = [2.0, 2.05, 3.0, 6.0, math.inf]
+
+
+def sparse_system(shape, seed, *, signed=False, scales=0.0):
+    rng = np.random.default_rng(seed)
+    n_rows, n_columns = shape
+    A = rng.standard_normal(shape) * 10.0 ** rng.uniform(-scales, scales, n_columns)
+    x, some = np.zeros(n_columns), rng.choice(n_columns, max(1, n_rows // 4), replace=False)
+    x[some] = rng.uniform(0.5, 2.0, some.size) * (rng.choice([-1.0, 1.0], some.size) if signed else 1.0)
+    return LinearSystem(A, A @ x)
+
+
+def unknowns(solution):
+    return solution.unknowns["log_x"]
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+@pytest.mark.parametrize("log_alpha", [2.0, -13.8, -60.0, -690.8, -2302.6])
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_every_depth_is_certified_and_proved_at_every_alpha(depth, log_alpha, signed, seed):
+    system = sparse_system((6, 15), seed, signed=signed)
+    problem = BregmanProjection(system, log_alpha=log_alpha, depth=depth, signed=signed)
+    solution = solve(problem)
+    assert solution.status.is_certified
+    proof = prove(solution)
+    assert proof.ok, proof.reason
+    scale = np.maximum(1.0, np.abs(proof.log_x.mid) / 1000)
+    assert (np.abs(unknowns(solution) - proof.log_x.mid) <= 1e-9 * scale + proof.log_x.rad).all()
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+@pytest.mark.parametrize("log_alpha", [-13.8, -690.8, -2302.6])
+def test_larger_systems_with_vanishing_coordinates_of_y_are_certified(depth, log_alpha):
+    system = sparse_system((60, 240), 3)
+    assert solve(BregmanProjection(system, log_alpha=log_alpha, depth=depth)).status.is_certified
+
+
+@pytest.mark.parametrize("depth", [2.5, 3.0, math.inf])
+@pytest.mark.parametrize("log_alpha", [-50.0, -200.0, -690.0])
+def test_no_large_prior_drowns_a_small_one(depth, log_alpha):
+    A = np.vstack([np.kron(np.eye(3), np.ones(4)), np.kron(np.ones(3), np.eye(4))])
+    system = LinearSystem(A, [3.0, 4.0, 5.0, 2.0, 4.0, 1.0, 5.0])
+    solution = solve(BregmanProjection(system, log_alpha=log_alpha, cost=1.0 + np.arange(12) / 4, depth=depth))
+    assert solution.status.is_certified
+    assert solution.log_x[1] < 2.0 * log_alpha
+    assert prove(solution).ok
+
+
+@pytest.mark.parametrize("depth", [3.0, math.inf])
+def test_priors_that_decide_the_vertex_are_followed_at_any_depth_of_alpha(depth):
+    # w = p^-q: the vertex is that of the least w'x, whichever minimises x_1 + x_2.
+    system = LinearSystem([[1.0, 1.25]], [1.0])
+    for prior, alive in (([1.0, 1.0], 1), ([2.0, 1.0], 0)):
+        for log_alpha in (-40.0, -690.0):
+            solution = solve(BregmanProjection(system, log_alpha=log_alpha, prior=prior, depth=depth))
+            assert solution.status.is_certified
+            assert int(solution.log_x.argmax()) == alive
+            assert solution.log_x[1 - alive] < log_alpha / 2
+
+
+@pytest.mark.parametrize("depth", [2.5, 3.0, math.inf])
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_small_error_of_a_small_entry_fails_the_deviation(depth, signed):
+    problem = BregmanProjection(sparse_system((4, 16), 0, signed=signed), alpha=1e-8, depth=depth, signed=signed)
+    right = unknowns(solve(problem))
+    assert np.isfinite(right).all()
+    assert certify(problem, log_x=right).ok
+    wrong = right.copy()
+    wrong[right.argmin()] += 1e-6
+    assert "deviation" in certify(problem, log_x=wrong).failed
+
+
+@pytest.mark.parametrize("depth", [2.0, 3.0, math.inf])
+def test_a_signed_x_is_certified_by_itself(depth):
+    problem = BregmanProjection(sparse_system((4, 9), 1, signed=True), alpha=0.1, depth=depth, signed=True)
+    solution = solve(problem)
+    assert certify(problem, x=solution.x).ok
+    assert solution.x == pytest.approx(solution.x_plus - solution.x_minus, rel=1e-12, abs=1e-15)
+
+
+@pytest.mark.parametrize("backend", ["clarabel", "scs"])
+@pytest.mark.parametrize("depth", [2.5, 3.0, math.inf])
+def test_conic_solvers_are_near_and_polish_makes_them_right(backend, depth):
+    problem = BregmanProjection(sparse_system((4, 9), 2), alpha=0.05, depth=depth)
+    right = solve(problem)
+    assert solve(problem, backend).log_x == pytest.approx(right.log_x, abs=1e-10)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotCertifiedWarning)
+        raw = solve(problem, backend, polish=False)
+    assert raw.x == pytest.approx(right.x, abs=1e-3)
+    assert raw.dual == pytest.approx(right.dual, rel=1e-2)
+
+
+def test_what_a_solver_has_no_cone_for_is_refused_with_the_reason():
+    with pytest.raises(UnsupportedProblemError, match="ECOS has no power cone, which finite depths above 2 need"):
+        solve(BregmanProjection(LinearSystem([[1.0, 0.5]], [1.0]), alpha=0.1, depth=3), "ecos")
+
+
+def test_coefficients_beyond_floating_point_are_refused_with_the_reason():
+    with pytest.raises(UnsupportedProblemError, match="leave floating point"):
+        solve(BregmanProjection(LinearSystem([[1.0, 0.5]], [1.0]), log_alpha=-2302.6, depth=math.inf), "clarabel")
+
+
+@pytest.mark.parametrize("signed", ["yes", 1, None])
+def test_what_is_no_flag_is_refused(signed):
+    with pytest.raises(InvalidProblemError, match="signed"):
+        BregmanProjection(LinearSystem([[1.0, 0.5]], [1.0]), alpha=0.1, signed=signed)
+
+
+def test_the_value_is_the_divergence_from_the_prior():
+    x = solve(BregmanProjection(LinearSystem([[1.0, 0.5]], [1.0]), alpha=0.1, depth=4)).x
+    value = solve(BregmanProjection(LinearSystem([[1.0, 0.5]], [1.0]), alpha=0.1, depth=4)).value
+    w = 0.1**-0.5
+    assert value == pytest.approx((w * (x - 0.1) - 2.0 * (np.sqrt(x) - np.sqrt(0.1))).sum(), rel=1e-12)
