@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from bregman_l1._backends.base import Backend
 from bregman_l1._backends.registry import choose_backend
-from bregman_l1._types import EPS
+from bregman_l1._types import EPS, Vector
 from bregman_l1.budget import Budget
 from bregman_l1.certificate import Certificate
 from bregman_l1.claim import Claim, Farkas
@@ -275,11 +275,22 @@ def vectors_of(problem: Problem, given: Mapping[str, Any]) -> dict[str, Any]:
             (n_rows, system.row_names, "row") if name == "dual" else (n_columns, system.column_names, "column")
         )
         is_one = type(vector) is np.ndarray and vector.dtype == np.float64 and vector.shape == (length,)
-        if name == "x" and system is not problem.system and np.shape(vector) == (n_columns // 2,):
-            vectors[name] = problem.unfolded(checked_vector(name, vector, n_columns // 2, problem.system.column_names))
+        if is_one:
+            vectors[name] = vector
+        elif system is not problem.system and name != "dual" and np.shape(vector) == (n_columns // 2,):
+            vectors[name] = problem.unfolded(_of_either_sign(name, vector, problem))
         else:
-            vectors[name] = vector if is_one else checked_vector(name, vector, length, names, axis)
+            vectors[name] = checked_vector(name, vector, length, names, axis)
     return vectors
+
+
+def _of_either_sign(name: str, vector: Any, problem: Problem) -> Vector:
+    """A signed x; its logarithm does not tell the sign."""
+    if name == "log_x":
+        raise InvalidProblemError(
+            "log |x| does not tell the signs of x: give x, or **solution.unknowns, which has x_plus, then x_minus"
+        )
+    return checked_vector(name, vector, problem.system.shape[1], problem.system.column_names, "column")
 
 
 def refuse_infeasible(problem: Problem, claim: Claim, backend: str) -> None:

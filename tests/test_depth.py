@@ -16,6 +16,7 @@ from bregman_l1 import (
     prove,
     solve,
 )
+from bregman_l1._backends.registry import make_backend
 
 DEPTHS = [2.0, 2.05, 3.0, 6.0, math.inf]
 
@@ -95,6 +96,9 @@ def test_a_signed_x_is_certified_by_itself(depth):
     problem = BregmanProjection(sparse_system((4, 9), 1, signed=True), alpha=0.1, depth=depth, signed=True)
     solution = solve(problem)
     assert certify(problem, x=solution.x).ok
+    assert certify(problem, **solution.unknowns).ok
+    with pytest.raises(InvalidProblemError, match="does not tell the signs"):
+        certify(problem, log_x=solution.log_x)
     assert solution.x == pytest.approx(solution.x_plus - solution.x_minus, rel=1e-12, abs=1e-15)
 
 
@@ -114,6 +118,18 @@ def test_conic_solvers_are_near_and_polish_makes_them_right(backend, depth):
 def test_what_a_solver_has_no_cone_for_is_refused_with_the_reason():
     with pytest.raises(UnsupportedProblemError, match="ECOS has no power cone, which finite depths above 2 need"):
         solve(BregmanProjection(LinearSystem([[1.0, 0.5]], [1.0]), alpha=0.1, depth=3), "ecos")
+
+
+@pytest.mark.parametrize("backend", ["newton", "highs", "clarabel", "ecos", "scs"])
+@pytest.mark.parametrize("depth", [2.0, 3.0, math.inf])
+def test_a_backend_solves_exactly_what_it_says_it_supports(backend, depth):
+    chosen = make_backend(backend)
+    problem = BregmanProjection(LinearSystem([[1.0, 0.5]], [1.0]), alpha=0.1, depth=depth)
+    if chosen.supports(problem):
+        assert solve(problem, backend).status.is_certified
+    else:
+        with pytest.raises(UnsupportedProblemError):
+            solve(problem, backend)
 
 
 def test_coefficients_beyond_floating_point_are_refused_with_the_reason():

@@ -169,7 +169,7 @@ def test_missing_backend_says_what_to_install(monkeypatch):
 @pytest.mark.parametrize(
     ("problem", "backend", "message"),
     [
-        (BregmanProjection(INFEASIBLE, alpha=0.1), "highs", "entropy is neither; use newton"),
+        (BregmanProjection(INFEASIBLE, alpha=0.1), "highs", "a projection is neither; use newton"),
         (NullSpaceConstant(gaussian_system()[0], [0], "rho"), "newton", "their limits only; use highs"),
     ],
 )

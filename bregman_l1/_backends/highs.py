@@ -21,9 +21,9 @@ class HighsBackend(Backend):
         return "highs"
 
     def supports(self, problem: Problem) -> Support:
-        if "exponential" in problem.cones:
-            return Support(False, "HiGHS solves linear and mixed-integer linear problems, the entropy is neither")
-        return Support(True)
+        if problem.cones <= {"linear", "integer"}:
+            return Support(True)
+        return Support(False, "HiGHS solves linear and mixed-integer linear problems, a projection is neither")
 
     def native_options(self) -> tuple[str, ...]:
         return known_options()

@@ -21,7 +21,7 @@ from bregman_l1.frozen import read_only
 from bregman_l1.newton.dual_newton import dual_point
 from bregman_l1.newton.projection import project
 from bregman_l1.outcome import Outcome
-from bregman_l1.potential import Entropy
+from bregman_l1.potential import ENTROPY
 from bregman_l1.system import largest
 from bregman_l1.threads import threads_for
 
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
 
 _LOG = logging.getLogger(__name__)
-
-_ENTROPY = Entropy()
 
 
 def project_along(
@@ -161,10 +159,10 @@ class _Curve:
         prior, size = self._line.at(tau), settings.PREDICTED
         for _ in range(settings.MOST_FOLLOWED):
             self._budget.count()
-            log_x, _ = dual_point(self._system, _ENTROPY, prior, lam)
+            log_x, _ = dual_point(self._system, ENTROPY, prior, lam)
             if size > settings.FAR:
                 tableau = self._tableaus.at(log_x, log_x)
-            equations = Equations(tableau, _ENTROPY, log_x[tableau.J], log_x[tableau.R])
+            equations = Equations(tableau, ENTROPY, log_x[tableau.J], log_x[tableau.R])
             if equations.singular:
                 return None
             step = equations.newton()

@@ -27,14 +27,11 @@ from bregman_l1.newton.dual_newton import dual_newton
 from bregman_l1.newton.normal_equations import normal_equations
 from bregman_l1.newton.walk import Way
 from bregman_l1.outcome import Outcome
-from bregman_l1.potential import Entropy
+from bregman_l1.potential import ENTROPY
 from bregman_l1.system import LinearSystem
 
 if TYPE_CHECKING:
     from bregman_l1.budget import Budget
-
-
-_ENTROPY = Entropy()
 
 
 def jump(system: LinearSystem, way: Way, budget: Budget) -> Way | None:
@@ -138,7 +135,7 @@ class _Layer:
         equations = normal_equations(program, budget)
         for _ in range(settings.MOST_COUPLINGS):
             ahead = np.append(np.zeros(n_L), self._log_x_R(om) - self._M[n_L:, :n_L] @ om[self._L])
-            point = dual_newton(program, equations, _ENTROPY, ahead, budget, dual=multipliers)
+            point = dual_newton(program, equations, ENTROPY, ahead, budget, dual=multipliers)
             if not point.error <= settings.NEGLIGIBLE:
                 return None
             multipliers, before = point.dual, om

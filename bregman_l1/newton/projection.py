@@ -22,7 +22,7 @@ from bregman_l1.newton.scale_free import scale_free, walked
 from bregman_l1.newton.walk import Way
 from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron.feasible_set import farkas_near
-from bregman_l1.potential import Entropy, Potential
+from bregman_l1.potential import ENTROPY, Potential
 from bregman_l1.threads import threads_for
 
 if TYPE_CHECKING:
@@ -30,13 +30,11 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
-_ENTROPY = Entropy()
-
 
 def project(
     system: LinearSystem,
     log_prior: Vector,
-    potential: Potential = _ENTROPY,
+    potential: Potential = ENTROPY,
     *,
     start_dual: Vector | None = None,
     tol: float = 1e-9,
@@ -85,7 +83,7 @@ def project(
         no_dual, potential = np.zeros(part.shape[0]), potential.in_unit_of(log_prior)
         way = Way(potential=potential, even=even, log_prior=log_prior, tol=tol, tau=0.0, log_x=even, dual=no_dual)
         dual, end = None if start_dual is None else start_dual[rows.kept] / np.exp(potential.log_dual_unit), way
-        if dual is not None and way.depth > settings.NEAR:
+        if dual is not None and way.e_folds > settings.NEAR:
             log_x, _ = dual_point(part, potential, log_prior, dual)
             if np.isfinite(log_x).all():
                 end = walked(part, replace(way, tau=1.0, log_x=np.asarray(log_x, dtype=np.float64)), budget)
@@ -116,17 +114,23 @@ def _in_double_precision(system: LinearSystem, way: Way, dual: Vector | None, bu
     Returns how far it gets. On the way down x stays within double precision where the prior's depth lies in the row
     space of A, as with transport. For dense A the first stage alone is run: from there the jump is cheaper.
     """
-    even, log_prior, potential = way.even, way.log_prior, way.potential
+    potential = way.potential
     # So small is theta' where x is of its own size and the prior as deep as the convex loop takes it.
-    e_folds = min(way.depth, settings.NEAR if way.depth <= settings.NEAR else settings.LEAVE_AT) / potential.spread
-    equations = normal_equations(system, budget, math.exp(-(potential.spread - 1.0) * e_folds))
-    if way.depth <= settings.NEAR:
-        dual = _thinned(system, potential, log_prior, budget) if dual is None else dual
+    is_near = way.e_folds <= settings.NEAR
+    deepest = min(way.e_folds, settings.NEAR if is_near else settings.LEAVE_AT) / potential.spread
+    equations = normal_equations(system, budget, math.exp(-(potential.spread - 1.0) * deepest))
+    if is_near:
+        dual = _thinned(system, potential, way.log_prior, budget) if dual is None else dual
         end = way if dual is None else _ended(system, equations, way, budget, dual)
         end = _ended(system, equations, way, budget) if end.outcome is Outcome.INACCURATE else end
-        if end.outcome is not Outcome.INACCURATE or not np.isfinite(potential.reach):
+        if end.outcome is not Outcome.INACCURATE or potential.is_logarithmic:
             return end
-    share = settings.LEAVE_AT / way.depth if way.depth > settings.NEAR else 0.0
+    return _down(system, equations, way, budget, 0.0 if is_near else settings.LEAVE_AT / way.e_folds)
+
+
+def _down(system: LinearSystem, equations: NormalEquations, way: Way, budget: Budget, share: float) -> Way:
+    """As far down the way as the convex loop gets, from a share of it on."""
+    even, log_prior, potential = way.even, way.log_prior, way.potential
     dual, further, most = None, settings.FURTHER, settings.MOST_CONVEX_STEPS
     while share < 1.0:
         prior = even + share * (log_prior - even)
@@ -141,7 +145,7 @@ def _in_double_precision(system: LinearSystem, way: Way, dual: Vector | None, bu
             tangent = np.zeros(system.shape[0])  # in its unit the dual of a power potential comes to rest
             if potential.is_logarithmic:
                 tangent = equations.solve(system.matvec(np.exp(point.log_x) * (even - log_prior)), settings.CLOSE)
-        elif share > way.tau == 0.0 and np.isfinite(potential.reach):
+        elif share > way.tau == 0.0 and not potential.is_logarithmic:
             share = 0.0  # the walk does not find the beginning by itself where theta bends
             continue
         else:

@@ -113,10 +113,10 @@ def walked(system: LinearSystem, way: Way, budget: Budget) -> Way:
             shares = np.where(warm, -np.inf, _log_shares(system, way.potential, log_x))
             if shares.max() <= -settings.COLD:
                 return replace(way, tau=1.0, log_x=log_x, dual=end.dual, outcome=end.outcome, error=end.error)
-            depth = settings.WARM
+            cut = settings.WARM
             if shares.max() < 0.0:
-                start, depth = replace(way, tau=1.0, log_x=log_x), settings.COLD
-            warm |= shares > -depth
+                start, cut = replace(way, tau=1.0, log_x=log_x), settings.COLD
+            warm |= shares > -cut
     except SingularBasisError:
         pass
     return walk(system, start, budget)

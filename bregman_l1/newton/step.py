@@ -29,14 +29,12 @@ from bregman_l1.errors import InfeasibleError
 from bregman_l1.newton.dual_newton import drift_noise, dual_point, largest_move, rounding_noise
 from bregman_l1.newton.exact_step import ExactProjection
 from bregman_l1.newton.normal_equations import NormalEquations, normal_equations
-from bregman_l1.potential import Entropy, Potential
+from bregman_l1.potential import ENTROPY, Potential
 from bregman_l1.system import largest
 from bregman_l1.threads import threads_for
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
-
-_ENTROPY = Entropy()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -85,7 +83,7 @@ class NewtonSteps:
         self._system = system
         self._positive: tuple[Mask, _Steps] | None = None
 
-    def at(self, log_prior: Vector, log_x: Vector, dual: Vector | None = None, potential: Potential = _ENTROPY) -> Step:
+    def at(self, log_prior: Vector, log_x: Vector, dual: Vector | None = None, potential: Potential = ENTROPY) -> Step:
         """Return the step at a candidate.
 
         Parameters

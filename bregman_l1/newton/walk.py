@@ -72,7 +72,7 @@ class Way:
     is_minimal: bool = False
 
     @property
-    def depth(self) -> float:
+    def e_folds(self) -> float:
         """How many e-folds of the weights dx/dtheta the prior is from where the line begins."""
         return self.potential.spread * float(np.abs(self.log_prior - self.even).max())
 

@@ -122,3 +122,6 @@ class Entropy(Potential):
         prior = np.exp(log_prior)
         larger = np.abs(x) / 2 + np.hypot(x / 2, prior)
         return by_sign(x, larger, np.divide(prior, larger, out=np.zeros_like(prior), where=larger > 0) * prior)
+
+
+ENTROPY = Entropy()

@@ -59,6 +59,11 @@ class Power(Potential):
         return fmpq(numerator - 2 * denominator, numerator)
 
     @property
+    def rest(self) -> float:
+        """1 - q = 2 / D, the power of x in the potential."""
+        return 2.0 / self.depth
+
+    @property
     def of_depth(self) -> str:
         return f" of depth {self.depth:g}"
 
@@ -130,13 +135,12 @@ class Power(Potential):
 
     def divergence(self, x: Vector, log_x: Vector, log_prior: Vector) -> float:  # noqa: ARG002
         some = log_prior > -np.inf  # where the prior is zero, so is x
-        sizes = np.exp((1.0 - self.exponent) * log_prior[some])
+        sizes = np.exp(self.rest * log_prior[some])
         return float(sizes @ self._relative((log_x - log_prior)[some]))
 
     def _relative(self, log_ratio: Vector) -> Vector:
         """The divergence of exp(log_ratio) from 1."""
-        rest = 1.0 - self.exponent
-        return np.asarray(np.expm1(log_ratio) - np.expm1(rest * log_ratio) / rest)
+        return np.asarray(np.expm1(log_ratio) - np.expm1(self.rest * log_ratio) / self.rest)
 
     def misfit(self, theta: Vector, misfit: Vector) -> Vector:
         return np.asarray(misfit / np.maximum(1.0, -theta))
@@ -152,8 +156,8 @@ class Power(Potential):
 
     def _of_slack(self, relative: Vector) -> Vector:
         """The divergence of x from where its slack s is longer by a relative change, over x s."""
-        rest = 1.0 - self.exponent
-        return np.asarray(np.expm1(-rest / self.exponent * np.log1p(relative)) * self.exponent / rest + relative)
+        power = self.rest / self.exponent
+        return np.asarray(np.expm1(-power * np.log1p(relative)) / power + relative)
 
     def tilt(self, log_prior: Vector) -> Vector:
         return np.asarray(-np.exp(-self.exponent * log_prior))
@@ -161,7 +165,7 @@ class Power(Potential):
     def expression(self, x: cp.Expression) -> cp.Expression:
         import cvxpy
 
-        return -cvxpy.sum(cvxpy.power(x, 1.0 - self.exponent, approx=False)) / (1.0 - self.exponent)
+        return -cvxpy.sum(cvxpy.power(x, self.rest, approx=False)) / self.rest
 
     def split(self, x: Vector, log_prior: Vector) -> Vector:
         # With x and v = x_minus in units of the prior, slacks of the two add up to 2: v = (2 - (x + v)^-q)^(-1/q), the

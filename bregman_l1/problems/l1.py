@@ -124,8 +124,8 @@ class L1Minimization(Problem):
         return cp.Problem(cp.Minimize(self._cost @ (x + x_minus)), [A @ (x - x_minus) == y])
 
     def recover(self, program: cp.Problem) -> Claim:
-        parts = program.var_dict  # x_minus comes after x by its name too
-        x = [parts[name].value for name in sorted(parts)]
+        parts = program.var_dict
+        x = [parts[name].value for name in ("x", "x_minus") if name in parts]
         dual = program.constraints[0].dual_value
         return Claim(
             x=None if x[0] is None else np.concatenate(x) * np.abs(self._system.y).max(),

@@ -227,10 +227,6 @@ class LinearSystem:
         """A.T @ lam, shape (d,)."""
         return np.asarray(self._storage.rmatvec(np.asarray(lam)), dtype=np.float64)
 
-    def largest_of_rmatvec(self, lam: Vector) -> float:
-        """The largest magnitude of an entry of A.T @ lam, for one lam or a row of each; NaN if there is one."""
-        return self._storage.largest_of_rmatvec(lam)
-
     def gram(self, weights: Vector | None = None) -> Matrix:
         """A diag(weights) A.T, shape (N, N); weights >= 0 of shape (d,), ones if omitted.
 

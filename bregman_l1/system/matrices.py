@@ -87,12 +87,6 @@ class InMemory(Storage):
         wide = lam.astype(np.longdouble)
         return np.concatenate([self._block(part).T.astype(np.longdouble) @ wide for part in self._parts])
 
-    def largest_of_rmatvec(self, lam: Vector) -> float:
-        found = 0.0
-        for part in self._parts:
-            found = np.maximum(found, largest(lam @ self._block(part)))
-        return float(found)
-
     def gram(self, weights: Vector) -> Matrix:
         gram = np.zeros((self.shape[0], self.shape[0]))
         for part in self._parts:

@@ -99,9 +99,6 @@ class Multiples(Storage):
     def extended_rmatvec(self, lam: NDArray[Any]) -> NDArray[np.longdouble]:
         return self._signed(self._base.extended_rmatvec(lam))
 
-    def largest_of_rmatvec(self, lam: Vector) -> float:
-        return self._base.largest_of_rmatvec(lam)
-
     def gram(self, weights: Vector) -> Matrix:
         return self._base.gram(self._sum(weights))
 

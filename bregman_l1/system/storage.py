@@ -115,10 +115,6 @@ class Storage(ABC):
         """A.T @ lam in extended precision."""
 
     @abstractmethod
-    def largest_of_rmatvec(self, lam: Vector) -> float:
-        """The largest magnitude of an entry of lam @ A, for one lam or a row of each; NaN if there is one."""
-
-    @abstractmethod
     def gram(self, weights: Vector) -> Matrix:
         """A diag(weights) A', shape (N, N)."""
 
