@@ -37,12 +37,16 @@ class ReducedSums:
             sums = [(tableau.reduced(each), tableau.reduced_error(each)) for each in belongs.T]
             self._counts, self._errors = (np.stack(each, axis=1) for each in zip(*sums, strict=True))
 
-    def of(self, values: Vector) -> tuple[Vector, Vector]:
-        """The sums, zero where they cancel to rounding, and a bound of their rounding, zero where all terms cancel."""
+    def of(self, values: Vector, rounding: float = 0.0) -> tuple[Vector, Vector]:
+        """The sums, zero where they cancel to rounding, and a bound of their rounding, zero where all terms cancel.
+
+        ``rounding`` is the relative one of the values themselves.
+        """
         if self._counts is None or self._errors is None:
-            error = self._tableau.reduced_error(values)
-            return self._tableau.reduced(values), error
+            on_basis, on_rest = np.abs(values[self._tableau.J]), np.abs(values[self._tableau.R])
+            of_values = rounding * (np.abs(self._tableau.T).T @ on_basis + on_rest)
+            return self._tableau.reduced(values), self._tableau.reduced_error(values) + of_values
         some = values[self._first]
-        sums = self._counts @ some
-        error = (8 * EPS * np.abs(self._counts) + np.where(self._counts == 0.0, 0.0, self._errors)) @ np.abs(some)
+        sums, unit = self._counts @ some, 8 * EPS + rounding
+        error = (unit * np.abs(self._counts) + np.where(self._counts == 0.0, 0.0, self._errors)) @ np.abs(some)
         return np.where(np.abs(sums) <= error, 0.0, sums), error

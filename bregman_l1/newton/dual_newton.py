@@ -171,18 +171,21 @@ def largest_move(system: LinearSystem, lam: Vector, enough: float, potential: Po
 
 def dual_point(system: LinearSystem, potential: Potential, log_prior: Vector, dual: Vector) -> tuple[Wide, Vector]:
     """The log x with theta(x) = theta(p) + A'dual and its rounding, extended where that of double shows."""
-    prior = _in_double(potential.gradient(log_prior))
+    prior = in_double(potential.gradient(log_prior))
     size: Vector = np.abs(prior) + float(system.row_peaks @ np.abs(dual))
     theta = prior + system.rmatvec(dual)
-    noise = EPS * np.abs(potential.log_change(theta, size))
+    of_prior = potential.prior_rounding(log_prior) * np.abs(prior)
+    noise = np.abs(potential.log_change(theta, EPS * size + of_prior))
     if not noise.max() <= settings.NEGLIGIBLE / 10:
         size = np.abs(prior) + system.abs_rmatvec(np.abs(dual))
-        noise = EPS * np.abs(potential.log_change(theta, size))
+        noise = np.abs(potential.log_change(theta, EPS * size + of_prior))
     if not noise.max() <= settings.NEGLIGIBLE / 10:
         wide = prior + system.extended_rmatvec(dual)
-        return potential.log_primal(wide), WIDE_EPS * np.abs(potential.log_change(_in_double(wide), size))
+        noise = np.abs(potential.log_change(in_double(wide), WIDE_EPS * size + of_prior))
+        return potential.log_primal(wide), noise
     return potential.log_primal(theta), noise
 
 
-def _in_double(values: Wide) -> Vector:
+def in_double(values: Wide) -> Vector:
+    """The values in double precision; what is smaller than it holds is zero."""
     return np.asarray(values, dtype=np.float64)

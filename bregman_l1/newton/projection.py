@@ -16,7 +16,7 @@ from bregman_l1.budget import Budget
 from bregman_l1.claim import Claim, Farkas
 from bregman_l1.errors import InfeasibleError
 from bregman_l1.frozen import read_only
-from bregman_l1.newton.dual_newton import DualPoint, dual_newton, dual_point
+from bregman_l1.newton.dual_newton import DualPoint, dual_newton, dual_point, in_double
 from bregman_l1.newton.normal_equations import NormalEquations, normal_equations
 from bregman_l1.newton.scale_free import scale_free, walked
 from bregman_l1.newton.walk import Way
@@ -79,33 +79,45 @@ def project(
             return Claim(outcome=outcome, raw_status=outcome.value, proof=Farkas(error.farkas))
         _LOG.debug("%r: %d rows depend on others", system, rows.dropped.size)
         size = np.log((np.abs(part.y) / part.row_peaks).max())  # of x if one entry had to do it all
-        even = _beginning(potential, float(size), log_prior)
-        no_dual, potential = np.zeros(part.shape[0]), potential.in_unit_of(log_prior)
-        way = Way(potential=potential, even=even, log_prior=log_prior, tol=tol, tau=0.0, log_x=even, dual=no_dual)
-        dual, end = None if start_dual is None else start_dual[rows.kept] / np.exp(potential.log_dual_unit), way
-        if dual is not None and way.e_folds > settings.NEAR:
-            log_x, _ = dual_point(part, potential, log_prior, dual)
-            if np.isfinite(log_x).all():
-                end = walked(part, replace(way, tau=1.0, log_x=np.asarray(log_x, dtype=np.float64)), budget)
-        if end.outcome is not Outcome.OPTIMAL:
-            end = _in_double_precision(part, way, dual, budget)
-            _LOG.debug("convex loop: %s %.3g of the way, %d factorisations", end.outcome.value, end.tau, budget.used)
-        if end.outcome is Outcome.INACCURATE:
-            end = scale_free(part, end, budget)
-            _LOG.debug("scale-free form: %s, %d factorisations in all", end.outcome.value, budget.used)
+        no_dual, begins = np.zeros(part.shape[0]), _beginnings(potential, float(size), log_prior)
+        potential = potential.in_unit_of(log_prior)
+        dual = None if start_dual is None else start_dual[rows.kept] / np.exp(potential.log_dual_unit)
+        for even in begins:
+            way = Way(potential=potential, even=even, log_prior=log_prior, tol=tol, tau=0.0, log_x=even, dual=no_dual)
+            end = _ended_by_any(part, way, dual, budget)
+            if end.outcome is not Outcome.INACCURATE:
+                break
         end = replace(end, dual=end.dual * np.exp(potential.log_dual_unit))
         return _claim(system, rows, end, budget)
 
 
-def _beginning(potential: Potential, size: float, log_prior: Vector) -> Vector:
-    """A prior of the size of x, from which the way leads to the one that is projected.
+def _ended_by_any(system: LinearSystem, way: Way, dual: Vector | None, budget: Budget) -> Way:
+    """The end of a way: from the dual, by the convex loop, or in the scale-free form."""
+    end = way
+    if dual is not None and way.e_folds > settings.NEAR:
+        log_x, _ = dual_point(system, way.potential, way.log_prior, dual)
+        if np.isfinite(log_x).all():
+            end = walked(system, replace(way, tau=1.0, log_x=in_double(log_x)), budget)
+    if end.outcome is not Outcome.OPTIMAL:
+        end = _in_double_precision(system, way, dual, budget)
+        _LOG.debug("convex loop: %s %.3g of the way, %d factorisations", end.outcome.value, end.tau, budget.used)
+    if end.outcome is Outcome.INACCURATE:
+        end = scale_free(system, end, budget)
+        _LOG.debug("scale-free form: %s, %d factorisations in all", end.outcome.value, budget.used)
+    return end
 
-    The limit of a power potential depends on the ratios of the prior, that of the entropy does not: they are kept where
-    they are no scales of their own.
+
+def _beginnings(potential: Potential, size: float, log_prior: Vector) -> list[Vector]:
+    """Priors of the size of x, from which ways lead to the one that is projected.
+
+    The limit of a power potential depends on the ratios of the prior, that of the entropy does not: they are kept, but
+    where they are scales of their own and that leads nowhere.
     """
-    if potential.is_logarithmic or potential.spread * np.ptp(log_prior) > settings.NEAR:
-        return np.broadcast_to(size, log_prior.shape)
-    return np.asarray(log_prior - (float(log_prior.max()) - size))
+    flat = np.broadcast_to(size, log_prior.shape)
+    if potential.is_logarithmic:
+        return [flat]
+    shifted = np.asarray(log_prior - (float(log_prior.max()) - size))
+    return [shifted, flat] if potential.spread * np.ptp(log_prior) > settings.NEAR else [shifted]
 
 
 def _in_double_precision(system: LinearSystem, way: Way, dual: Vector | None, budget: Budget) -> Way:

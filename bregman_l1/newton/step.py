@@ -26,7 +26,7 @@ from bregman_l1.basis.rows import Rows, split_rows
 from bregman_l1.basis.serving import ServingTableaus
 from bregman_l1.basis.tableau import Tableau
 from bregman_l1.errors import InfeasibleError
-from bregman_l1.newton.dual_newton import drift_noise, dual_point, largest_move, rounding_noise
+from bregman_l1.newton.dual_newton import drift_noise, dual_point, in_double, largest_move, rounding_noise
 from bregman_l1.newton.exact_step import ExactProjection
 from bregman_l1.newton.normal_equations import NormalEquations, normal_equations
 from bregman_l1.potential import ENTROPY, Potential
@@ -202,13 +202,17 @@ class _Steps:
             point, noise = dual_point(self._part, potential, log_prior, dual)
             if np.abs(point - log_x).max() <= settings.FITS and noise.max() <= settings.NEGLIGIBLE:
                 return point, noise
-        prior, theta_J = potential.gradient(log_prior), potential.gradient(log_x[J])
-        point, noise = dual_point(self._part, potential, log_prior, tableau.dual(theta_J - prior[J]))
+        prior, theta_J = (in_double(potential.gradient(values)) for values in (log_prior, log_x[J]))
+        lam = tableau.dual(theta_J - prior[J])
+        point, noise = dual_point(self._part, potential, log_prior, lam)
         if not noise.max() <= settings.NEGLIGIBLE:
             # A small theta is no difference of large ones in the tableau.
-            rho, error = ReducedSums(tableau, log_prior).of(prior)
-            theta_R = tableau.T.T @ theta_J - rho
-            noise_R = potential.log_change(theta_R, error)
+            rho, error = ReducedSums(tableau, log_prior).of(prior, potential.prior_rounding(log_prior))
+            theta_R = tableau.T.T @ potential.gradient(log_x[J]) - rho
+            noise_R = np.abs(potential.log_change(theta_R, error))
+            # The dual is off by its own rounding from where x_J is as claimed.
+            off = in_double(prior[J] + tableau.wide.T @ lam.astype(np.longdouble) - potential.gradient(log_x[J]))
+            noise[R] += np.abs(potential.log_change(theta_R, np.abs(tableau.T).T @ np.abs(off)))
             better = np.flatnonzero(~(noise[R] <= noise_R))
             point[R[better]], noise[R[better]] = potential.log_primal(theta_R)[better], noise_R[better]
             point[J], noise[J] = log_x[J], 0.0
@@ -240,6 +244,7 @@ class _Steps:
             change -= theta
             change = potential.log_change(theta, change)
             rounding = EPS * (largest(prior) + float(system.row_peaks @ np.abs(lam)))
+            rounding += potential.prior_rounding(log_prior) * largest(prior)
             residual, noise = self._left_over(potential, equations, log_x, theta, change, rounding)
             if not noise <= settings.NEGLIGIBLE:
                 return None
@@ -329,4 +334,17 @@ def _exact_step(
         return None
     change = np.empty(log_x.size)
     change[J], change[R] = found
-    return Step(change=change, noise=np.zeros(log_x.size))
+    return Step(change=change, noise=_prior_noise(system, potential, tableau, log_prior, log_x))
+
+
+def _prior_noise(
+    system: LinearSystem, potential: Potential, tableau: Tableau, log_prior: Vector, log_x: Vector
+) -> Vector:
+    """What the rounding of the logarithms of the prior does to log x."""
+    noise, rounding = np.zeros(log_x.size), potential.prior_rounding(log_prior)
+    if rounding > 0.0:
+        R = np.setdiff1d(np.arange(log_x.size), tableau.J)
+        size = np.abs(in_double(potential.gradient(log_prior)))
+        terms = np.abs(tableau.inverse @ system.columns(R)).T @ size[tableau.J] + size[R]
+        noise[R] = np.abs(potential.log_change(potential.gradient(log_x[R]), rounding * terms))
+    return noise

@@ -114,6 +114,13 @@ class _ReducedPriors:
         theta, slope = (np.asarray(of(prior), dtype=np.float64) for of in (potential.gradient, potential.slope))
         return potential, self._sums.of(theta)[0], self._sums.of(slope * self._fall)[0]
 
+    def noise(self, point: _Point) -> float:
+        """What the rounding of rho does to log x at the end of the way, where it is no line."""
+        theta = self._way.potential.gradient(self._way.log_prior)
+        error = self._sums.of(np.asarray(theta, dtype=np.float64))[1]
+        unit = self._way.potential.gradient(point.log_x[self.tableau.R])
+        return float(np.abs(self._way.potential.log_change(unit, error)).max(initial=0.0))
+
 
 class _Point:
     """A point of the dual at tau in one tableau: om = log x_J, theta_R = T'theta_J - rho."""
@@ -254,10 +261,13 @@ class _Walk:
             equations = point.equations
             if equations.singular:
                 return
-            if is_small and np.abs(equations.noise(self._system)).max() > settings.NEGLIGIBLE:
+            noise = (
+                max(float(np.abs(equations.noise(self._system)).max()), point.priors.noise(point)) if is_small else 0.0
+            )
+            if not noise <= settings.NEGLIGIBLE:
                 return
             point = point.moved(equations.newton())
-            yield point.log_x, tableau.dual(potential.gradient(point.om) - prior)
+            yield point.log_x, tableau.dual(np.asarray(potential.gradient(point.om) - prior, dtype=np.float64))
 
     def _on_the_multiplier(self, point: _Point) -> Iterator[tuple[Wide, Vector]]:
         """Steps in extended precision, if a multiplier holds log x and a small system shows no rounding."""
@@ -290,7 +300,8 @@ class _Walk:
         while (step := exactly.newton(log_x[J], log_x[R])) is not None:
             log_x = log_x.copy()
             log_x[J], log_x[R] = log_x[J] + step[0], log_x[R] + step[1]
-            yield log_x, tableau.dual(potential.gradient(log_x[J]) - potential.gradient(prior[J]))
+            change = potential.gradient(log_x[J]) - potential.gradient(prior[J])
+            yield log_x, tableau.dual(np.asarray(change, dtype=np.float64))
 
     def _exchanged(self, point: _Point) -> _Point:
         return self._in(point.tableau.exchanged(self._system, point.log_weights), point)

@@ -82,6 +82,13 @@ class Potential(ABC):
         """Theta where x = exp(log_x)."""
 
     @abstractmethod
+    def prior_rounding(self, log_prior: Vector) -> float:
+        """The relative rounding of theta of one prior beside another's, from that of their logarithms.
+
+        None where they are all equal, or where theta is no larger than what it stands beside.
+        """
+
+    @abstractmethod
     def log_primal(self, theta: Real) -> Real:
         """The log x that has this theta; infinite where theta is beyond its range."""
 

@@ -66,6 +66,9 @@ class Entropy(Potential):
     def gradient(self, log_x: Real) -> Real:
         return log_x
 
+    def prior_rounding(self, log_prior: Vector) -> float:  # noqa: ARG002
+        return 0.0
+
     def log_primal(self, theta: Real) -> Real:
         return theta
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from flint import arb, fmpq
 
-from bregman_l1._types import Vector, Wide
+from bregman_l1._types import EPS, Vector, Wide
 from bregman_l1.potential.base import Potential, Real, by_sign
+from bregman_l1.system import largest
 
 if TYPE_CHECKING:
     import cvxpy as cp
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 # Logarithms up to which double precision holds a number with all its digits.
 _LARGEST_LOG = 700.0
 _MOST_SPLITTING_STEPS = 20
+_FAR = 100.0  # e-folds beyond which the divergence is that of its terms, none of which cancels
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,9 @@ class Power(Potential):
     def gradient(self, log_x: Real) -> Real:
         return cast("Real", -self._slack(log_x))
 
+    def prior_rounding(self, log_prior: Vector) -> float:
+        return EPS * self.exponent * largest(log_prior) if np.ptp(log_prior) > 0.0 else 0.0
+
     def log_primal(self, theta: Real) -> Real:
         with np.errstate(divide="ignore", invalid="ignore"):
             return cast("Real", self.log_unit - np.log(np.maximum(-theta, 0.0)) / self.exponent)
@@ -135,12 +140,21 @@ class Power(Potential):
 
     def divergence(self, x: Vector, log_x: Vector, log_prior: Vector) -> float:  # noqa: ARG002
         some = log_prior > -np.inf  # where the prior is zero, so is x
-        sizes = np.exp(self.rest * log_prior[some])
-        return float(sizes @ self._relative((log_x - log_prior)[some]))
+        log_x, log_prior = log_x[some], log_prior[some]
+        log_ratio, log_size = log_x - log_prior, self.rest * log_prior
+        near = np.exp(log_size) * self._relative(np.clip(log_ratio, -_FAR, _FAR))
+        # x / p may overflow where w x does not.
+        far = np.exp(log_x - self.exponent * log_prior) - self._beyond(log_ratio, log_size)
+        return float(np.where(np.abs(log_ratio) < _FAR, near, far).sum())
 
     def _relative(self, log_ratio: Vector) -> Vector:
         """The divergence of exp(log_ratio) from 1."""
         return np.asarray(np.expm1(log_ratio) - np.expm1(self.rest * log_ratio) / self.rest)
+
+    def _beyond(self, log_ratio: Vector, log_size: Vector) -> Vector:
+        """What the divergence of a far x falls short of w x."""
+        size = np.exp(log_size)
+        return np.asarray(size + (np.exp(self.rest * log_ratio + log_size) - size) / self.rest)
 
     def misfit(self, theta: Vector, misfit: Vector) -> Vector:
         return np.asarray(misfit / np.maximum(1.0, -theta))
@@ -209,6 +223,9 @@ class LogBarrier(Power):
 
     def _relative(self, log_ratio: Vector) -> Vector:
         return np.asarray(np.expm1(log_ratio) - log_ratio)
+
+    def _beyond(self, log_ratio: Vector, log_size: Vector) -> Vector:  # noqa: ARG002
+        return np.asarray(1.0 + log_ratio)
 
     def _of_slack(self, relative: Vector) -> Vector:
         return np.asarray(relative - np.log1p(relative))

@@ -310,7 +310,9 @@ class ProjectionResiduals:
         with np.errstate(all="ignore"):
             slack = abs(float(totals.dual @ totals.missed))
             rounding = ROUNDINGS * float(np.abs(totals.dual) @ totals.terms)
-            gap = (totals.distance + max(0.0, slack - rounding)) / totals.size
+            gap = totals.distance + max(0.0, slack - rounding)
+            if gap != 0.0:
+                gap = gap / totals.size if totals.size > 0.0 else np.inf
         return max(gap, self._misfit_of_claimed_dual)
 
     @cached_property

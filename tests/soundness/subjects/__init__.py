@@ -9,6 +9,7 @@ from ..cases import FAMILIES, ILL_CONDITIONED, Case
 from ..records import Record
 from .backends import every_backend
 from .corruption import spoilt_answers
+from .depths import at_a_depth
 from .linear_proofs import proved_linear
 from .paths import along_paths
 from .projections import at_other_tolerances, solved
@@ -39,6 +40,7 @@ SUBJECTS = {
     "tolerances": Subject(at_other_tolerances, ORDINARY, 3),
     "certify": Subject(spoilt_answers, ALL, 8),
     "theory": Subject(analysed, PLAIN, 8),
+    "depths": Subject(at_a_depth, ALL, 8),
     "backends": Subject(every_backend, PLAIN, 4),
     "training": Subject(trained, PLAIN, 2),
     "paths": Subject(along_paths, WITHOUT_BLOCKS, 3),
