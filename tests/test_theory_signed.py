@@ -151,10 +151,6 @@ def test_bounds_hold_for_the_signed_x(seed, rigorous):
     for log_alpha in (-40.0, -400.0):
         truth = analysis.log_deviation(log_alpha=log_alpha)
         assert truth <= analysis.log_upper_bound(log_alpha=log_alpha, rigorous=rigorous)
-        enclosure = analysis.deviation_enclosure(log_alpha=log_alpha, rigorous=rigorous)
-        both = analysis.doubled.log_deviation(log_alpha=log_alpha)
-        assert enclosure.log_lower - 1e-9 <= both <= enclosure.log_upper + 1e-9
-        assert truth <= enclosure.log_upper + 1e-9
     lower = analysis.log_lower_bound(log_alpha=-400.0, rigorous=rigorous)
     largest = analysis.log_largest_off_support(log_alpha=-400.0)
     assert -400.0 < lower <= largest
@@ -175,13 +171,147 @@ def test_coordinates_whose_parts_cancel_have_no_exponent():
     assert analysis.exponents[0] == 0.0
     assert np.isnan(analysis.exponents[1])
     assert analysis.log_leading_constants.total == -inf
+    assert not analysis.moves
+    assert analysis.rate == inf
+    assert "x(alpha) = x* for every alpha" in str(analysis)
+    with pytest.raises(NotAdmissibleError, match="no deviation to draw"):
+        analysis.plot()
+
+
+def truths(system: LinearSystem, analysis: SignedAnalysis, log_alpha: float) -> tuple[float, float]:
+    """Logarithms of ||x(alpha) off S||_1, from a native projection, and of ||x(alpha) - x*||_1."""
+    log_x = solve(BregmanProjection(system, log_alpha=log_alpha, signed=True, prior=analysis.prior)).log_x
+    off = np.logaddexp.reduce(np.delete(log_x, analysis.support))
+    return float(off), analysis.log_deviation(log_alpha=log_alpha)
+
+
+ENCLOSED = {
+    "one column": (EVEN, None),
+    "several minimisers": (SEVERAL, None),
+    "a prior": (gaussian(2), np.linspace(0.5, 4.0, 14)),
+    **{f"seed {seed}": (gaussian(seed), None) for seed in range(4)},
+}
+
+
+@pytest.mark.parametrize(
+    ("case", "rigorous"),
+    # A rigorous one needs a unique minimiser.
+    [pair for pair in product(ENCLOSED, [False, True]) if pair != ("several minimisers", True)],
+)
+def test_enclosures_contain_the_signed_x(case, rigorous):
+    system, prior = ENCLOSED[case]
+    analysis = analyze(system, signed=True, prior=prior)
+    for log_alpha in (-3.0, -7.0, -40.0, -400.0):
+        off, total = truths(system, analysis, log_alpha)
+        for truth, enclose in ((off, analysis.enclosure), (total, analysis.deviation_enclosure)):
+            ends = enclose(log_alpha=log_alpha, rigorous=rigorous)
+            assert ends.log_lower <= truth + 1e-9
+            assert truth - 1e-9 <= ends.log_upper < inf
+
+
+@pytest.mark.parametrize("case", ENCLOSED)
+def test_the_page_shows_an_enclosure_of_the_deviation_beside_it(case):
+    system, prior = ENCLOSED[case]
+    levels = analyze(system, signed=True, prior=prior).to_dict(log_alphas=[-3.0, -5.0, -7.0, -40.0])["levels"]
+    for level in levels:
+        assert level["log_lower"] <= level["log_deviation"] + 1e-9
+        assert level["log_deviation"] - 1e-9 <= level["log_upper"]
+    assert levels[1]["log_upper"] < inf
+
+
+@pytest.mark.parametrize("rigorous", [False, True])
+def test_both_ends_of_a_signed_enclosure_meet(rigorous):
+    analysis = analyze(gaussian(3), signed=True)
+    assert analysis.rho.value > 0
+    for enclose in (analysis.enclosure, analysis.deviation_enclosure):
+        assert enclose(log_alpha=-400.0, rigorous=rigorous).log_width < 1e-9
+
+
+def test_where_both_parts_may_cancel_no_lower_end_is_positive():
+    analysis = analyze(EVEN, signed=True)
+    for log_alpha in (-1.0, -5.0, -50.0):
+        for rigorous in (False, True):
+            assert analysis.deviation_enclosure(log_alpha=log_alpha, rigorous=rigorous).log_lower == -inf
+
+
+def with_column(column: list[float], x: list[float]) -> LinearSystem:
+    """The identity beside one column, at which x_S is the minimiser."""
+    return LinearSystem(np.column_stack([np.eye(len(x)), column]), x)
+
+
+@pytest.mark.parametrize(
+    ("system", "depths"),
+    [
+        # x_1 = x_2, so that lam_1 = lam_2 at every alpha.
+        (with_column([1, -1], [1, 1]), (2, 3, inf)),
+        # a'lam = log x_1 - 2 log x_2 + log x_3 = 0 to leading order at depth 2 only.
+        (with_column([1, -2, 1], [1, 2, 4]), ()),
+        (with_column([1, -2, 1], [3, 3, 3]), (2, 3, inf)),
+        (with_column([1, -1, 0.5], [1, 1, 4]), ()),
+    ],
+)
+@pytest.mark.parametrize("depth", [2, 3, inf])
+def test_a_signed_x_that_does_not_move_is_known_by_its_limit(system, depths, depth):
+    analysis = analyze(system, signed=True, depth=depth)
+    largest = max(analysis.log_deviation(log_alpha=log_alpha) for log_alpha in (-1.0, -3.0))
+    assert analysis.moves == (depth not in depths) == (largest > -25.0)
+    assert (analysis.rate == inf) == (depth in depths)
+
+
+@pytest.mark.parametrize("depth", [2, 3, inf])
+@pytest.mark.parametrize(
+    "system",
+    [
+        LinearSystem([[1.0, 1.0, 0.0, 0.3], [1.0, -1.0, 0.0, 0.3]], [1.0, 0.2]),
+        LinearSystem([[1.0, 1.0, -1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0, 1.0]], [1.7, 0.3]),
+        SEVERAL,
+    ],
+)
+def test_several_signed_minimisers_move_if_the_projections_do(system, depth):
+    analysis = analyze(system, signed=True, depth=depth)
+    far, near = (solve(BregmanProjection(system, log_alpha=t, signed=True, depth=depth)).x for t in (-1.0, -4.0))
+    assert analysis.moves == (np.abs(far - near).max() > 1e-9)
+    assert np.isfinite(analysis.rate) == analysis.moves
+
+
+def test_a_deviation_of_smaller_order_than_both_parts_has_no_rate():
+    analysis = analyze(with_column([1, -2, 1], [1, 2, 4]), signed=True)
+    assert analysis.moves
+    assert np.isnan(analysis.rate)
+    assert analysis.log_deviation(log_alpha=-5.0) < 2 * -5.0 * analysis.doubled.rate
+    assert "is of smaller order" in " ".join(str(analysis).split())
     assert "cancelling" in str(analysis)
+    labels = [str(line.get_label()) for line in analysis.plot(log_alphas=[-1.0, -2.0]).lines]
+    assert not any("exact limit" in label for label in labels)
+    with pytest.raises(NotAdmissibleError, match="no exact limit"):
+        analysis.plot_lower_bounds(log_alphas=[-1.0])
+
+
+def test_a_prior_moves_no_x_that_the_system_fixes():
+    system = LinearSystem([[1.0, 0.0, 0.0], [0.0, -2.0, 0.0]], [1.0, 3.0])
+    for depth in (2, 3, inf):
+        analysis = analyze(system, signed=True, depth=depth, prior=[1.0, 2.0, 5.0])
+        assert not analysis.moves
+        assert analysis.log_deviation(1e-2) == -inf
+
+
+def test_pages_and_names_say_which_x_they_speak_of():
+    system = gaussian(0)
+    plain, signed = analyze(system, signed=True), analyze(system, signed=True, depth=3)
+    assert repr(plain).startswith("SignedAnalysis(LinearSystem(N=6, d=14, dense), |S|=")
+    assert "depth=3, |S|=" in repr(signed)
+    assert "max_j |x(alpha)_j|" in str(plain)
+    weighted = "x* minimises a weighted one"
+    assert weighted in str(analyze(system, signed=True, depth=3, prior=np.linspace(1.0, 2.0, 14)))
+    for even in (signed, analyze(system, signed=True, depth=3, prior=np.full(14, 3.0)), plain):
+        assert weighted not in str(even)
 
 
 def test_an_injective_matrix_has_no_signed_constants():
     analysis = analyze(LinearSystem([[1.0]], [1.0]), signed=True)
     assert "no kernel vector" in analysis.rho.reason
-    assert analysis.rate == pytest.approx(2, abs=1e-14)  # that of x_minus = alpha^2 / x_plus
+    assert analysis.rate == inf
+    assert analysis.doubled.rate == pytest.approx(2, abs=1e-14)  # that of x_minus = alpha^2 / x_plus
     assert analysis.log_deviation(1e-3) == -inf
     assert np.log(2e-6) <= analysis.log_upper_bound(1e-3)
 

@@ -47,10 +47,11 @@ def plot_deviation(analysis: Analysis, alphas: ArrayLike | None, log_alphas: Arr
     ax = one_axes(ax)
     ten = levels / _LOG_TEN
     truth, bound = _logs(analysis.log_deviation, levels), _logs(analysis.log_upper_bound, levels)
-    _draw_enclosure(ax, analysis, levels, float(np.nanmin(truth)))
+    _draw_enclosure(ax, analysis, levels, float(truth[np.isfinite(truth)].min(initial=np.inf)))
     ax.plot(ten, bound / _LOG_TEN, **UPPER_BOUND.keywords(), label=_claim("bound (II.3)", bound))
-    limit = (analysis.log_leading_constants.total + analysis.rate * levels) / _LOG_TEN
-    ax.plot(ten, limit, **EXPECTED.keywords(), label=rf"exact limit, $K\alpha^{{{analysis.rate:.3g}}}$")
+    if np.isfinite(analysis.rate):
+        limit = (analysis.log_leading_constants.total + analysis.rate * levels) / _LOG_TEN
+        ax.plot(ten, limit, **EXPECTED.keywords(), label=rf"exact limit, $K\alpha^{{{analysis.rate:.3g}}}$")
     ax.plot(ten, truth / _LOG_TEN, **TRUTH.keywords(), label=r"$\|x(\alpha)-x^*\|_1$")
     ax.set(xlabel=LOG10_ALPHA, ylabel=r"$\log_{10}\,\|x(\alpha)-x^*\|_1$", title="distance to the limit")
     ax.legend(fontsize="small")
@@ -62,6 +63,8 @@ def plot_lower_bounds(
 ) -> Axes:
     """Draw the largest entry off S over alpha, and both forms of the bound (II.4), relative to the exact limit."""
     levels = _levels(analysis, alphas, log_alphas)
+    if not np.isfinite(analysis.rate):
+        raise NotAdmissibleError("the leading parts of x_plus and x_minus cancel: no exact limit is known to draw by")
     ax = one_axes(ax)
     ten = levels / _LOG_TEN
     limit = analysis.log_leading_constants.maximum_off_support + analysis.rate * levels

@@ -82,7 +82,11 @@ class Analysis(AnalysisBounds):
 
     @property
     def x_star(self) -> Vector:
-        """The limit of x(alpha), shape (d,): the l1 minimiser, nearest to the prior if there are several."""
+        """The limit of x(alpha), shape (d,): the minimiser of sum_j w_j x_j, nearest to the prior if there are several.
+
+        At depth 2 the weights w are the costs. Above, w_j = prior_j^-q with q = (D-2)/D where the cost is least. Both
+        are one by default: x* is the l1 minimiser then.
+        """
         return self._limit.x
 
     @property
@@ -112,7 +116,7 @@ class Analysis(AnalysisBounds):
 
     @property
     def unique(self) -> bool:
-        """Whether the l1 minimiser is unique (Assumption II.1(c))."""
+        """Whether the minimiser that ``x_star`` describes is unique (Assumption II.1(c))."""
         return self._limit.unique
 
     @property
@@ -307,8 +311,8 @@ class Analysis(AnalysisBounds):
     ) -> Axes:
         """Draw ||x(alpha) off S||_inf and both forms of (II.4) over log10 alpha, relative to the exact limit.
 
-        Parameters, what is returned and raised are those of `plot`. Where the printed form is above the truth it
-        is false.
+        Parameters, what is returned and raised are those of `plot`; `NotAdmissibleError` also where the rate is NaN.
+        Where the printed form is above the truth it is false.
         """
         from bregman_l1.plotting.analysis import plot_lower_bounds
 
@@ -346,7 +350,8 @@ class Analysis(AnalysisBounds):
         return as_html(self)
 
     def __repr__(self) -> str:
-        return f"Analysis({self.system!r}, |S|={self.support.size}, rate={self.rate:.6g})"
+        depth = "" if self._limit.potential.is_logarithmic else f"depth={self.depth:g}, "
+        return f"{type(self).__name__}({self.system!r}, {depth}|S|={self.support.size}, rate={self.rate:.6g})"
 
     @cached_property
     def _bounds(self) -> Bounds:

@@ -145,7 +145,7 @@ class AnalysisBounds(FrozenArrays):
     def enclosure(
         self, alpha: float | None = None, *, log_alpha: float | None = None, rigorous: bool = False
     ) -> Enclosure:
-        """Enclose ||x(alpha) off S||_1, for every alpha; both ends meet as alpha -> 0.
+        """Enclose ||x(alpha) off S||_1, for every alpha; both ends meet as alpha -> 0, of a signed x where rho > 0.
 
         Parameters
         ----------
@@ -178,7 +178,7 @@ class AnalysisBounds(FrozenArrays):
     def deviation_enclosure(
         self, alpha: float | None = None, *, log_alpha: float | None = None, rigorous: bool = False
     ) -> Enclosure:
-        """Enclose ||x(alpha) - x*||_1, for every alpha; both ends meet as alpha -> 0.
+        """Enclose ||x(alpha) - x*||_1, for every alpha; both ends meet as alpha -> 0, of a signed x where rho > 0.
 
         Parameters and what is raised are those of `enclosure`.
         """

@@ -92,7 +92,8 @@ def _limit(analysis: Analysis) -> Iterator[Row]:
     if not analysis.limit.potential.is_logarithmic:
         yield "depth", f"{analysis.depth:g}", "Theorem II.2 and the enclosures are of depth 2"
     yield "support", f"|S| = {size}: {shown}{', ...' if size > _SHOWN else ''}", ""
-    yield "l1 norm", f"{np.abs(analysis.x_star).sum():.12g}", ""
+    weighted = "" if analysis.limit.has_unit_cost else "x* minimises a weighted one (see Analysis.x_star)"
+    yield "l1 norm", f"{np.abs(analysis.x_star).sum():.12g}", weighted
     yield "max / min on S", f"kappa = {analysis.kappa:.6g}", ""
     if not analysis.unique:
         yield (
@@ -104,7 +105,7 @@ def _limit(analysis: Analysis) -> Iterator[Row]:
     elif analysis.moves:
         yield "minimiser", "unique", f"A_S is injective, and the uniqueness margin is {analysis.limit.margin:.6g} > 0"
     else:
-        yield "minimiser", "ONE POINT", "x(alpha) is the same for every alpha (Assumption II.1(b) fails)"
+        yield "minimiser", "ONE POINT", f"x(alpha) is the same for every alpha{_assumption(analysis)}"
     if analysis.assumed_ties:
         yield (
             "ASSUMED TIES",
@@ -112,6 +113,11 @@ def _limit(analysis: Analysis) -> Iterator[Row]:
             "Reduced costs that are equal within rounding count as equal: the system is too large to decide it in "
             "rationals.",
         )
+
+
+def _assumption(analysis: Analysis) -> str:
+    """Which assumption of the theorem that says: one on nonnegative kernel vectors, none on signed ones."""
+    return "" if analysis.is_signed else " (Assumption II.1(b) fails)"
 
 
 def _constant(name: str, constant: Constant) -> Row:
@@ -135,10 +141,14 @@ def _asymptotics(analysis: Analysis) -> Iterator[Row]:
     leading = analysis.log_leading_constants
     decaying = analysis.exponents[np.isfinite(analysis.exponents) & (analysis.exponents > 0)]
     forced = int(np.isinf(analysis.exponents).sum())
-    yield "rate", f"alpha^{analysis.rate:.12g}", "||x(alpha) - x*|| ~ alpha^rate"
-    yield "l1 off S", f"exp({leading.off_support:.9g})", "the limit of ||x(alpha) off S||_1 / alpha^rate"
-    yield "l1", f"exp({leading.total:.9g})", "the limit of ||x(alpha) - x*||_1 / alpha^rate"
-    yield "largest off S", f"exp({leading.maximum_off_support:.9g})", "the limit of max_j x(alpha)_j / alpha^rate"
+    if np.isnan(analysis.rate):
+        yield "rate", "-", "the leading parts of x_plus and x_minus cancel: ||x(alpha) - x*|| is of smaller order"
+    else:
+        entry = "|x(alpha)_j|" if analysis.is_signed else "x(alpha)_j"
+        yield "rate", f"alpha^{analysis.rate:.12g}", "||x(alpha) - x*|| ~ alpha^rate"
+        yield "l1 off S", f"exp({leading.off_support:.9g})", "the limit of ||x(alpha) off S||_1 / alpha^rate"
+        yield "l1", f"exp({leading.total:.9g})", "the limit of ||x(alpha) - x*||_1 / alpha^rate"
+        yield "largest off S", f"exp({leading.maximum_off_support:.9g})", f"the limit of max_j {entry} / alpha^rate"
     if decaying.size:
         yield "exponents off S", f"{decaying.min():.6g} to {decaying.max():.6g}", "s in |x(alpha)_j| ~ c_j alpha^s_j"
     if np.isnan(analysis.exponents).any():

@@ -18,6 +18,7 @@ from bregman_l1.theory.deviation import Deviation, log_projection
 from bregman_l1.theory.signed_bounds import SignedBounds
 from bregman_l1.theory.signed_constants import SignedConstants
 from bregman_l1.theory.signed_deviation import (
+    is_constant,
     log_largest_off_signed_support,
     signed_deviation,
     signed_leading_constants,
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from bregman_l1.proof import Proof
     from bregman_l1.theory.analysis_bounds import Bounds
-    from bregman_l1.theory.enclosure import Enclosure
 
 
 @entry_points
@@ -38,11 +38,13 @@ class SignedAnalysis(Analysis):
     """What the theory says about the signed projections x(alpha) of one system; made by ``analyze(signed=True)``.
 
     The projections are x_plus - x_minus with (x_plus, x_minus) those of the doubled system [A, -A], of which
-    ``doubled`` is the analysis. Here vectors are of shape (d,), and numbers are of x itself, with three exceptions that
-    speak of both parts together: ``rate``, of which that of x is the same unless their leading parts cancel;
-    ``enclosure`` and ``deviation_enclosure``, of which only the upper ends bound x; and ``limit`` with ``encloser``.
+    ``doubled`` is the analysis. Here vectors are of shape (d,), and numbers are of x itself. Of both parts, with
+    vectors of shape (2d,), are ``limit``, ``encloser``, ``right_hand_side``, ``proofs``, and the argument of
+    `deviation_of`; ``unique`` and ``assumed_ties`` count for both.
 
-    Attributes are those of an `Analysis`, and the parameters those of `analyze`.
+    Enclosures are those of both parts with what may cancel taken off the lower end, which is -inf where that is all:
+    at rho = 0, and where alpha is not small. Attributes are those of an `Analysis`, and the parameters those of
+    `analyze`.
     """
 
     def __init__(
@@ -102,7 +104,7 @@ class SignedAnalysis(Analysis):
 
     @property
     def x_star(self) -> Vector:
-        """The limit of x(alpha), shape (d,): the minimiser of ||x||_1, nearest to the prior if there are several."""
+        """The limit of x(alpha), shape (d,): the minimiser that `Analysis.x_star` describes, of |x_j| for x_j."""
         plus, minus = np.split(self._limit.x, 2)
         return np.asarray(plus - minus)
 
@@ -110,6 +112,26 @@ class SignedAnalysis(Analysis):
     def support(self) -> Index:
         """Indices of the entries of ``x_star`` that are not zero."""
         return np.sort(self._limit.support % self.system.shape[1])
+
+    @cached_property
+    def moves(self) -> bool:
+        """Whether x(alpha) depends on alpha at all; decided up to rounding where the leading parts cancel."""
+        return self._has_leading_part or not is_constant(self._system, self._limit)
+
+    @property
+    def rate(self) -> float:
+        """The exponent of the leading order: ||x(alpha) - x*|| ~ alpha^rate, that of both parts.
+
+        NaN where the leading parts of x_plus and x_minus cancel, and the deviation is of smaller order than
+        alpha^doubled.rate; infinite where x(alpha) = x* for every alpha.
+        """
+        if self._has_leading_part:
+            return self._doubled.rate
+        return np.nan if self.moves else np.inf
+
+    @property
+    def _has_leading_part(self) -> bool:
+        return self.log_leading_constants.total > -np.inf
 
     @property
     def signs(self) -> Vector:
@@ -137,24 +159,6 @@ class SignedAnalysis(Analysis):
         if self._layer is None:
             return self._doubled.log_leading_constants
         return signed_leading_constants(self._limit, self._layer)
-
-    def enclosure(
-        self, alpha: float | None = None, *, log_alpha: float | None = None, rigorous: bool = False
-    ) -> Enclosure:
-        """Enclose the sum of all entries of x_plus and x_minus off the support of x*; ||x(alpha) off S||_1 is smaller.
-
-        Parameters and what is raised are those of `Analysis.enclosure`.
-        """
-        return super().enclosure(alpha, log_alpha=log_alpha, rigorous=rigorous)
-
-    def deviation_enclosure(
-        self, alpha: float | None = None, *, log_alpha: float | None = None, rigorous: bool = False
-    ) -> Enclosure:
-        """Enclose the l1 deviation of (x_plus, x_minus); that of x is smaller.
-
-        Parameters and what is raised are those of `Analysis.enclosure`.
-        """
-        return super().deviation_enclosure(alpha, log_alpha=log_alpha, rigorous=rigorous)
 
     def deviation_of(self, log_x: ArrayLike) -> Deviation:
         """Return the deviation from ``x_star`` of a projection, given by the logarithms of both parts, shape (2d,).

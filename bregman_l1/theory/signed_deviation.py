@@ -7,6 +7,8 @@ that carries x*, less the other part, which is of second order.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from bregman_l1._types import Index, Vector
@@ -15,8 +17,13 @@ from bregman_l1.theory.deviation import Deviation, deviation, response
 from bregman_l1.theory.limit import Limit
 from bregman_l1.theory.signed_constants import off_either_support
 
+if TYPE_CHECKING:
+    from bregman_l1.system import LinearSystem
+
 # Coefficients that agree to so many roundings are taken for equal.
 _SAME = 1e-12
+# Entries of x* that agree to so many roundings are taken for equal.
+_SAME_SIZE = 1e-10
 
 
 def difference(log_plus: Vector, log_minus: Vector) -> tuple[Vector, Vector]:
@@ -95,6 +102,26 @@ def signed_leading_constants(limit: Limit, layer: Layer) -> LeadingConstants:
     return LeadingConstants(off_support=off_support, total=total, maximum_off_support=largest)
 
 
+def is_constant(system: LinearSystem, limit: Limit) -> bool:
+    """Whether x(alpha) = x_plus - x_minus is x* for every alpha, up to rounding.
+
+    Both parts are p_j times one function of p_j^q a_j'lam(alpha), so that x(alpha) = x* asks for a_i'lam =
+    sigma_i p_i^-q f(|x*_i| / p_i) on S, and a_j'lam = 0 off it, at every alpha. As functions of alpha the right-hand
+    sides of different |x*_i| / prior_i or cost_i are linearly independent. So for each group of S where these are the
+    same, sigma_i prior_i^-q there and zeros elsewhere have to be in the row space of A.
+    """
+    d, S = limit.x.size // 2, limit.support
+    sizes = np.column_stack([np.round(limit.log_ratio / _SAME_SIZE), limit.cost[S]])
+    groups = np.unique(sizes, axis=0, return_inverse=True)[1].ravel()
+    log_prior = limit.log_prior[S]
+    targets = np.zeros((d, groups.max() + 1))
+    targets[S % d, groups] = np.where(d > S, 1.0, -1.0) * np.exp(log_prior - limit.potential.log_weight(log_prior))
+    kept = np.flatnonzero(limit.prior[:d])
+    rows = system.columns(kept).T
+    missed = np.abs(rows @ np.linalg.lstsq(rows, targets[kept], rcond=None)[0] - targets[kept]).max(axis=0)
+    return bool((missed <= _SAME_SIZE * np.abs(targets).max(axis=0)).all())
+
+
 def _first_order(limit: Limit, q: Vector, n: Vector) -> Vector:
     """n_S in units of the sum of (x_plus, x_minus) off its support, to first order."""
     if limit.cone.is_injective:
@@ -102,7 +129,9 @@ def _first_order(limit: Limit, q: Vector, n: Vector) -> Vector:
         return np.asarray(-limit.B[:, places] @ n[limit.cone.outside[places]])
     other = np.zeros(2 * n.size)
     other[limit.cone.outside] = q
-    return np.asarray(-limit.B @ q - other[(limit.support + n.size) % (2 * n.size)])
+    lost = other[(limit.support + n.size) % (2 * n.size)]
+    moved, terms = -limit.B @ q - lost, np.abs(limit.B) @ q + lost
+    return np.where(np.abs(moved) > _SAME * terms, moved, 0.0)
 
 
 def signed_power_laws(doubled: PowerLaws) -> PowerLaws:
