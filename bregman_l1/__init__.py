@@ -1,4 +1,6 @@
-"""Entropy Bregman projections onto {x >= 0 : A x = y}, at any scale and each certified.
+"""Bregman projections of any depth and sign onto {x : A x = y}, at any scale and each certified.
+
+Depth 2, the default, is the entropy on x >= 0; ``depth=`` and ``signed=`` name the others.
 
 >>> from bregman_l1 import BregmanProjection, LinearSystem, solve
 >>> system = LinearSystem([[1.0, 0.5]], [1.0])

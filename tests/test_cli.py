@@ -14,6 +14,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.io
 import scipy.sparse as sp
@@ -21,9 +22,9 @@ from conftest import gaussian_system
 from typer.testing import CliRunner
 
 import bregman_l1
-from bregman_l1 import BregmanProjection, InputFileError, L1Minimization, LinearSystem, solve
+from bregman_l1 import BregmanProjection, InputFileError, L1Minimization, LinearSystem, analyze, solve
 from bregman_l1.cli import app
-from bregman_l1.cli.files import read_array, read_vector
+from bregman_l1.cli.files import read_array, read_system, read_vector
 from bregman_l1.cli.reporting import ExitCode
 from bregman_l1.experiments import Store, shipped_studies
 from bregman_l1.experiments.study import shipped_titles
@@ -96,6 +97,110 @@ def test_output_as_npz_keeps_what_underflows_in_x(files, tmp_path):
         np.testing.assert_array_equal(written["dual"], answer.dual)
 
 
+# ---------------------------------------------------------------- depth and sign
+
+
+@pytest.fixture
+def signed_files(tmp_path):
+    """A system whose sparse solution has entries of either sign, and named columns."""
+    rng = np.random.default_rng(5)
+    matrix, coefficients = rng.standard_normal((8, 20)), np.zeros(20)
+    coefficients[[2, 11]] = [3.0, -7.0]
+    names = [f"gene {j}" for j in range(20)]
+    np.savetxt(tmp_path / "A.csv", matrix, delimiter=",", header=",".join(names), comments="", fmt="%.17g")
+    np.savetxt(tmp_path / "y.csv", matrix @ coefficients, fmt="%.17g")
+    np.savetxt(tmp_path / "prior.csv", np.linspace(0.5, 2.0, 20), fmt="%.17g")
+    paths = [tmp_path / name for name in ("A.csv", "y.csv")]
+    return read_system(*paths), [str(path) for path in paths]
+
+
+@pytest.mark.parametrize("depth", ["2", "3", "inf"])
+@pytest.mark.parametrize("signed", [False, True])
+def test_depth_and_sign_of_a_projection_are_those_of_the_library(files, depth, signed):
+    system, paths = files
+    asked = ["solve", *paths, "--alpha", "1e-4", "--depth", depth, *(["--signed"] if signed else []), "--json"]
+    result = RUN.invoke(app, asked)
+    answer = solve(BregmanProjection(system, alpha=1e-4, depth=float(depth), signed=signed))
+    assert result.exit_code == 0
+    found = json.loads(result.stdout)
+    for name in ("x", "log_x", "x_plus", "x_minus"):
+        assert (name in found) == (name in answer.vectors)
+        if name in found:
+            np.testing.assert_array_equal(found[name], answer.vectors[name])
+
+
+def test_depth_is_2_where_none_is_given(files):
+    _, paths = files
+    plain, at_two = (
+        json.loads(RUN.invoke(app, ["solve", *paths, "--alpha", "1e-4", "--json", *depth]).stdout)["log_x"]
+        for depth in ([], ["--depth", "2"])
+    )
+    assert plain == at_two
+
+
+def test_signed_with_the_l1_problem_is_basis_pursuit(signed_files):
+    _, paths = signed_files
+    result = RUN.invoke(app, ["solve", *paths, "--problem", "l1", "--signed", "--json"])
+    assert result.exit_code == 0
+    x = np.array(json.loads(result.stdout)["x"])
+    assert np.flatnonzero(x).tolist() == [2, 11]
+    np.testing.assert_allclose(x[[2, 11]], [3.0, -7.0])
+
+
+def test_the_largest_entries_of_a_signed_answer_are_those_of_largest_size(signed_files):
+    _, paths = signed_files
+    result = RUN.invoke(app, ["solve", *paths, "--log-alpha", "-50", "--depth", "3", "--signed"])
+    heading, first, second = result.stdout.partition("     entry")[2].splitlines()[:3]
+    assert words(heading) == "x log |x|"
+    assert words(first).startswith("gene 11 -7 1.94591")
+    assert words(second).startswith("gene 2 3 1.09861")
+
+
+def test_a_signed_answer_is_written_with_its_parts(signed_files, tmp_path):
+    system, paths = signed_files
+    answer = solve(BregmanProjection(system, alpha=1e-3, signed=True))
+    for suffix in ("csv", "npy", "npz"):
+        out = str(tmp_path / f"out.{suffix}")
+        assert RUN.invoke(app, ["solve", *paths, "--alpha", "1e-3", "--signed", "--output", out]).exit_code == 0
+    frame = pd.read_csv(tmp_path / "out.csv", index_col=0)
+    pd.testing.assert_frame_equal(frame, answer.to_frame(), check_exact=False, rtol=1e-15)
+    assert list(frame.columns) == ["x", "log_x", "x_plus", "x_minus", "log_x_plus", "log_x_minus"]
+    np.testing.assert_allclose(frame["x_plus"] - frame["x_minus"], frame["x"])
+    np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), answer.x)
+    loaded = bregman_l1.load(tmp_path / "out.npz")
+    np.testing.assert_array_equal(loaded.log_x_minus, answer.log_x_minus)
+
+
+@pytest.mark.parametrize("arguments", [["--depth", "3"], ["--signed"], ["--depth", "inf", "--signed"], []])
+def test_analyze_takes_depth_sign_and_prior_as_the_library_does(signed_files, tmp_path, arguments):
+    system, (matrix, target) = signed_files
+    np.savetxt(target, system.matrix @ np.where(np.arange(20) < 2, 1.0, 0.0), fmt="%.17g")
+    prior = ["--prior", str(tmp_path / "prior.csv")]
+    result = RUN.invoke(app, ["analyze", matrix, target, *prior, *arguments, "--json"])
+    assert result.exit_code == 0
+    depth = float(arguments[1]) if "--depth" in arguments else 2.0
+    analysis = analyze(
+        read_system(Path(matrix), Path(target)),
+        prior=np.linspace(0.5, 2.0, 20),
+        depth=depth,
+        signed="--signed" in arguments,
+    )
+    found = json.loads(result.stdout)
+    assert found["signed"] == ("--signed" in arguments)
+    assert found["rate"] == pytest.approx(analysis.rate)
+    np.testing.assert_allclose(found["x_star"], analysis.x_star)
+
+
+@pytest.mark.parametrize("asked", [["--error", "1e-3"], ["--plot", "picture.png"]])
+def test_analyze_refuses_what_is_of_depth_2_before_it_prints(files, tmp_path, monkeypatch, asked):
+    _, paths = files
+    monkeypatch.chdir(tmp_path)
+    result = RUN.invoke(app, ["analyze", *paths, "--depth", "3", *asked])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "what holds of depth 3" in result.stderr
+    assert not (tmp_path / "picture.png").exists()
+
+
 def test_version_is_printed():
     result = RUN.invoke(app, ["--version"])
     assert result.exit_code == 0
@@ -124,6 +229,8 @@ def test_exit_code_1_where_the_answer_is_not_certified(files):
         (["--alpha", "1", "--backend", "nonsense"], "no backend 'nonsense'"),
         (["--alpha", "1", "--backend", "highs"], "use newton"),
         (["--alpha", "1", "--problem", "l1"], "has no alpha"),
+        (["--depth", "2", "--problem", "l1"], "no depth: leave out --depth"),
+        (["--alpha", "1", "--depth", "1.5"], "depth must be a real number of at least 2, or infinity"),
         (["--alpha", "1", "--tol", "-1"], "tol must be a positive number"),
         (["--alpha", "1", "--output", "/nonexistent/x.npy"], "cannot be written: there is no directory"),
         (["--alpha", "1", "--output", "x.txt"], "cannot be written: use .csv"),

@@ -31,7 +31,7 @@ def main(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Entropy Bregman projections at any scale, each answer certified."""
+    """Bregman projections of any depth and sign at any scale, each answer certified."""
 
 
 for _command, _more in (

@@ -32,11 +32,16 @@ def analyze(
     ] = None,
     log_alpha: Annotated[list[float] | None, typer.Option(help="The same, by natural logarithm; repeatable.")] = None,
     error: Annotated[
-        float | None, typer.Option(help="Say how small alpha must be for this l1 distance to the limit.")
+        float | None, typer.Option(help="Say how small alpha must be for this l1 distance to the limit; at depth 2.")
     ] = None,
     cost: Annotated[Path | None, typer.Option(help="Cost vector c: the prior is alpha**c.")] = None,
+    prior: Annotated[
+        Path | None, typer.Option(help="Prior q, nonnegative: x(alpha) is the projection of q * alpha**c.")
+    ] = None,
+    depth: Annotated[float, typer.Option(help="Depth of the network, from 2 to inf.")] = 2,
+    signed: Annotated[bool, typer.Option("--signed", help="x may have either sign.")] = False,
     time_limit: Annotated[float, typer.Option(help="Seconds for each null-space constant.")] = 10.0,
-    plot: Annotated[Path | None, typer.Option(help="Draw deviation and bounds into this file.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw deviation and bounds into this file; at depth 2.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> ExitCode:
     """Print limit, null-space constants, rates, and the bounds of the theorem beside the true deviation."""
@@ -44,16 +49,17 @@ def analyze(
     with warnings.catch_warnings(record=True) as doubts:
         warnings.simplefilter("always", NotCertifiedWarning)
         system = read_system(matrix, target)
-        weights = None if cost is None else read_vector(cost, system.column_names)
-        analysis = analyze_system(system, weights, time_limit=time_limit)
+        weights, factor = (None if path is None else read_vector(path, system.column_names) for path in (cost, prior))
+        analysis = analyze_system(system, weights, prior=factor, depth=depth, signed=signed, time_limit=time_limit)
         levels = [natural_log_alpha(value) for value in alpha or []]
         levels += [natural_log_alpha(log_alpha=value) for value in log_alpha or []]
-        for kind in get_args(Kind):
-            getattr(analysis, kind)  # what the page would leave out
+        # What is refused, as enclosures above depth 2 are, is refused before anything is printed.
         plan = None if error is None else analysis.alpha_for(error)
-        typer.echo(_as_json(analysis, levels, plan) if as_json else _as_text(analysis, levels, plan))
         if plot is not None:
             figure_of(plot_both(analysis, levels if len(levels) > 1 else None)).savefig(plot)
+        for kind in get_args(Kind):
+            getattr(analysis, kind)  # what the page would leave out
+        typer.echo(_as_json(analysis, levels, plan) if as_json else _as_text(analysis, levels, plan))
     for message in sorted({str(doubt.message) for doubt in doubts}):
         typer.echo(f"bregman-l1: {message}", err=True)
     return ExitCode.NOT_CERTIFIED if doubts else ExitCode.CERTIFIED

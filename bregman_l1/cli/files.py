@@ -137,12 +137,13 @@ def write_solution(path: Path, solution: Solution) -> None:
 
 
 def _write_csv(solution: Solution, path: Path) -> None:
-    """Each entry of x after its name, as a series of pandas writes itself."""
+    """Each entry of x after its name, as a series of pandas writes itself; a signed x as its data frame does."""
     names = range(solution.x.size) if solution.names is None else solution.names
+    columns = {"x": solution.x} if solution.x_plus is None else solution.vectors
     with path.open("w", newline="", encoding="utf-8") as stream:
         lines = csv.writer(stream, lineterminator="\n")
-        lines.writerow(["", "x"])
-        lines.writerows(zip(names, solution.x.tolist(), strict=True))
+        lines.writerow(["", *columns])
+        lines.writerows(zip(names, *(column.tolist() for column in columns.values()), strict=True))
 
 
 def _write_npy(solution: Solution, path: Path) -> None:

@@ -37,6 +37,12 @@ def solve(
     prior: Annotated[
         Path | None, typer.Option(help="Prior q, nonnegative: q * alpha**c is projected; q itself without an alpha.")
     ] = None,
+    depth: Annotated[
+        float | None, typer.Option(help="Depth of the network, from 2 to inf; l1 has none.", show_default="2")
+    ] = None,
+    signed: Annotated[
+        bool, typer.Option("--signed", help="x may have either sign; with l1 this is basis pursuit.")
+    ] = False,
     backend: Annotated[str, typer.Option(help="A name from 'bregman-l1 backends', or auto.")] = "auto",
     polish: Annotated[bool, typer.Option(help="Polish the backend's claim before certifying it.")] = True,
     tol: Annotated[float, typer.Option(help="Accuracy asked for, and tolerance of the certificate.")] = 1e-9,
@@ -45,7 +51,10 @@ def solve(
     proof: Annotated[bool, typer.Option("--proof", help="Prove the answer; exit code 1 if that fails.")] = False,
     output: Annotated[
         Path | None,
-        typer.Option(help="Write x to this .csv (with its names) or .npy file, or x, log_x, dual and names to .npz."),
+        typer.Option(
+            help="Write x to this .csv (with its names; a signed x with its parts and logarithms) or .npy file, or x, "
+            "log_x, dual and names to .npz."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole solution as JSON.")] = False,
 ) -> ExitCode:
@@ -56,13 +65,18 @@ def solve(
     weights, factor = (None if path is None else read_vector(path, system.column_names) for path in (cost, prior))
     problem: Problem
     if kind is Kind.PROJECTION:
-        problem = BregmanProjection(system, alpha, log_alpha=log_alpha, cost=weights, prior=factor)
-    elif alpha is None and log_alpha is None and prior is None:
-        problem = L1Minimization(system, cost=weights)
-    else:
-        raise InvalidProblemError(
-            "the l1 minimiser has no alpha and no prior: leave out --alpha, --log-alpha and --prior"
+        problem = BregmanProjection(
+            system,
+            alpha,
+            log_alpha=log_alpha,
+            cost=weights,
+            prior=factor,
+            depth=2 if depth is None else depth,
+            signed=signed,
         )
+    else:
+        _refuse_for_l1({"alpha": alpha, "log-alpha": log_alpha, "prior": prior, "depth": depth})
+        problem = L1Minimization(system, cost=weights, signed=signed)
     solution = solve_problem(
         problem, backend, polish=polish, tol=tol, max_iter=max_iter, time_limit=time_limit, proof=proof
     )
@@ -77,6 +91,12 @@ def solve(
     return ExitCode.CERTIFIED if is_enough else ExitCode.NOT_CERTIFIED
 
 
+def _refuse_for_l1(options: dict[str, object]) -> None:
+    given = [f"--{name}" for name, value in options.items() if value is not None]
+    if given:
+        raise InvalidProblemError(f"the l1 minimiser has no alpha, no prior and no depth: leave out {', '.join(given)}")
+
+
 def _largest_entries(solution: Solution, most: int = 10) -> str:
     order = np.argsort(-solution.log_x, kind="stable")[:most].tolist()
     called = [str(i if solution.names is None else solution.names[i]) for i in order]
@@ -87,4 +107,5 @@ def _largest_entries(solution: Solution, most: int = 10) -> str:
     ]
     rest = solution.x.size - len(order)
     more = [f"  and {rest} smaller entries"] if rest else []
-    return "\n".join([f"  {'entry':>{width}}  {'x':<22}  log x", *rows, *more])
+    logarithm = "log x" if solution.x_plus is None else "log |x|"
+    return "\n".join([f"  {'entry':>{width}}  {'x':<22}  {logarithm}", *rows, *more])

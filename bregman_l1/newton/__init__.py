@@ -1,4 +1,4 @@
-"""The native solver of the entropy Bregman projection: full relative accuracy at any alpha.
+"""The native solver of Bregman projections of every depth, 2 being the entropy: full relative accuracy at any alpha.
 
 `project` solves for one prior, `project_along` for many values of alpha; `NewtonSteps` tell how far any vector is
 from the solution.
