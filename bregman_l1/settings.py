@@ -45,6 +45,7 @@ MOST_SORTED: Final = 100_000  # longer vectors are compared with their mean inst
 # The share of the mass of x, dominant entries aside, that the preconditioner leaves out: a third of the columns hold
 # the rest, and two iterations make up for it.
 DROPPED: Final = 0.05
+MOST_KEPT: Final = 3  # so many columns a row are enough where none weighs much more than others: a few iterations more
 # Added to the unit diagonal of a single-precision Gram matrix: the rounding of a sum of some thousand terms.
 RIDGE: Final = 1e-5
 SINGLE: Final = 1e-6  # sums of some thousand terms in single precision are right to this

@@ -148,3 +148,41 @@ def test_the_value_is_the_divergence_from_the_prior():
     value = solve(BregmanProjection(LinearSystem([[1.0, 0.5]], [1.0]), alpha=0.1, depth=4)).value
     w = 0.1**-0.5
     assert value == pytest.approx((w * (x - 0.1) - 2.0 * (np.sqrt(x) - np.sqrt(0.1))).sum(), rel=1e-12)
+
+
+@pytest.mark.parametrize("depth", [3.0, 4.0, math.inf])
+@pytest.mark.parametrize("log_alpha", [-50.0, -230.0, -670.0])
+def test_columns_that_nearly_tie_are_never_certified_wrongly(depth, log_alpha):
+    system = LinearSystem([[-2.0, 1.0, 2.0, -2.0 * (1.0 + 2.0**-27)]], [-4.0])
+    solution = solve(BregmanProjection(system, log_alpha=log_alpha, depth=depth))
+    assert solution.status.is_certified
+    assert prove(solution).ok
+
+
+@pytest.mark.parametrize("log_alpha", [-50.0, -230.0, -670.0])
+def test_priors_that_nearly_tie_beyond_the_rounding_of_their_logarithms_are_not_certified(log_alpha):
+    # w = p^-1/2 is that of 2 alpha and (1 - 1e-6) alpha / 2, whose logarithms hold it to 1e-14 only.
+    problem = BregmanProjection(
+        LinearSystem([[1.0, 2.0]], [3.0]), log_alpha=log_alpha, prior=[2.0, 0.5 - 5e-7], depth=4
+    )
+    with pytest.warns(NotCertifiedWarning):
+        assert not solve(problem).status.is_certified
+
+
+@pytest.mark.parametrize("depth", [3.0, 4.0, math.inf])
+def test_costs_far_apart_leave_terms_that_underflow(depth):
+    problem = BregmanProjection(LinearSystem([[1.0, 0.5]], [1.0]), log_alpha=-2302.6, cost=[1.0, 2.0], depth=depth)
+    assert solve(problem).status.is_certified
+
+
+def test_priors_over_many_orders_of_magnitude_keep_their_ratios_on_the_way():
+    A = [[0, 1, 0, 2, 0, 2, 1, 2], [0, 1, 0, 0, 2, 1, 0, 3], [1, 0, 2, 1, 3, 3, 0, 2], [0, 2, 3, 1, 0, 1, 0, 2]]
+    prior = [0.01, 100.0, 0.001, 1000.0, 0.1, 1.0, 1.0, 0.001]
+    problem = BregmanProjection(LinearSystem(A, [32, 12, 26, 28]), alpha=1e-30, prior=prior, depth=math.inf)
+    assert prove(solve(problem)).ok
+
+
+@pytest.mark.parametrize(("depth", "log_alpha", "value"), [(2.5, -2302.6, 1.003e200), (3.0, -800.0, 6.484e115)])
+def test_the_value_is_finite_where_x_over_the_prior_is_not(depth, log_alpha, value):
+    solution = solve(BregmanProjection(LinearSystem([[1.0, 0.5]], [1.0]), log_alpha=log_alpha, depth=depth))
+    assert solution.value == pytest.approx(value, rel=1e-3)

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 def normal_equations(system: LinearSystem, budget: Budget | None = None, least_slope: float = 1.0) -> NormalEquations:
     """The way that suits the system; a matrix is left half made where the budget has run out.
 
-    ``least_slope`` is that of theta: where it is small a change of log x is a difference of larger ones, which single
-    precision does not hold.
+    ``least_slope`` is that of theta, in units of that at the prior: where it is small a change of log x is a difference
+    of larger ones, which single precision does not hold.
     """
     fits = system.fits_single_precision and least_slope > settings.LEAST_SINGLE_SLOPE
     if system.is_sparse or system.shape[0] < settings.ITERATIVE_FROM or not fits:
@@ -210,7 +210,8 @@ def _split(x: Single, n_rows: int) -> tuple[Index, Index, np.float32]:
     tail = np.cumsum(falling[::-1])[::-1]
     few = np.arange(1, min(n_rows // 2 + 1, x.size - 1))
     count = 1 + int((falling[few] <= settings.DOMINANT * tail[few] / (x.size - few)).argmax())
-    kept = max(int(np.searchsorted(-tail, -settings.DROPPED * tail[count])), n_rows + n_rows // 4)
+    kept = min(int(np.searchsorted(-tail, -settings.DROPPED * tail[count])), settings.MOST_KEPT * n_rows)
+    kept = max(kept, n_rows + n_rows // 4)
     return order[:count], np.sort(order[:kept]), np.float32(falling[count])
 
 

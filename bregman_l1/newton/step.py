@@ -230,7 +230,7 @@ class _Steps:
             return None
         if not system.is_sparse and np.count_nonzero(log_x >= top - settings.SEEN) < min(system.shape):
             return None
-        least_slope = float(np.min(potential.slope(log_x)))
+        least_slope = float(np.min(potential.slope(log_x)) / np.max(potential.slope(log_prior)))
         equations, size = normal_equations(system, least_slope=least_slope), np.inf
         lam = np.zeros(system.shape[0]) if dual is None else dual
         prior, theta = potential.gradient(log_prior), potential.gradient(log_x)
