@@ -301,7 +301,7 @@ def test_nothing_false_is_certified_and_nothing_untyped_raised(name):
 SHARE = {
     "tolerances": 24, "certify": 32, "theory": 32, "backends": 10, "training": 12, "paths": 12,
     "threads": 6, "processes": 6, "interrupts": 12, "pickles": 8,
-    "proofs": 60, "linear proofs": 32,
+    "proofs": 60, "linear proofs": 32, "depths": 48,
 }  # fmt: skip
 
 

@@ -232,3 +232,10 @@ def test_a_centre_is_found_from_a_start_near_the_boundary(depth, margin):
     assert np.abs(C @ n).max() <= 1e-11 * (np.abs(C) @ n).max()
     slack = gamma - C.T @ centre.b
     assert centre.log_n == pytest.approx(-np.log(slack) / q_of(depth), rel=1e-12)
+
+
+def test_priors_whose_powers_tie_leave_several_minimisers():
+    # w = prior^-1/3 = (1, 2): the limit is the largest sum x^(2/3) on the segment x_1 + 2 x_2 = 3.
+    analysis = analyze(LinearSystem([[1.0, 2.0]], [3.0]), depth=3, prior=[1.0, 0.125])
+    assert not analysis.unique
+    assert analysis.x_star == pytest.approx([2.4, 0.3], rel=1e-12)

@@ -140,7 +140,8 @@ def _factorised(weights: Any, T: Any, own: Vector, slope: Wide | float) -> Calla
     if sp.issparse(matrix) and matrix.nnz < settings.THIN * own.size**2:
         try:
             columns = sp.diags_array(slope + np.zeros(own.size))
-            solve: Callable[[Vector], Vector] = splu(sp.csc_array(matrix @ columns + sp.diags_array(own))).solve
+            whole = sp.csc_array(matrix @ columns + sp.diags_array(own)).astype(np.float64)
+            solve: Callable[[Vector], Vector] = splu(whole).solve
         except RuntimeError:
             return None
         return solve

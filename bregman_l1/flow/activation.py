@@ -2,7 +2,7 @@
 
 From a small start entries stay small until their theta has risen from theta(alpha) to that of size one; all the while x
 is near a saddle of the loss, a least-squares fit with the few entries that are active. The time this takes grows like
-|theta(alpha)|, that is log(1/alpha) at depth 2 and alpha^-((D-2)/D) above. In slow time s = t / |theta(alpha)| the
+theta(1) - theta(alpha), log(1/alpha) at depth 2 and alpha^-((D-2)/D) - 1 above. In slow time, t in these units, the
 trajectory tends to a path of jumps as alpha -> 0,
 
     nu' = c (y - A x),   A'nu <= 1,   x >= 0,   x_j = 0 where a_j'nu < 1,
@@ -42,8 +42,8 @@ class Activation:
     sign : int
         1, or -1 for an entry of x_minus.
     time, slow_time : float
-        When, in the units of u' = -grad ||A u^D - y||^2, and in those of |theta(alpha)|: t / log(1/alpha) at depth 2,
-        t alpha^((D-2)/D) above; without an alpha, of the smallest entry of the prior.
+        When, in the units of u' = -grad ||A u^D - y||^2, and in those of theta(1) - theta(alpha): t / log(1/alpha) at
+        depth 2, t / (alpha^-((D-2)/D) - 1) above; without an alpha, of the smallest entry of the prior.
     leaves, slow_leaves : float
         When it left again; infinite if it stayed.
     penalty : float

@@ -121,7 +121,7 @@ class Flow(FrozenArrays):
 
     @property
     def slow_times(self) -> Vector:
-        """The times in units of |theta(alpha)|, shape (m,): see `Activation`; NaN where alpha is one or more."""
+        """The times in units of theta(1) - theta(alpha), shape (m,); NaN where alpha is one or more."""
         return self.network.slow_time(self.trajectory.clock)
 
     @property

@@ -62,7 +62,7 @@ class Network(FrozenArrays):
         return np.asarray(time / self._time_unit())
 
     def slow_time(self, clock: Vector) -> Vector:
-        """Return times in units of |theta(alpha)|; NaN where theta(alpha) is not negative."""
+        """Return times in units of theta(1) - theta(alpha); NaN where that is not positive."""
         return np.asarray(clock / self._way() / self.potential.flow_rate)
 
     def penalty(self, clock: Vector) -> Vector:
@@ -89,7 +89,8 @@ class Network(FrozenArrays):
         return float(np.exp(self.log_time_unit))
 
     def _way(self) -> float:
-        """How far theta is at the start from zero, that of entries of size one at depth 2, of infinite ones above."""
+        """How far theta is at the start from that of entries of size one."""
         log_alpha = self.problem.log_alpha or float(self.problem.log_prior[self.problem.part.columns].min())
-        way = -float(self.potential.gradient(np.array([log_alpha]))[0])
+        one, start = self.potential.gradient(np.array([0.0, log_alpha]))
+        way = float(one - start)
         return way if way > 0 else np.nan

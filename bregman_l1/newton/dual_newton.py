@@ -68,7 +68,8 @@ def dual_newton(
 
     ``dual`` is where to begin; like the potential it is in the unit of the prior.
     """
-    lam, theta = np.zeros(system.shape[0]) if dual is None else dual, potential.gradient(log_prior)
+    lam = np.zeros(system.shape[0]) if dual is None else dual
+    theta = in_double(potential.gradient(log_prior))
     if lam.any():
         theta = theta + system.rmatvec(lam)
     step = before = np.inf

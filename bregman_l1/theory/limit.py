@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
 
 
+_KNOWN_BITS = 46  # of a power of a prior
 # Roundings of a slack, beyond one for every column of the support, and the share of the rate they may be.
 _RESOLVED = 1e-6
 _LONG_EPS = float(np.finfo(np.longdouble).eps)
@@ -304,7 +305,8 @@ def limit_weights(potential: Potential, cost: Vector, log_prior: Vector) -> Vect
     """The w of the linear function w'x that the limit of the projections of prior * alpha**cost minimises.
 
     These minimise -theta(prior alpha^cost)'x and a function of x alone. For the entropy -theta is log(1 / alpha) cost
-    to leading order; for a power potential it is w = prior^-q and a power of alpha, if that is the same for all.
+    to leading order; for a power potential it is w = prior^-q and a power of alpha, if that is the same for all. Such
+    powers are known to rounding only: they are given to 46 bits, so that ratios that are short numbers tie as they do.
 
     Raises
     ------
@@ -319,7 +321,8 @@ def limit_weights(potential: Potential, cost: Vector, log_prior: Vector) -> Vect
             "terms of the l1 norm are of different orders as alpha -> 0, and the limit minimises one after the other; "
             "give factors by prior="
         )
-    return np.asarray(-potential.gradient(log_prior), dtype=np.float64)
+    mantissa, exponent = np.frexp(np.asarray(-potential.gradient(log_prior), dtype=np.float64))
+    return np.asarray(np.ldexp(np.round(np.ldexp(mantissa, _KNOWN_BITS)), exponent - _KNOWN_BITS))
 
 
 def rounding(cone: KernelCone, on: Vector, off: Vector, b: Vector) -> Vector:
