@@ -179,7 +179,9 @@ class _Steps:
 
         def everywhere(steps: Matrix) -> Matrix:
             """The changes of log x, one a row, that go with changes of log x_J."""
-            moves = potential.log_change(theta, system.rmatvec(in_double((steps * slope_J) @ tableau.inverse).T).T)
+            moves = in_double(
+                potential.log_change(theta, system.rmatvec(in_double((steps * slope_J) @ tableau.inverse).T).T)
+            )
             moves[:, J], moves[:, R] = steps, np.array([equations.pulled(step) for step in steps])
             return moves
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import pickle
 import signal
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from copy import deepcopy
@@ -32,6 +33,7 @@ Vector = NDArray[np.float64]
 
 LOG_ALPHAS = (0.0, -3.0, -30.0, -690.8)
 THREADS, INTERRUPTS = 4, 3
+SHORTLY = 1e-4
 # Starting processes from nothing takes seconds: this share of the cases does.
 SPAWNED = 0.05
 
@@ -104,9 +106,14 @@ class _InterruptingClock:
         self._armed = False
         signal.setitimer(signal.ITIMER_VIRTUAL, 0.0)
 
-    def _ring(self, _signal: int, _frame: FrameType | None) -> None:
-        if self._armed:
-            raise KeyboardInterrupt
+    def _ring(self, _signal: int, frame: FrameType | None) -> None:
+        if not self._armed:
+            return
+        if frame is not None and frame.f_code.co_filename == weakref.__file__:
+            # Python drops what is raised in a callback of the garbage collector: ring again when it is over.
+            signal.setitimer(signal.ITIMER_VIRTUAL, SHORTLY)
+            return
+        raise KeyboardInterrupt
 
 
 @cache
