@@ -59,7 +59,8 @@ class Factored:
         """
         # Far from the solution the rounding of y - A x is no matter.
         self._moments = moments = self._system.moments(log_x, log_weights, self._cut(log_x) if near else np.inf)
-        self._log_weights = log_weights
+        if near:  # what the weights are taken of may be overwritten before their rounding is asked for
+            self._weights_apart = np.exp(log_weights[moments.dominant])
         self._factor, info = dpotrf(moments.gram, lower=0)
         pivots = self._factor.diagonal()
         if info != 0 or not (pivots > EPS * np.sqrt(moments.gram.diagonal()) + settings.LEAST_PIVOT).all():
@@ -77,7 +78,7 @@ class Factored:
         what extended precision leaves of the dominant ones.
         """
         at, diagonal = self._moments, self._moments.gram.diagonal()
-        squares, weights = self._system.columns(at.dominant) ** 2, np.exp(self._log_weights[at.dominant])
+        squares, weights = self._system.columns(at.dominant) ** 2, self._weights_apart
         rest, total = (1.0 + EPS) * diagonal - squares @ weights, at.total - float(at.large @ (at.large / weights))
         return _rounding(rest, total) + WIDE_EPS * np.sqrt(squares @ at.large**2)
 

@@ -191,14 +191,14 @@ class ProjectionResiduals:
         """One pass over the columns, in pieces that fit the cache."""
         y = self._system.y * np.exp(-self._unit)
         image, terms = np.zeros(y.size), np.abs(y)
-        sums, peaks = np.zeros(3), np.zeros(3)
+        sums, peaks, rounding = np.zeros(3), np.zeros(3), self._rounding(lam)
         with np.errstate(all="ignore"):
             for part, A in self._system.pieces():
                 x, theta, ratio = np.exp(self._log_x[part] - self._unit), self._theta(part), self._ratio(part)
                 m = self._misfit(lam, part, A) if misfit is None else misfit[part]
                 image += A @ x
                 terms += abs(A) @ x
-                distance = self._potential.distance(x, theta, m, self._rounding(lam))
+                distance = self._potential.distance(x, theta, m, rounding)
                 m = self._potential.misfit(theta, m)
                 sums += [self._potential.size(x, theta, ratio), distance, float(m @ m)]
                 spread = largest(m) if isinstance(self._spread, float) else largest(m / self._spread[part])
