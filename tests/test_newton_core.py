@@ -16,6 +16,7 @@ from bregman_l1 import BregmanProjection, LinearSystem, certify, projection_path
 from bregman_l1.basis.choice import choose_basis
 from bregman_l1.errors import InfeasibleError
 from bregman_l1.newton import NewtonSteps, project, project_along
+from bregman_l1.newton.normal_equations import Factored
 from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron.feasible_set import maximal_support
 
@@ -336,3 +337,14 @@ def test_columns_of_weights_over_hundreds_of_e_folds_make_a_basis_of_full_rank(n
     for seed in range(60):
         log_x = np.random.default_rng(seed).choice([0.0, -1.0, -80.0, -160.0, -330.0, -575.0, -760.0], n**3)
         assert np.linalg.matrix_rank(A[:, choose_basis(system, log_x)]) == len(A)
+
+
+def test_rounding_is_that_of_the_point_whatever_becomes_of_the_array_it_came_in():
+    rng = np.random.default_rng(0)
+    A = rng.standard_normal((8, 20))
+    equations = Factored(LinearSystem(A, A @ np.ones(20)))
+    log_x = rng.uniform(-12.0, 0.0, 20)
+    equations.at(log_x, log_x)
+    before = equations.rounding()
+    log_x -= 5.0
+    np.testing.assert_array_equal(equations.rounding(), before)
