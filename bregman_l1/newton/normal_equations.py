@@ -59,8 +59,8 @@ class Factored:
         """
         # Far from the solution the rounding of y - A x is no matter.
         self._moments = moments = self._system.moments(log_x, log_weights, self._cut(log_x) if near else np.inf)
-        if near:  # what the weights are taken of may be overwritten before their rounding is asked for
-            self._weights_apart = np.exp(log_weights[moments.dominant])
+        # What the weights are taken of may be overwritten before their rounding is asked for.
+        self._weights_apart = np.exp(log_weights[moments.dominant])
         self._factor, info = dpotrf(moments.gram, lower=0)
         pivots = self._factor.diagonal()
         if info != 0 or not (pivots > EPS * np.sqrt(moments.gram.diagonal()) + settings.LEAST_PIVOT).all():
