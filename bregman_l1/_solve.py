@@ -25,10 +25,11 @@ from bregman_l1.errors import (
     NotCertifiedWarning,
 )
 from bregman_l1.outcome import Outcome
+from bregman_l1.parts import of_either_sign
 from bregman_l1.polyhedron.feasible_set import infeasible, require_feasible, separates
 from bregman_l1.problems.base import Problem
 from bregman_l1.scale import as_float
-from bregman_l1.solution import Solution, Status, of_either_sign
+from bregman_l1.solution import Solution, Status
 from bregman_l1.validation import checked_flag, checked_tolerance, checked_vector
 
 if TYPE_CHECKING:

@@ -19,6 +19,7 @@ from bregman_l1.frozen import FrozenArrays
 from bregman_l1.html import DOTS, shortened, table, verdict
 from bregman_l1.newton import NewtonSteps
 from bregman_l1.optional import require
+from bregman_l1.parts import both
 from bregman_l1.problems.projection import BregmanProjection, projection_at
 from bregman_l1.progress import ProgressBar
 from bregman_l1.scale import alpha_text, natural_log_alphas, scales_by_keyword
@@ -119,7 +120,7 @@ class ProjectionPath(FrozenArrays):
 
         if not self.signed:
             return find_limit(self.system, self.cost, self.prior, depth=self.depth)
-        costs, priors = (np.tile(values, 2) for values in (self.cost, self.prior))
+        costs, priors = (both(values) for values in (self.cost, self.prior))
         return find_limit(self.system.doubled, costs, priors, depth=self.depth)
 
     def to_frame(self) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from bregman_l1.frozen import FrozenArrays, read_only
 from bregman_l1.html import Markup, folded, table, together, verdict
 from bregman_l1.one_line import brief
 from bregman_l1.optional import require
+from bregman_l1.parts import PARTS
 
 if TYPE_CHECKING:
     import os
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from bregman_l1.proof.record import Proof
 
 _ENTRIES_SHOWN = 4
-_PARTS = ("x_plus", "x_minus", "log_x_plus", "log_x_minus")
 
 
 class Status(DocumentedEnum):
@@ -156,7 +156,7 @@ class Solution(FrozenArrays):
     @property
     def vectors(self) -> dict[str, Vector]:
         """The vectors of shape (d,) by name: ``x``, ``log_x`` and, where x may have either sign, its parts."""
-        parts = {name: getattr(self, name) for name in ("x", "log_x", *_PARTS)}
+        parts = {name: getattr(self, name) for name in ("x", "log_x", *PARTS)}
         return {name: vector for name, vector in parts.items() if vector is not None}
 
     @property
@@ -243,21 +243,3 @@ class Solution(FrozenArrays):
         dots = ", ..." if self.x.size > _ENTRIES_SHOWN else ""
         labels = range(self.x.size) if self.names is None else self.names
         return ", ".join(f"x[{labels[j]!r}] = {self.x[j]:.6g}" for j in order) + dots
-
-
-def of_either_sign(x: Vector, log_x: Vector) -> dict[str, Vector]:
-    """The vectors of a solution x_plus - x_minus, from both parts in one vector and its logarithm.
-
-    Examples
-    --------
-    >>> found = of_either_sign(np.array([3.0, 0.0]), np.log([3.0, 1e-9]))
-    >>> found["x"].tolist(), found["log_x"].round(9).tolist()
-    ([3.0], [1.098612288])
-    """
-    (plus, minus), (log_plus, log_minus) = np.split(x, 2), np.split(log_x, 2)
-    larger, smaller = np.maximum(log_plus, log_minus), np.minimum(log_plus, log_minus)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        # Of parts that are both zero nothing is left.
-        log_size = np.where(larger > -np.inf, larger + np.log(-np.expm1(smaller - larger)), larger)
-    parts = (plus, minus, log_plus, log_minus)
-    return {"x": plus - minus, "log_x": log_size, **dict(zip(_PARTS, parts, strict=True))}

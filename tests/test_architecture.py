@@ -13,7 +13,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "bregman_l1"
 LAYERS = [
     {"_types", "errors", "validation"}
-    | {"budget", "caching", "documented", "entry", "exact", "foreign", "frozen", "html", "names", "one_line"}
+    | {"budget", "caching", "documented", "entry", "exact", "foreign", "frozen", "html", "names", "one_line", "parts"}
     | {"optional", "outcome", "plugins", "probes", "progress", "scale", "settings", "suggestions", "threads"},
     {"system"},
     {"polyhedron", "certificate", "claim", "potential"},

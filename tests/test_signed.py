@@ -23,7 +23,7 @@ from bregman_l1 import (
     projection_path,
     solve,
 )
-from bregman_l1.solution import of_either_sign
+from bregman_l1.parts import of_either_sign
 
 BACKENDS = [name for name in ("newton", "highs", "clarabel", "ecos", "scs") if name in str(backends())]
 

@@ -13,6 +13,7 @@ from bregman_l1._backends.highs import HighsBackend
 from bregman_l1.budget import Budget
 from bregman_l1.claim import Claim
 from bregman_l1.newton import project, project_along
+from bregman_l1.parts import both
 from bregman_l1.polyhedron.proximal import proximal_minimiser
 from bregman_l1.problems.base import Problem
 from bregman_l1.problems.l1 import L1Minimization
@@ -69,7 +70,7 @@ def claims_along(problems: list[BregmanProjection], cost: Vector, tol: float) ->
     started = perf_counter()
     part, prior = problems[0].part, problems[0].prior
     if problems[0].signed:
-        cost, prior = np.tile(cost, 2), np.tile(prior, 2)
+        cost, prior = both(cost), both(prior)
     log_alphas, log_base = np.array([problem.log_alpha for problem in problems]), np.log(prior[part.columns])
     claims = project_along(part.system, cost[part.columns], log_alphas, log_base=log_base, tol=tol)
     seconds = (perf_counter() - started) / len(problems)

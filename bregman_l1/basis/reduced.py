@@ -34,8 +34,7 @@ class ReducedSums:
         self._counts = self._errors = None
         if self._first.size <= settings.MOST_PRIORS:
             belongs = np.eye(self._first.size)[group.reshape(-1)]
-            sums = [(tableau.reduced(each), tableau.reduced_error(each)) for each in belongs.T]
-            self._counts, self._errors = (np.stack(each, axis=1) for each in zip(*sums, strict=True))
+            self._counts, self._errors = tableau.reduced(belongs), tableau.reduced_error(belongs)
 
     def of(self, values: Vector, rounding: float = 0.0) -> tuple[Vector, Vector]:
         """The sums, zero where they cancel to rounding, and a bound of their rounding, zero where all terms cancel.
@@ -43,8 +42,7 @@ class ReducedSums:
         ``rounding`` is the relative one of the values themselves.
         """
         if self._counts is None or self._errors is None:
-            on_basis, on_rest = np.abs(values[self._tableau.J]), np.abs(values[self._tableau.R])
-            of_values = rounding * (np.abs(self._tableau.T).T @ on_basis + on_rest)
+            of_values = rounding * self._tableau.reduced_terms(values)
             return self._tableau.reduced(values), self._tableau.reduced_error(values) + of_values
         some = values[self._first]
         sums, unit = self._counts @ some, 8 * EPS + rounding

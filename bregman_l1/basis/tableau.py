@@ -145,17 +145,20 @@ class Tableau:
             return np.log(np.abs(self.u))
 
     def reduced(self, values: Vector) -> Vector:
-        """Rho = T'b_J - b_R for b = values; zero where its terms cancel to rounding, so that ties stay ties."""
+        """Rho = T'b_J - b_R for b = values, or of each column; zero where that is rounding, so that ties stay ties."""
         rho = self.T.T @ values[self.J] - values[self.R]
         return np.where(np.abs(rho) <= self.reduced_error(values), 0.0, rho)
 
     def reduced_error(self, values: Vector) -> Vector:
         """A bound of the rounding of `reduced`."""
-        on_basis, on_rest = np.abs(values[self.J]), np.abs(values[self.R])
-        terms = np.abs(self.T).T @ on_basis + on_rest
         # Zeros of T are exact, but those that were assumed.
         uncertain = self.T != 0.0 if self.assumed is None else (self.T != 0.0) | self.assumed
-        return np.asarray(8 * EPS * terms + self.column_error * ((self.row_error * on_basis) @ uncertain))
+        of_T = (((self.row_error * np.abs(values[self.J]).T) @ uncertain) * self.column_error).T
+        return np.asarray(8 * EPS * self.reduced_terms(values) + of_T)
+
+    def reduced_terms(self, values: Vector) -> Vector:
+        """The size of the terms that may cancel in `reduced`."""
+        return np.asarray(np.abs(self.T).T @ np.abs(values[self.J]) + np.abs(values[self.R]))
 
     def dual(self, values: Vector) -> Vector:
         """The lam of shape (k,) with A_J'lam = values, refined in extended precision."""

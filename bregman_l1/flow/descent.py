@@ -17,9 +17,9 @@ from bregman_l1.flow.start import loss_beside, starting_projection, still_vanish
 from bregman_l1.flow.status import FlowStatus
 from bregman_l1.frozen import FrozenArrays
 from bregman_l1.html import Markup, table, verdict
+from bregman_l1.parts import of_either_sign
 from bregman_l1.progress import ProgressBar
 from bregman_l1.scale import alpha_text, as_float
-from bregman_l1.solution import of_either_sign
 from bregman_l1.validation import checked_array, checked_between, checked_count, checked_positive
 
 if TYPE_CHECKING:

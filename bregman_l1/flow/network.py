@@ -9,8 +9,8 @@ import numpy as np
 
 from bregman_l1._types import Matrix, Vector
 from bregman_l1.frozen import FrozenArrays
+from bregman_l1.parts import of_either_sign
 from bregman_l1.potential import Potential
-from bregman_l1.solution import of_either_sign
 
 if TYPE_CHECKING:
     from bregman_l1.problems.projection import BregmanProjection

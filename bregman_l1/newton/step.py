@@ -232,8 +232,8 @@ class _Steps:
             return None
         if not system.is_sparse and np.count_nonzero(log_x >= top - settings.SEEN) < min(system.shape):
             return None
-        least_slope = float(np.min(potential.slope(log_x)) / np.max(potential.slope(log_prior)))
-        equations, size = normal_equations(system, least_slope=least_slope), np.inf
+        slope, size = float(np.min(potential.slope(log_x))), np.inf
+        equations = normal_equations(system, least_slope=slope / float(np.max(potential.slope(log_prior))))
         lam = np.zeros(system.shape[0]) if dual is None else dual
         prior, theta = potential.gradient(log_prior), potential.gradient(log_x)
 
@@ -247,7 +247,7 @@ class _Steps:
             change = potential.log_change(theta, change)
             rounding = EPS * (largest(prior) + float(system.row_peaks @ np.abs(lam)))
             rounding += potential.prior_rounding(log_prior) * largest(prior)
-            residual, noise = self._left_over(potential, equations, log_x, theta, change, rounding)
+            residual, noise = self._left_over(potential, equations, log_x, theta, slope, change, rounding)
             if not noise <= settings.NEGLIGIBLE:
                 return None
             ahead = equations.solve(residual, settings.REFINED)
@@ -266,11 +266,11 @@ class _Steps:
         equations: NormalEquations,
         log_x: Vector,
         theta: Vector,
+        slope: float,
         change: Vector,
         rounding: float,
     ) -> tuple[Vector, float]:
         """What is left of y - A x once log x has changed, and what rounding does to log x; infinite where it is all."""
-        slope = float(np.min(potential.slope(log_x)))
         drift = rounding / slope if slope > 0.0 else np.inf
         is_seen = drift <= settings.NEGLIGIBLE
         fits = is_seen and largest(change) <= settings.FITS

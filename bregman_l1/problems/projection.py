@@ -15,6 +15,7 @@ from bregman_l1.errors import InfeasibleError, InvalidProblemError, UnsupportedP
 from bregman_l1.frozen import read_only
 from bregman_l1.newton import NewtonSteps, project
 from bregman_l1.outcome import Outcome
+from bregman_l1.parts import both
 from bregman_l1.polyhedron.feasible_set import infeasible, require_feasible, separates
 from bregman_l1.potential import Potential, potential_of
 from bregman_l1.problems.base import Problem
@@ -120,7 +121,7 @@ class BregmanProjection(Problem):
         some = slice(1) if cost is None and prior is None else slice(None)
         log_prior = _log_prior(self._prior[some], self._cost[some], self._log_alpha)
         log_prior = np.broadcast_to(log_prior, self._cost.shape)
-        self._log_prior = read_only(np.tile(log_prior, 2) if self._signed else log_prior)
+        self._log_prior = read_only(both(log_prior) if self._signed else log_prior)
         sign, of_what = "signed " if self._signed else "", "" if prior is None else " of a prior"
         scale = f" at log(alpha) = {self._log_alpha:.6g}" if has_alpha else ""
         self._title = f"{sign}Bregman projection{self._potential.of_depth}{of_what}{scale}"
@@ -185,7 +186,7 @@ class BregmanProjection(Problem):
         InfeasibleError
             If a row is zero there while y is not.
         """
-        return positive_part(self.unsigned, np.tile(self._prior, 2) if self._signed else self._prior)
+        return positive_part(self.unsigned, both(self._prior) if self._signed else self._prior)
 
     @property
     def title(self) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from bregman_l1._types import Index, Vector
 from bregman_l1.caching import cached_property
 from bregman_l1.entry import entry_points
+from bregman_l1.parts import both
 from bregman_l1.scale import natural_log_alpha
 from bregman_l1.system import LinearSystem, checked_system
 from bregman_l1.theory.analysis import Analysis
@@ -58,8 +59,8 @@ class SignedAnalysis(Analysis):
         proof: bool = False,
     ) -> None:
         d, names = checked_system(system).shape[1], system.column_names
-        both_costs = np.tile(checked_weights(cost, d, names), 2)
-        both_priors = np.tile(checked_prior(prior, d, names), 2)
+        both_costs = both(checked_weights(cost, d, names))
+        both_priors = both(checked_prior(prior, d, names))
         doubled = Analysis(
             system.doubled, both_costs, prior=both_priors, depth=depth, time_limit=time_limit, proof=proof
         )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bregman_l1._types import Index, Vector
+from bregman_l1.parts import difference
 from bregman_l1.theory.asymptotics import Layer, LeadingConstants, PowerLaws
 from bregman_l1.theory.deviation import Deviation, deviation, response
 from bregman_l1.theory.limit import Limit
@@ -24,21 +25,6 @@ if TYPE_CHECKING:
 _SAME = 1e-12
 # Entries of x* that agree to so many roundings are taken for equal.
 _SAME_SIZE = 1e-10
-
-
-def difference(log_plus: Vector, log_minus: Vector) -> tuple[Vector, Vector]:
-    """Signs and logarithms of exp(log_plus) - exp(log_minus).
-
-    Examples
-    --------
-    >>> sign, log_size = difference(np.array([-2000.0, 0.0]), np.array([-3000.0, 0.0]))
-    >>> sign.tolist(), log_size.tolist()
-    ([1.0, 0.0], [-2000.0, -inf])
-    """
-    larger, smaller = np.maximum(log_plus, log_minus), np.minimum(log_plus, log_minus)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        log_size = np.where(larger > -np.inf, larger + np.log(-np.expm1(smaller - larger)), -np.inf)
-        return np.sign(np.where(larger > -np.inf, log_plus - log_minus, 0.0)), log_size
 
 
 def signed_deviation(limit: Limit, log_x: Vector) -> Deviation:
