@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from dataclasses import replace
 from itertools import islice
 
@@ -104,10 +105,22 @@ def test_an_answer_that_others_change_is_found_out(monkeypatch):
     assert {record.column for record in sharing.interrupts(TWO)} == {"FALSE"}
 
 
-def test_the_clock_interrupts():
-    with pytest.raises(KeyboardInterrupt), sharing._InterruptingClock(0.01):
-        for _ in iter(int, 1):
-            pass
+def test_a_call_is_interrupted():
+    with pytest.raises(KeyboardInterrupt):
+        sharing._interrupted(lambda: [None for _ in iter(int, 1)], 0.01)
+
+
+def test_an_interrupt_that_is_dropped_rings_again():
+    hook = sys.unraisablehook
+
+    class Garbage:
+        def __del__(self):
+            for _ in range(10**5):
+                pass
+
+    with pytest.raises(KeyboardInterrupt):
+        sharing._interrupted(lambda: [Garbage() and None for _ in iter(int, 1)], 0.01)
+    assert sys.unraisablehook is hook
 
 
 def test_processes_share_the_work():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import pickle
 import signal
-import weakref
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from copy import deepcopy
@@ -14,7 +14,6 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
-from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -91,29 +90,32 @@ def _same_as_fresh(case: Case, wanted: list[float], solved: Callable[[], list[Ve
         yield replace(record, seconds=seconds / len(wanted))
 
 
-class _InterruptingClock:
-    """Raises KeyboardInterrupt after so many seconds of computing, unless stopped before."""
+def _interrupted(call: Callable[[], Any], seconds: float) -> None:
+    """Make the call; raise KeyboardInterrupt in it after so many seconds of computing.
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds, self._armed = seconds, False
+    What is raised in a callback of the garbage collector Python drops, and only reports: then it rings again.
+    """
+    reported = sys.unraisablehook
 
-    def __enter__(self) -> None:
-        signal.signal(signal.SIGVTALRM, self._ring)
-        self._armed = True
-        signal.setitimer(signal.ITIMER_VIRTUAL, self._seconds)
-
-    def __exit__(self, *_: object) -> None:
-        self._armed = False
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0.0)
-
-    def _ring(self, _signal: int, frame: FrameType | None) -> None:
-        if not self._armed:
-            return
-        if frame is not None and frame.f_code.co_filename == weakref.__file__:
-            # Python drops what is raised in a callback of the garbage collector: ring again when it is over.
-            signal.setitimer(signal.ITIMER_VIRTUAL, SHORTLY)
-            return
+    def ring(*_: object) -> None:
         raise KeyboardInterrupt
+
+    def dropped(what: Any) -> None:
+        if what.exc_type is KeyboardInterrupt:
+            signal.setitimer(signal.ITIMER_VIRTUAL, SHORTLY)
+        else:
+            reported(what)
+
+    signal.signal(signal.SIGVTALRM, ring)
+    sys.unraisablehook = dropped
+    try:
+        signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+        try:
+            call()
+        finally:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0.0)
+    finally:
+        sys.unraisablehook = reported
 
 
 @cache
@@ -142,8 +144,7 @@ def interrupts(case: Case) -> Iterator[Record]:
     ]
     for call in rng.permutation(np.array(calls, dtype=object))[:INTERRUPTS]:
         try:
-            with _InterruptingClock(float(rng.uniform(1e-4, 2 * takes))):
-                call()
+            _interrupted(call, float(rng.uniform(1e-4, 2 * takes)))
         except (KeyboardInterrupt, BregmanError):
             continue
     again = answer_of(lambda: solve(problem_of(case, shared)))
