@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 Wide = NDArray[np.float64] | NDArray[np.longdouble]
+Real = TypeVar("Real", bound=Wide)
 Single = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 Index = NDArray[np.intp]

@@ -46,6 +46,9 @@ def of_either_sign(x: Vector, log_x: Vector) -> dict[str, Vector]:
     ([3.0], [1.098612288])
     """
     (plus, minus), (log_plus, log_minus) = np.split(x, 2), np.split(log_x, 2)
-    _, log_size = difference(log_plus, log_minus)
+    sign, log_size = difference(log_plus, log_minus)
+    with np.errstate(over="ignore", invalid="ignore"):
+        # Of parts beyond floating point the logarithms tell the difference.
+        x = np.where(np.isinf(minus) & np.isinf(plus), sign * np.exp(log_size), plus - minus)
     parts = (plus, minus, log_plus, log_minus)
-    return {"x": plus - minus, "log_x": log_size, **dict(zip(PARTS, parts, strict=True))}
+    return {"x": x, "log_x": log_size, **dict(zip(PARTS, parts, strict=True))}

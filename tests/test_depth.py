@@ -67,6 +67,37 @@ def test_no_large_prior_drowns_a_small_one(depth, log_alpha):
     assert prove(solution).ok
 
 
+# Slacks p^-q of priors that costs set apart, in the unit of the largest: the small ones are less than double precision
+# holds with all its digits, or holds at all.
+
+
+def transport_with_costs(depth, log_alpha):
+    A = np.vstack([np.kron(np.eye(3), np.ones(5)), np.kron(np.ones(3), np.eye(5))])
+    cost = np.array([0, 4, 2, 2, 3, 0, 5, 0, 1, 0, 5, 0, 4, 0, 1.0])
+    plan = np.array([1.75, 0, 0.25, 0.875, 0, 0, 0, 1.625, 0, 1.375, 0, 2.0, 0, 0.9375, 0])
+    return BregmanProjection(LinearSystem(A, A @ plan), log_alpha=log_alpha, cost=cost, depth=depth)
+
+
+@pytest.mark.parametrize(("depth", "log_alpha"), [(10.0, -230.0), (10.0, -690.0), (math.inf, -180.0), (4.0, -2302.6)])
+def test_slacks_below_the_range_of_double_precision_have_all_their_digits(depth, log_alpha):
+    problem = transport_with_costs(depth, log_alpha)
+    solution, proof = solve(problem), prove(problem)
+    assert solution.status.is_certified
+    assert proof.ok, proof.reason
+    assert np.abs(solution.log_x - proof.log_x.mid).max() <= 1e-9 * max(1.0, -log_alpha / 200)
+
+
+@pytest.mark.parametrize(("depth", "log_alpha"), [(10.0, -230.0), (math.inf, -180.0)])
+@pytest.mark.parametrize("error", [3e-5, -1e-6])
+def test_no_error_hides_in_what_underflows(depth, log_alpha, error):
+    problem = transport_with_costs(depth, log_alpha)
+    right = solve(problem)
+    for entry in range(right.log_x.size):
+        wrong = right.log_x.copy()
+        wrong[entry] += error
+        assert not certify(problem, log_x=wrong, dual=right.dual).ok
+
+
 @pytest.mark.parametrize("depth", [3.0, math.inf])
 def test_priors_that_decide_the_vertex_are_followed_at_any_depth_of_alpha(depth):
     # w = p^-q: the vertex is that of the least w'x, whichever minimises x_1 + x_2.

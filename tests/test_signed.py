@@ -98,6 +98,15 @@ def test_the_logarithm_of_a_difference_does_not_cancel_or_underflow():
     np.testing.assert_allclose(found["log_x"], expected, rtol=1e-15)
 
 
+def test_parts_beyond_floating_point_have_the_difference_that_their_logarithms_tell():
+    log_x = np.array([800.0, 2.0, 710.0, 800.0, 1.0, 710.0 - 1e-13])
+    with np.errstate(over="ignore"):
+        found = of_either_sign(np.exp(log_x), log_x)
+    assert found["x"][:2].tolist() == [0.0, np.exp(2.0) - np.exp(1.0)]
+    assert found["x"][2] == pytest.approx(np.exp(found["log_x"][2]))
+    assert np.isfinite(found["x"]).all()
+
+
 def test_a_vector_of_either_sign_is_certified_as_it_is_or_by_its_parts():
     system, _ = signed_system(4)
     problem = L1Minimization(system, signed=True)

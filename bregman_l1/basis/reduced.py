@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bregman_l1 import settings
-from bregman_l1._types import EPS, Vector
+from bregman_l1._types import EPS, Vector, Wide
 
 if TYPE_CHECKING:
     from bregman_l1.basis.tableau import Tableau
@@ -36,7 +36,7 @@ class ReducedSums:
             belongs = np.eye(self._first.size)[group.reshape(-1)]
             self._counts, self._errors = tableau.reduced(belongs), tableau.reduced_error(belongs)
 
-    def of(self, values: Vector, rounding: float = 0.0) -> tuple[Vector, Vector]:
+    def of(self, values: Wide, rounding: float = 0.0) -> tuple[Wide, Wide]:
         """The sums, zero where they cancel to rounding, and a bound of their rounding, zero where all terms cancel.
 
         ``rounding`` is the relative one of the values themselves.
@@ -48,3 +48,9 @@ class ReducedSums:
         sums, unit = self._counts @ some, 8 * EPS + rounding
         error = (unit * np.abs(self._counts) + np.where(self._counts == 0.0, 0.0, self._errors)) @ np.abs(some)
         return np.where(np.abs(sums) <= error, 0.0, sums), error
+
+    def terms(self, values: Wide) -> Wide:
+        """The size of the terms of the sums, equal ones counted first."""
+        if self._counts is None:
+            return self._tableau.reduced_terms(values)
+        return np.asarray(np.abs(self._counts) @ np.abs(values[self._first]))

@@ -12,13 +12,13 @@ y' = A_J u, and says so.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import scipy.sparse as sp
 
 from bregman_l1 import exact, settings
-from bregman_l1._types import EPS, ROUNDINGS, WIDE_EPS, Index, Mask, Matrix, Vector, Wide
+from bregman_l1._types import EPS, ROUNDINGS, WIDE_EPS, Index, Mask, Matrix, Real, Vector, Wide
 from bregman_l1.basis.choice import SingularBasisError, exchange
 from bregman_l1.basis.sparsity import inverted, thin
 from bregman_l1.caching import cached_property
@@ -144,21 +144,21 @@ class Tableau:
         with np.errstate(divide="ignore"):
             return np.log(np.abs(self.u))
 
-    def reduced(self, values: Vector) -> Vector:
+    def reduced(self, values: Real) -> Real:
         """Rho = T'b_J - b_R for b = values, or of each column; zero where that is rounding, so that ties stay ties."""
         rho = self.T.T @ values[self.J] - values[self.R]
-        return np.where(np.abs(rho) <= self.reduced_error(values), 0.0, rho)
+        return cast("Real", np.where(np.abs(rho) <= self.reduced_error(values), 0.0, rho))
 
-    def reduced_error(self, values: Vector) -> Vector:
+    def reduced_error(self, values: Real) -> Real:
         """A bound of the rounding of `reduced`."""
         # Zeros of T are exact, but those that were assumed.
         uncertain = self.T != 0.0 if self.assumed is None else (self.T != 0.0) | self.assumed
         of_T = (((self.row_error * np.abs(values[self.J]).T) @ uncertain) * self.column_error).T
-        return np.asarray(8 * EPS * self.reduced_terms(values) + of_T)
+        return cast("Real", 8 * EPS * self.reduced_terms(values) + of_T)
 
-    def reduced_terms(self, values: Vector) -> Vector:
+    def reduced_terms(self, values: Real) -> Real:
         """The size of the terms that may cancel in `reduced`."""
-        return np.asarray(np.abs(self.T).T @ np.abs(values[self.J]) + np.abs(values[self.R]))
+        return cast("Real", np.abs(self.T).T @ np.abs(values[self.J]) + np.abs(values[self.R]))
 
     def dual(self, values: Vector) -> Vector:
         """The lam of shape (k,) with A_J'lam = values, refined in extended precision."""

@@ -53,6 +53,9 @@ class DualPoint:
     noise: float = np.nan
 
 
+_SMALLEST = float(np.finfo(np.float64).tiny)
+
+
 def dual_newton(
     system: LinearSystem,
     equations: NormalEquations,
@@ -172,19 +175,19 @@ def largest_move(system: LinearSystem, lam: Vector, enough: float, potential: Po
 
 def dual_point(system: LinearSystem, potential: Potential, log_prior: Vector, dual: Vector) -> tuple[Wide, Vector]:
     """The log x with theta(x) = theta(p) + A'dual and its rounding, extended where that of double shows."""
-    prior = in_double(potential.gradient(log_prior))
-    size: Vector = np.abs(prior) + float(system.row_peaks @ np.abs(dual))
-    theta = prior + system.rmatvec(dual)
+    prior = potential.gradient(log_prior)
     of_prior = potential.prior_rounding(log_prior) * np.abs(prior)
+    # Products that underflow are off by less than the rounding of the smallest number that is held with all digits.
+    size = np.abs(prior) + (float(system.row_peaks @ np.abs(dual)) + _SMALLEST)
+    theta: Wide = prior + system.rmatvec(dual)
     noise = np.abs(potential.log_change(theta, EPS * size + of_prior))
     if not noise.max() <= settings.NEGLIGIBLE / 10:
-        size = np.abs(prior) + system.abs_rmatvec(np.abs(dual))
+        size = np.abs(prior) + (system.abs_rmatvec(np.abs(dual)) + _SMALLEST)
         noise = np.abs(potential.log_change(theta, EPS * size + of_prior))
     if not noise.max() <= settings.NEGLIGIBLE / 10:
-        wide = prior + system.extended_rmatvec(dual)
-        noise = np.abs(potential.log_change(in_double(wide), WIDE_EPS * size + of_prior))
-        return potential.log_primal(wide), noise
-    return potential.log_primal(theta), noise
+        theta = prior + system.extended_rmatvec(dual)
+        noise = np.abs(potential.log_change(theta, WIDE_EPS * size + of_prior))
+    return potential.log_primal(theta), in_double(noise)
 
 
 def in_double(values: Wide) -> Vector:

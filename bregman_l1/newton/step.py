@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bregman_l1 import settings
-from bregman_l1._types import EPS, Mask, Matrix, Vector, Wide
+from bregman_l1._types import EPS, Index, Mask, Matrix, Vector, Wide
 from bregman_l1.basis.choice import SingularBasisError
 from bregman_l1.basis.equations import Equations
 from bregman_l1.basis.reduced import ReducedSums
@@ -199,24 +199,28 @@ class _Steps:
         self, potential: Potential, tableau: Tableau, log_prior: Vector, log_x: Vector, dual: Vector | None
     ) -> tuple[Wide, Vector]:
         """The point of the dual if it fits, else of the one that fits on the basis; and its rounding."""
-        J, R = tableau.J, tableau.R
         if dual is not None:
             point, noise = dual_point(self._part, potential, log_prior, dual)
             if np.abs(point - log_x).max() <= settings.FITS and noise.max() <= settings.NEGLIGIBLE:
                 return point, noise
-        prior, theta_J = (in_double(potential.gradient(values)) for values in (log_prior, log_x[J]))
-        lam = tableau.dual(theta_J - prior[J])
+        J, prior = tableau.J, potential.gradient(log_prior)
+        theta_J = potential.gradient(log_x[J])
+        lam = tableau.dual(in_double(theta_J - prior[J]))
         point, noise = dual_point(self._part, potential, log_prior, lam)
-        if not noise.max() <= settings.NEGLIGIBLE:
+        poor = np.setdiff1d(np.flatnonzero(~(noise <= settings.NEGLIGIBLE)), J)
+        if not noise.max() <= settings.NEGLIGIBLE and poor.size * J.size <= settings.LARGEST_TABLEAU:
             # A small theta is no difference of large ones in the tableau.
-            rho, error = ReducedSums(tableau, log_prior).of(prior, potential.prior_rounding(log_prior))
-            theta_R = tableau.T.T @ potential.gradient(log_x[J]) - rho
-            noise_R = np.abs(potential.log_change(theta_R, error))
+            wanted = _tabulated(self._part, tableau, poor)
+            rho, error = ReducedSums(wanted, log_prior).of(prior, potential.prior_rounding(log_prior))
+            theta_R = wanted.T.T @ theta_J - rho
+            error += 8 * np.finfo(theta_R.dtype).smallest_subnormal
+            noise_R = np.abs(in_double(potential.log_change(theta_R, error)))
             # The dual is off by its own rounding from where x_J is as claimed.
-            off = in_double(prior[J] + tableau.wide.T @ lam.astype(np.longdouble) - potential.gradient(log_x[J]))
-            noise[R] += np.abs(potential.log_change(theta_R, np.abs(tableau.T).T @ np.abs(off)))
-            better = np.flatnonzero(~(noise[R] <= noise_R))
-            point[R[better]], noise[R[better]] = potential.log_primal(theta_R)[better], noise_R[better]
+            off = in_double(tableau.wide.T @ lam.astype(np.longdouble) + prior[J] - theta_J)
+            shift = self._part.rmatvec(tableau.inverse.T @ off)
+            noise += np.abs(in_double(potential.log_change(potential.gradient(point), shift)))
+            better = np.flatnonzero(~(noise[wanted.R] <= noise_R))
+            point[wanted.R[better]], noise[wanted.R[better]] = potential.log_primal(theta_R)[better], noise_R[better]
             point[J], noise[J] = log_x[J], 0.0
         return point, noise
 
@@ -232,8 +236,9 @@ class _Steps:
             return None
         if not system.is_sparse and np.count_nonzero(log_x >= top - settings.SEEN) < min(system.shape):
             return None
-        slope, size = float(np.min(potential.slope(log_x))), np.inf
-        equations = normal_equations(system, least_slope=slope / float(np.max(potential.slope(log_prior))))
+        least, size = np.min(potential.slope(log_x)), np.inf
+        slope = float(least)
+        equations = normal_equations(system, least_slope=float(least / np.max(potential.slope(log_prior))))
         lam = np.zeros(system.shape[0]) if dual is None else dual
         prior, theta = potential.gradient(log_prior), potential.gradient(log_x)
 
@@ -345,8 +350,12 @@ def _prior_noise(
     """What the rounding of the logarithms of the prior does to log x."""
     noise, rounding = np.zeros(log_x.size), potential.prior_rounding(log_prior)
     if rounding > 0.0:
-        R = np.setdiff1d(np.arange(log_x.size), tableau.J)
-        size = np.abs(in_double(potential.gradient(log_prior)))
-        terms = np.abs(tableau.inverse @ system.columns(R)).T @ size[tableau.J] + size[R]
-        noise[R] = np.abs(potential.log_change(potential.gradient(log_x[R]), rounding * terms))
+        tableau = _tabulated(system, tableau, np.setdiff1d(np.arange(log_x.size), tableau.J))
+        terms, R = ReducedSums(tableau, log_prior).terms(potential.gradient(log_prior)), tableau.R
+        noise[R] = np.abs(in_double(potential.log_change(potential.gradient(log_x[R]), rounding * terms)))
     return noise
+
+
+def _tabulated(system: LinearSystem, tableau: Tableau, columns: Index) -> Tableau:
+    """A tableau of the same basis that holds these columns."""
+    return tableau if np.isin(columns, tableau.R).all() else Tableau.of(system, tableau.J, columns)

@@ -23,6 +23,7 @@ from bregman_l1.basis.facial_reduction import Face, shown_by
 from bregman_l1.basis.reduced import ReducedSums
 from bregman_l1.basis.tableau import Tableau
 from bregman_l1.caching import cached_property
+from bregman_l1.newton.dual_newton import in_double
 from bregman_l1.newton.exact_step import ExactProjection
 from bregman_l1.outcome import Outcome
 
@@ -104,20 +105,19 @@ class _ReducedPriors:
         else:
             self._sums = ReducedSums(tableau, way.even, way.log_prior)
 
-    def at(self, tau: float) -> tuple[Potential, Vector, Vector]:
+    def at(self, tau: float) -> tuple[Potential, Wide, Vector]:
         """The potential in the unit of the prior at tau, rho, and d rho / d tau."""
         if self._way.potential.is_logarithmic:
             offset, slope = self._line
             return self._way.potential, offset + tau * slope, slope
         prior = self._way.even + tau * self._fall
         potential = self._way.potential.in_unit_of(prior)
-        theta, slope = (np.asarray(of(prior), dtype=np.float64) for of in (potential.gradient, potential.slope))
-        return potential, self._sums.of(theta)[0], self._sums.of(slope * self._fall)[0]
+        rho, rate = self._sums.of(potential.gradient(prior))[0], self._sums.of(potential.slope(prior) * self._fall)[0]
+        return potential, rho, in_double(rate)
 
     def noise(self, point: _Point) -> float:
         """What the rounding of rho does to log x at the end of the way, where it is no line."""
-        theta = self._way.potential.gradient(self._way.log_prior)
-        error = self._sums.of(np.asarray(theta, dtype=np.float64))[1]
+        error = self._sums.of(self._way.potential.gradient(self._way.log_prior))[1]
         unit = self._way.potential.gradient(point.log_x[self.tableau.R])
         return float(np.abs(self._way.potential.log_change(unit, error)).max(initial=0.0))
 

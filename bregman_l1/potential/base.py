@@ -12,17 +12,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from flint import arb
 
-from bregman_l1._types import Vector, Wide
+from bregman_l1._types import Real, Vector, Wide
 
 if TYPE_CHECKING:
     import cvxpy as cp
-
-Real = TypeVar("Real", bound=Wide)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +91,7 @@ class Potential(ABC):
         """The log x that has this theta; infinite where theta is beyond its range."""
 
     @abstractmethod
-    def log_change(self, theta: Vector, change: Vector) -> Vector:
+    def log_change(self, theta: Wide, change: Wide) -> Vector:
         """The change of log x that goes with a change of theta, to first order: change / (d theta / d log x)."""
 
     @abstractmethod

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from flint import arb
 
-from bregman_l1._types import Vector
-from bregman_l1.potential.base import Potential, Real, by_sign
+from bregman_l1._types import Real, Vector, Wide
+from bregman_l1.potential.base import Potential, by_sign
 from bregman_l1.system import largest
 
 if TYPE_CHECKING:
@@ -72,8 +72,8 @@ class Entropy(Potential):
     def log_primal(self, theta: Real) -> Real:
         return theta
 
-    def log_change(self, theta: Vector, change: Vector) -> Vector:  # noqa: ARG002
-        return change
+    def log_change(self, theta: Wide, change: Wide) -> Vector:  # noqa: ARG002
+        return np.asarray(change, dtype=np.float64)
 
     def log_growth(self, theta: Vector, change: Vector) -> Vector:  # noqa: ARG002
         return change

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from flint import arb, fmpq
 
-from bregman_l1._types import EPS, Vector, Wide
-from bregman_l1.potential.base import Potential, Real, by_sign
+from bregman_l1._types import EPS, Real, Vector, Wide
+from bregman_l1.potential.base import Potential, by_sign
 from bregman_l1.system import largest
 
 if TYPE_CHECKING:
@@ -102,8 +102,8 @@ class Power(Potential):
         with np.errstate(divide="ignore", invalid="ignore"):
             return cast("Real", self.log_unit - np.log(np.maximum(-theta, 0.0)) / self.exponent)
 
-    def log_change(self, theta: Vector, change: Vector) -> Vector:
-        return np.asarray(change / (-self.exponent * theta))
+    def log_change(self, theta: Wide, change: Wide) -> Vector:
+        return np.asarray(change / (-self.exponent * theta), dtype=np.float64)
 
     def log_growth(self, theta: Vector, change: Vector) -> Vector:
         return np.asarray(-np.log1p(change / theta) / self.exponent)
