@@ -256,6 +256,55 @@ def values(matrix: Matrix, columns: Matrix, zero: Mask) -> Matrix | None:
     return None
 
 
+def cancelled(matrix: Matrix, columns: Matrix, on_basis: Matrix, on_rest: Matrix) -> Mask | None:
+    """Which entries of columns' matrix^{-T} on_basis - on_rest are zero; None if the matrix is singular.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (k, k)
+    columns : ndarray of shape (k, h)
+    on_basis, on_rest : ndarray of shape (k, g) and (h, g)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ones, near_tie = np.ones((2, 1)), np.array([[0.5, 0.5], [0.5, 0.5 + 2.0**-53]])
+    >>> cancelled(np.eye(2), near_tie, ones, ones)
+    array([[ True],
+           [False]])
+    """
+    remainders = modular_solution(matrix.T, on_basis)
+    return None if remainders is None else vanish(_modular(columns.T) * remainders - _modular(on_rest), on_rest.shape)
+
+
+def counts(matrix: Matrix, columns: Matrix, on_basis: Matrix, on_rest: Matrix, zero: Mask) -> Matrix | None:
+    """The same entries, each right to rounding; None if that takes more than the last of BITS.
+
+    Parameters
+    ----------
+    matrix, columns, on_basis, on_rest : ndarray
+        As for `cancelled`.
+    zero : ndarray of bool, shape (h, g)
+        Where it is zero.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ones, near_tie = np.ones((2, 1)), np.array([[0.5, 0.5], [0.5, 0.5 + 2.0**-53]])
+    >>> counts(np.eye(2), near_tie, ones, ones, np.array([[True], [False]])) * 2.0**53
+    array([[0.],
+           [1.]])
+    """
+    for bits in BITS:
+        with at_precision(bits):
+            dual = ball_solution(matrix.T, on_basis)
+            if dual is not None:
+                middle, radius = midpoints(balls(columns.T) * dual - balls(on_rest), on_rest.shape)
+                if (zero | (radius <= np.abs(middle) * 1e-16)).all():
+                    return np.where(zero, 0.0, middle)
+    return None
+
+
 def heavy_columns(matrix: Matrix, weight: Vector) -> Index | None:
     """As many columns as there are rows, of near-maximal volume weighted by exp(weight); None if there are none.
 

@@ -124,6 +124,7 @@ EXACT_WORK: Final = 20_000_000  # multiplications that are made exactly where a 
 EXACT_AS_A_RULE: Final = 2_000
 EXACT_ELIMINATION: Final = 10_000  # products up to which a basis that floating point does not see is sought exactly
 
+DECIDED: Final = 1e-2  # a count of priors whose rounding is this share of it is no tie, and near enough to go on with
 MOST_PRIORS: Final = 32  # so many different priors are counted before they are weighed; random ones cancel nowhere
 
 # The walk.

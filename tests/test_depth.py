@@ -98,6 +98,22 @@ def test_no_error_hides_in_what_underflows(depth, log_alpha, error):
         assert not certify(problem, log_x=wrong, dual=right.dual).ok
 
 
+@pytest.mark.parametrize("depth", [2.5, math.inf])
+@pytest.mark.parametrize("log_alpha", [-69.0, -230.0])
+@pytest.mark.parametrize("apart", [20, 45, 50])
+def test_columns_that_are_nearly_the_same_are_no_tie(depth, log_alpha, apart):
+    A = np.random.default_rng(4).integers(0, 4, (4, 9)).astype(float)
+    moved = A.copy()
+    moved[np.arange(9) % 4, np.arange(9)] += 2.0**-apart
+    problem = BregmanProjection(
+        LinearSystem(np.hstack([A, moved]), A @ (np.arange(9) % 3)), log_alpha=log_alpha, depth=depth
+    )
+    solution, proof = solve(problem), prove(problem)
+    assert solution.status.is_certified
+    assert proof.ok, proof.reason
+    assert np.abs(solution.log_x - proof.log_x.mid).max() <= 1e-9
+
+
 @pytest.mark.parametrize("depth", [3.0, math.inf])
 def test_priors_that_decide_the_vertex_are_followed_at_any_depth_of_alpha(depth):
     # w = p^-q: the vertex is that of the least w'x, whichever minimises x_1 + x_2.

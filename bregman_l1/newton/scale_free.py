@@ -138,5 +138,5 @@ def _from_centre(system: LinearSystem, way: Way, budget: Budget) -> Way:
     if answer.x is None:
         return replace(way, outcome=budget.spent_out or Outcome.INACCURATE)
     x = answer.x * float(np.abs(system.y / rows).max()) / columns
-    centre = np.log(np.maximum(x, settings.LOWEST_OF_CENTRE * float(np.median(x))))
+    centre = np.log(np.maximum(x, settings.LOWEST_OF_CENTRE * float(np.median(x[x > 0.0]))))
     return walked(system, replace(way, even=centre, tau=0.0, log_x=centre), budget)

@@ -211,7 +211,7 @@ class _Steps:
         if not noise.max() <= settings.NEGLIGIBLE and poor.size * J.size <= settings.LARGEST_TABLEAU:
             # A small theta is no difference of large ones in the tableau.
             wanted = _tabulated(self._part, tableau, poor)
-            rho, error = ReducedSums(wanted, log_prior).of(prior, potential.prior_rounding(log_prior))
+            rho, error = ReducedSums(self._part, wanted, log_prior).of(prior, potential.prior_rounding(log_prior))
             theta_R = wanted.T.T @ theta_J - rho
             error += 8 * np.finfo(theta_R.dtype).smallest_subnormal
             noise_R = np.abs(in_double(potential.log_change(theta_R, error)))
@@ -351,7 +351,7 @@ def _prior_noise(
     noise, rounding = np.zeros(log_x.size), potential.prior_rounding(log_prior)
     if rounding > 0.0:
         tableau = _tabulated(system, tableau, np.setdiff1d(np.arange(log_x.size), tableau.J))
-        terms, R = ReducedSums(tableau, log_prior).terms(potential.gradient(log_prior)), tableau.R
+        terms, R = ReducedSums(system, tableau, log_prior).terms(potential.gradient(log_prior)), tableau.R
         noise[R] = np.abs(in_double(potential.log_change(potential.gradient(log_x[R]), rounding * terms)))
     return noise
 

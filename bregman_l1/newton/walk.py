@@ -98,12 +98,12 @@ def walk(system: LinearSystem, way: Way, budget: Budget) -> Way:
 class _ReducedPriors:
     """Rho = T'theta(p)_J - theta(p)_R of the priors along the way, in one tableau."""
 
-    def __init__(self, tableau: Tableau, way: Way) -> None:
+    def __init__(self, system: LinearSystem, tableau: Tableau, way: Way) -> None:
         self.tableau, self._way, self._fall = tableau, way, way.log_prior - way.even
         if way.potential.is_logarithmic:  # rho is linear in tau then
             self._line = tableau.reduced(way.even), tableau.reduced(self._fall)
         else:
-            self._sums = ReducedSums(tableau, way.even, way.log_prior)
+            self._sums = ReducedSums(system, tableau, way.even, way.log_prior)
 
     def at(self, tau: float) -> tuple[Potential, Wide, Vector]:
         """The potential in the unit of the prior at tau, rho, and d rho / d tau."""
@@ -191,8 +191,8 @@ class _Walk:
         return self._converged(point)
 
     def _stopped(self, point: _Point) -> Way:
-        outcome = self._budget.spent_out or Outcome.INACCURATE
-        return replace(self._way, tau=point.tau, log_x=point.log_x, outcome=outcome, face=self._face)
+        way = replace(self._way, outcome=self._budget.spent_out or Outcome.INACCURATE, face=self._face)
+        return replace(way, tau=point.tau, log_x=point.log_x) if np.isfinite(point.log_x).all() else way
 
     def _corrected(self, point: _Point, until: float) -> tuple[_Point, Equations] | None:
         """Newton's method at fixed tau, until a step is smaller than ``until``; None if it does not come to rest."""
@@ -318,4 +318,4 @@ class _Walk:
         """The point with log x_J as given, in this tableau, which may show that coordinates vanish."""
         self._face = self._face or shown_by(tableau, self._system)
         self.bases += 1
-        return _Point(_ReducedPriors(tableau, self._way), tau, log_x[tableau.J])
+        return _Point(_ReducedPriors(self._system, tableau, self._way), tau, log_x[tableau.J])
