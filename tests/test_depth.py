@@ -17,6 +17,11 @@ from bregman_l1 import (
     solve,
 )
 from bregman_l1._backends.registry import make_backend
+from bregman_l1.budget import Budget
+from bregman_l1.newton.scale_free import _from_centre
+from bregman_l1.newton.walk import Way
+from bregman_l1.outcome import Outcome
+from bregman_l1.potential import potential_of
 
 DEPTHS = [2.0, 2.05, 3.0, 6.0, math.inf]
 
@@ -112,6 +117,24 @@ def test_columns_that_are_nearly_the_same_are_no_tie(depth, log_alpha, apart):
     assert solution.status.is_certified
     assert proof.ok, proof.reason
     assert np.abs(solution.log_x - proof.log_x.mid).max() <= 1e-9
+
+
+@pytest.mark.parametrize("depth", [2.0, 4.0, math.inf])
+@pytest.mark.parametrize("seed", [1, 2, 4, 5, 6, 7])
+def test_a_walk_from_a_centre_arrives(depth, seed):
+    # Far down, where priors in different ratios have different vertices, one takes the place of another all at once.
+    rng = np.random.default_rng(seed)
+    A, x = (rng.random((8, 40)) < 0.4).astype(float), np.zeros(40)
+    x[rng.choice(40, 6, replace=False)] = rng.uniform(0.5, 5.0, 6)
+    system, even, log_prior = LinearSystem(A, A @ x), np.full(40, 1.0), np.full(40, -69.0)
+    potential, no_dual = potential_of(depth).in_unit_of(log_prior), np.zeros(8)
+    way = Way(potential=potential, even=even, log_prior=log_prior, tol=1e-9, tau=0.0, log_x=even, dual=no_dual)
+    with np.errstate(all="ignore"):
+        end = _from_centre(system, way, Budget())
+    right = solve(BregmanProjection(system, log_alpha=-69.0, depth=depth))
+    assert end.outcome is Outcome.OPTIMAL
+    assert right.status.is_certified
+    assert np.abs(end.log_x - right.log_x).max() <= 1e-9
 
 
 @pytest.mark.parametrize("depth", [3.0, math.inf])

@@ -188,6 +188,11 @@ class Tableau:
         fresh = Tableau.of(system, J, np.setdiff1d(np.append(self.J, self.R), J), self.exactly_to)
         return fresh.exchanged(system, log_x) if largest > settings.WIDEST_ELIMINATION else fresh
 
+    def holding(self, system: LinearSystem, columns: Index) -> Tableau:
+        """A tableau of this basis in which these columns are tabulated."""
+        is_there = np.isin(columns, self.R).all()
+        return self if is_there else Tableau.of(system, self.J, columns, self.exactly_to)
+
     def decided(self, system: LinearSystem, log_x: Vector, exactly_to: int) -> Tableau:
         """The tableau with the assumed zeros decided that could matter at log_x, if they are not too many."""
         if self.assumed is None:

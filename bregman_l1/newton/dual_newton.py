@@ -173,16 +173,16 @@ def largest_move(system: LinearSystem, lam: Vector, enough: float, potential: Po
     return max(largest(potential.log_change(theta[part], lam @ A)) for part, A in system.pieces())
 
 
-def dual_point(system: LinearSystem, potential: Potential, log_prior: Vector, dual: Vector) -> tuple[Wide, Vector]:
+def dual_point(system: LinearSystem, potential: Potential, log_prior: Vector, dual: Wide) -> tuple[Wide, Vector]:
     """The log x with theta(x) = theta(p) + A'dual and its rounding, extended where that of double shows."""
-    prior = potential.gradient(log_prior)
+    prior, in_short = potential.gradient(log_prior), in_double(dual)
     of_prior = potential.prior_rounding(log_prior) * np.abs(prior)
     # Products that underflow are off by less than the rounding of the smallest number that is held with all digits.
-    size = np.abs(prior) + (float(system.row_peaks @ np.abs(dual)) + _SMALLEST)
-    theta: Wide = prior + system.rmatvec(dual)
+    size = np.abs(prior) + (float(system.row_peaks @ np.abs(in_short)) + _SMALLEST)
+    theta: Wide = prior + system.rmatvec(in_short)
     noise = np.abs(potential.log_change(theta, EPS * size + of_prior))
     if not noise.max() <= settings.NEGLIGIBLE / 10:
-        size = np.abs(prior) + (system.abs_rmatvec(np.abs(dual)) + _SMALLEST)
+        size = np.abs(prior) + (system.abs_rmatvec(np.abs(in_short)) + _SMALLEST)
         noise = np.abs(potential.log_change(theta, EPS * size + of_prior))
     if not noise.max() <= settings.NEGLIGIBLE / 10:
         theta = prior + system.extended_rmatvec(dual)

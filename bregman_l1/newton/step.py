@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bregman_l1 import settings
-from bregman_l1._types import EPS, Index, Mask, Matrix, Vector, Wide
+from bregman_l1._types import EPS, Mask, Matrix, Vector, Wide
 from bregman_l1.basis.choice import SingularBasisError
 from bregman_l1.basis.equations import Equations
 from bregman_l1.basis.reduced import ReducedSums
@@ -26,6 +26,7 @@ from bregman_l1.basis.rows import Rows, split_rows
 from bregman_l1.basis.serving import ServingTableaus
 from bregman_l1.basis.tableau import Tableau
 from bregman_l1.errors import InfeasibleError
+from bregman_l1.newton.basis_point import basis_point
 from bregman_l1.newton.dual_newton import drift_noise, dual_point, in_double, largest_move, rounding_noise
 from bregman_l1.newton.exact_step import ExactProjection
 from bregman_l1.newton.normal_equations import NormalEquations, normal_equations
@@ -203,25 +204,7 @@ class _Steps:
             point, noise = dual_point(self._part, potential, log_prior, dual)
             if np.abs(point - log_x).max() <= settings.FITS and noise.max() <= settings.NEGLIGIBLE:
                 return point, noise
-        J, prior = tableau.J, potential.gradient(log_prior)
-        theta_J = potential.gradient(log_x[J])
-        lam = tableau.dual(in_double(theta_J - prior[J]))
-        point, noise = dual_point(self._part, potential, log_prior, lam)
-        poor = np.setdiff1d(np.flatnonzero(~(noise <= settings.NEGLIGIBLE)), J)
-        if not noise.max() <= settings.NEGLIGIBLE and poor.size * J.size <= settings.LARGEST_TABLEAU:
-            # A small theta is no difference of large ones in the tableau.
-            wanted = _tabulated(self._part, tableau, poor)
-            rho, error = ReducedSums(self._part, wanted, log_prior).of(prior, potential.prior_rounding(log_prior))
-            theta_R = wanted.T.T @ theta_J - rho
-            error += 8 * np.finfo(theta_R.dtype).smallest_subnormal
-            noise_R = np.abs(in_double(potential.log_change(theta_R, error)))
-            # The dual is off by its own rounding from where x_J is as claimed.
-            off = in_double(tableau.wide.T @ lam.astype(np.longdouble) + prior[J] - theta_J)
-            shift = self._part.rmatvec(tableau.inverse.T @ off)
-            noise += np.abs(in_double(potential.log_change(potential.gradient(point), shift)))
-            better = np.flatnonzero(~(noise[wanted.R] <= noise_R))
-            point[wanted.R[better]], noise[wanted.R[better]] = potential.log_primal(theta_R)[better], noise_R[better]
-            point[J], noise[J] = log_x[J], 0.0
+        point, noise, _ = basis_point(self._part, potential, tableau, log_prior, log_x[tableau.J])
         return point, noise
 
     def _by_normal_equations(
@@ -350,12 +333,7 @@ def _prior_noise(
     """What the rounding of the logarithms of the prior does to log x."""
     noise, rounding = np.zeros(log_x.size), potential.prior_rounding(log_prior)
     if rounding > 0.0:
-        tableau = _tabulated(system, tableau, np.setdiff1d(np.arange(log_x.size), tableau.J))
+        tableau = tableau.holding(system, np.setdiff1d(np.arange(log_x.size), tableau.J))
         terms, R = ReducedSums(system, tableau, log_prior).terms(potential.gradient(log_prior)), tableau.R
         noise[R] = np.abs(in_double(potential.log_change(potential.gradient(log_x[R]), rounding * terms)))
     return noise
-
-
-def _tabulated(system: LinearSystem, tableau: Tableau, columns: Index) -> Tableau:
-    """A tableau of the same basis that holds these columns."""
-    return tableau if np.isin(columns, tableau.R).all() else Tableau.of(system, tableau.J, columns)

@@ -23,6 +23,7 @@ from bregman_l1.basis.facial_reduction import Face, shown_by
 from bregman_l1.basis.reduced import ReducedSums
 from bregman_l1.basis.tableau import Tableau
 from bregman_l1.caching import cached_property
+from bregman_l1.newton.basis_point import basis_point
 from bregman_l1.newton.dual_newton import in_double
 from bregman_l1.newton.exact_step import ExactProjection
 from bregman_l1.outcome import Outcome
@@ -114,12 +115,6 @@ class _ReducedPriors:
         potential = self._way.potential.in_unit_of(prior)
         rho, rate = self._sums.of(potential.gradient(prior))[0], self._sums.of(potential.slope(prior) * self._fall)[0]
         return potential, rho, in_double(rate)
-
-    def noise(self, point: _Point) -> float:
-        """What the rounding of rho does to log x at the end of the way, where it is no line."""
-        error = self._sums.of(self._way.potential.gradient(self._way.log_prior))[1]
-        unit = self._way.potential.gradient(point.log_x[self.tableau.R])
-        return float(np.abs(self._way.potential.log_change(unit, error)).max(initial=0.0))
 
 
 class _Point:
@@ -251,23 +246,20 @@ class _Walk:
         return None
 
     def _on_the_basis(self, point: _Point) -> Iterator[tuple[Wide, Vector]]:
-        """Steps in double precision, in which no small theta is a difference of large ones."""
-        tableau = point.tableau
-        is_small = np.prod(self._system.shape) <= settings.EXACT_AS_A_RULE
-        potential = self._way.potential
-        prior = potential.gradient(self._way.log_prior[tableau.J])
+        """Steps on the points of a basis, if a small system shows no rounding."""
+        system, tableau, potential, om = self._system, point.tableau, self._way.potential, point.om
+        is_small = np.prod(system.shape) <= settings.EXACT_AS_A_RULE
+        log_x, noise, _ = basis_point(system, potential, tableau, self._way.log_prior, om)
         while True:
             self._budget.count()
-            equations = point.equations
+            equations = Equations(tableau, potential, om, log_x[tableau.R])
             if equations.singular:
                 return
-            noise = (
-                max(float(np.abs(equations.noise(self._system)).max()), point.priors.noise(point)) if is_small else 0.0
-            )
-            if not noise <= settings.NEGLIGIBLE:
+            if is_small and not max(np.abs(equations.noise(system)).max(), noise.max()) <= settings.NEGLIGIBLE:
                 return
-            point = point.moved(equations.newton())
-            yield point.log_x, tableau.dual(np.asarray(potential.gradient(point.om) - prior, dtype=np.float64))
+            om = om + equations.newton()
+            log_x, noise, dual = basis_point(system, potential, tableau, self._way.log_prior, om)
+            yield log_x, dual
 
     def _on_the_multiplier(self, point: _Point) -> Iterator[tuple[Wide, Vector]]:
         """Steps in extended precision, if a multiplier holds log x and a small system shows no rounding."""

@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
-from bregman_l1._types import Index, Matrix, Single, Vector
+from bregman_l1._types import Index, Matrix, Single, Vector, Wide
 from bregman_l1.caching import computed_last, computed_once
 from bregman_l1.entry import entry_point
 from bregman_l1.errors import InfeasibleError, InvalidProblemError, InvalidSystemError
@@ -306,7 +306,7 @@ class LinearSystem:
         """A @ x, shape (N,), in extended precision."""
         return self._storage.extended_matvec(x)
 
-    def extended_rmatvec(self, lam: Vector) -> NDArray[np.longdouble]:
+    def extended_rmatvec(self, lam: Wide) -> NDArray[np.longdouble]:
         """A.T @ lam, shape (d,), in extended precision."""
         return self._storage.extended_rmatvec(lam)
 
