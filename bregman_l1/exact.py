@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import RLock
 
@@ -246,14 +246,7 @@ def values(matrix: Matrix, columns: Matrix, zero: Mask) -> Matrix | None:
     array([[-1.],
            [ 1.]])
     """
-    for bits in BITS:
-        with at_precision(bits):
-            found = ball_solution(matrix, columns)
-            if found is not None:
-                middle, radius = midpoints(found, columns.shape)
-                if (zero | (radius <= np.abs(middle) * 1e-16)).all():
-                    return np.where(zero, 0.0, middle)
-    return None
+    return _to_rounding(lambda: ball_solution(matrix, columns), zero)
 
 
 def cancelled(matrix: Matrix, columns: Matrix, on_basis: Matrix, on_rest: Matrix) -> Mask | None:
@@ -278,7 +271,7 @@ def cancelled(matrix: Matrix, columns: Matrix, on_basis: Matrix, on_rest: Matrix
 
 
 def counts(matrix: Matrix, columns: Matrix, on_basis: Matrix, on_rest: Matrix, zero: Mask) -> Matrix | None:
-    """The same entries, each right to rounding; None if that takes more than the last of BITS.
+    """The entries of columns' matrix^{-T} on_basis - on_rest, right to rounding; None if that takes more than BITS.
 
     Parameters
     ----------
@@ -295,11 +288,21 @@ def counts(matrix: Matrix, columns: Matrix, on_basis: Matrix, on_rest: Matrix, z
     array([[0.],
            [1.]])
     """
+
+    def found() -> arb_mat | None:
+        dual = ball_solution(matrix.T, on_basis)
+        return None if dual is None else balls(columns.T) * dual - balls(on_rest)
+
+    return _to_rounding(found, zero)
+
+
+def _to_rounding(found: Callable[[], arb_mat | None], zero: Mask) -> Matrix | None:
+    """The midpoints of what is found, zeros exactly so, at the first of BITS that leaves each but a rounding."""
     for bits in BITS:
         with at_precision(bits):
-            dual = ball_solution(matrix.T, on_basis)
-            if dual is not None:
-                middle, radius = midpoints(balls(columns.T) * dual - balls(on_rest), on_rest.shape)
+            entries = found()
+            if entries is not None:
+                middle, radius = midpoints(entries, zero.shape)
                 if (zero | (radius <= np.abs(middle) * 1e-16)).all():
                     return np.where(zero, 0.0, middle)
     return None
@@ -342,9 +345,9 @@ def ball_solution(matrix: Matrix, columns: Matrix) -> arb_mat | None:
         return None
 
 
-def midpoints(balls: arb_mat, shape: tuple[int, ...]) -> tuple[Matrix, Matrix]:
+def midpoints(matrix: arb_mat, shape: tuple[int, ...]) -> tuple[Matrix, Matrix]:
     """Midpoints and radii, as floats."""
-    entries = balls.entries()
+    entries = matrix.entries()
     middle = np.array([float(entry.mid()) for entry in entries]).reshape(shape)
     return middle, np.array([float(entry.rad()) for entry in entries]).reshape(shape)
 

@@ -119,6 +119,26 @@ def test_columns_that_are_nearly_the_same_are_no_tie(depth, log_alpha, apart):
     assert np.abs(solution.log_x - proof.log_x.mid).max() <= 1e-9
 
 
+@pytest.mark.parametrize("log_alpha", [-690.0, -2302.6])
+def test_the_work_does_not_grow_where_x_falls_with_the_prior_of_another(log_alpha):
+    system = LinearSystem([[1.0, -1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0]], [0.0, 2.0])
+    solution = solve(BregmanProjection(system, log_alpha=log_alpha, cost=[4.0, 5.0, 0.0, 0.0], depth=3))
+    assert solution.status.is_certified
+    assert solution.iterations <= 100
+
+
+@pytest.mark.parametrize("log_alpha", [-600.0, -690.0])
+def test_a_gap_is_relative_to_its_multiplier_where_the_terms_of_the_objective_underflow(log_alpha):
+    system = LinearSystem([[-1.0, 0.0, 1.0, 2.0, 2.0, 3.0, 1.0, -3.0]], [2.875])
+    cost = [5.0, 3.0, 0.0, 0.0, 0.0, 2.0, 5.0, 4.0]
+    solution = solve(BregmanProjection(system, log_alpha=log_alpha, cost=cost, depth=4))
+    assert solution.status.is_certified
+    assert prove(solution).ok
+    wrong = solution.log_x.copy()
+    wrong[solution.log_x.argmax()] += 1e-6
+    assert not certify(solution.problem, log_x=wrong, dual=solution.dual).ok
+
+
 @pytest.mark.parametrize("depth", [2.0, 4.0, math.inf])
 @pytest.mark.parametrize("seed", [1, 2, 4, 5, 6, 7])
 def test_a_walk_from_a_centre_arrives(depth, seed):

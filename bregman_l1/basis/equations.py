@@ -88,7 +88,7 @@ class Equations:
         moved = self._tableau.sides[0].T @ (step * self._slope_J) / self._slope_R
         return np.asarray(moved, dtype=np.float64)
 
-    def tangent(self, rate: Vector) -> Vector:
+    def tangent(self, rate: Wide) -> Vector:
         """D om / d tau where rho moves by ``rate`` a unit of tau."""
         return self.solve(np.asarray(self.weights @ rate[self._heavy], dtype=np.float64))
 

@@ -25,8 +25,8 @@ class ReducedSums:
     Parameters
     ----------
     system : LinearSystem
-        That of the tableau, from which counts are made exactly where rounding may show in them, if they are not more
-        than the tableau's ``exactly_to``.
+        That of the tableau, from which counts are made exactly where rounding may show in them, if A_J and the columns
+        they are of have no more entries than the tableau's ``exactly_to``.
     tableau : Tableau
     *alike : ndarray of shape (d,)
         What a value depends on.
@@ -55,7 +55,7 @@ class ReducedSums:
             return
         exactly = np.where(zero, 0.0, self._counts[touched])
         error = np.where(zero, 0.0, self._errors[touched])
-        if (undecided[touched] & ~zero).any():
+        if (undecided[touched] & ~zero).any() and J.size**2 * touched.size <= settings.EXACT_WORK:
             found = exact.counts(*of_touched, zero)
             if found is not None:
                 exactly, error = found, EPS * np.abs(found)

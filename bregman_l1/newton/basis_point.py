@@ -23,7 +23,7 @@ def basis_point(
     """Return log x, its rounding, and the multiplier, with log x_J = om.
 
     Theta(p) + A'lam in extended precision is as good as that where theta is not small beside its terms; elsewhere
-    theta_R = T'theta_J - rho is better, if T shows no rounding.
+    theta_R = T'theta_J - rho is better.
 
     Parameters
     ----------
@@ -38,7 +38,9 @@ def basis_point(
     Returns
     -------
     log_x, noise : ndarray of shape (d,)
+        The noise leaves out what the rounding of T does to T'theta_J, which is left to `Equations.noise`.
     dual : ndarray of shape (k,)
+        In double precision; log x is that of the multiplier in extended precision.
     """
     J, prior, theta_J = tableau.J, potential.gradient(log_prior), potential.gradient(om)
     lam = tableau.dual(in_double(theta_J - prior[J]))

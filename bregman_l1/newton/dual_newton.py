@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
 
 _SEARCH_WIDTH = 2**16
+_SMALLEST = float(np.finfo(np.float64).tiny)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -51,9 +52,6 @@ class DualPoint:
     log_x: Vector
     error: float
     noise: float = np.nan
-
-
-_SMALLEST = float(np.finfo(np.float64).tiny)
 
 
 def dual_newton(
@@ -175,19 +173,19 @@ def largest_move(system: LinearSystem, lam: Vector, enough: float, potential: Po
 
 def dual_point(system: LinearSystem, potential: Potential, log_prior: Vector, dual: Wide) -> tuple[Wide, Vector]:
     """The log x with theta(x) = theta(p) + A'dual and its rounding, extended where that of double shows."""
-    prior, in_short = potential.gradient(log_prior), in_double(dual)
+    prior, dual_in_double = potential.gradient(log_prior), in_double(dual)
     of_prior = potential.prior_rounding(log_prior) * np.abs(prior)
     # Products that underflow are off by less than the rounding of the smallest number that is held with all digits.
-    size = np.abs(prior) + (float(system.row_peaks @ np.abs(in_short)) + _SMALLEST)
-    theta: Wide = prior + system.rmatvec(in_short)
+    size = np.abs(prior) + (float(system.row_peaks @ np.abs(dual_in_double)) + _SMALLEST)
+    theta: Wide = prior + system.rmatvec(dual_in_double)
     noise = np.abs(potential.log_change(theta, EPS * size + of_prior))
     if not noise.max() <= settings.NEGLIGIBLE / 10:
-        size = np.abs(prior) + (system.abs_rmatvec(np.abs(in_short)) + _SMALLEST)
+        size = np.abs(prior) + (system.abs_rmatvec(np.abs(dual_in_double)) + _SMALLEST)
         noise = np.abs(potential.log_change(theta, EPS * size + of_prior))
     if not noise.max() <= settings.NEGLIGIBLE / 10:
         theta = prior + system.extended_rmatvec(dual)
         noise = np.abs(potential.log_change(theta, WIDE_EPS * size + of_prior))
-    return potential.log_primal(theta), in_double(noise)
+    return potential.log_primal(theta), noise
 
 
 def in_double(values: Wide) -> Vector:

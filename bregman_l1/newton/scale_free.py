@@ -144,6 +144,6 @@ def _from_centre(system: LinearSystem, way: Way, budget: Budget) -> Way:
     centre = np.log(np.maximum(x, settings.LOWEST_OF_CENTRE * float(np.median(x[x > 0.0]))))
     unit = way.potential.in_unit_of(way.even)
     begin = walked(system, replace(way, potential=unit, even=centre, log_prior=way.even, tau=0.0, log_x=centre), budget)
-    if begin.tau < 1.0:
+    if begin.tau < 1.0 or begin.face is not None:
         return replace(way, face=begin.face, outcome=begin.outcome)
     return walked(system, replace(way, tau=0.0, log_x=begin.log_x), budget)

@@ -131,13 +131,13 @@ class _Steps:
     def at(self, potential: Potential, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step:
         lam = None if dual is None else dual[self._rows.kept]
         step = None
-        for way in self._ways:
+        for way in tuple(self._ways):
             # For another y within the margin the candidate may be right where it is not for y itself.
             other = way(potential, log_prior, log_x, lam)
             if other is not None and (step is None or np.abs(other.change).max() < np.abs(step.change).max()):
                 step = other
             if step is not None and largest(step.change) <= settings.NEGLIGIBLE:
-                self._ways.sort(key=lambda other: other is not way)
+                self._ways.sort(key=lambda one: one is not way)
                 break
         assert step is not None
         return _held_against_dropped_rows(self._system, self._rows, log_x, step)
@@ -180,9 +180,7 @@ class _Steps:
 
         def everywhere(steps: Matrix) -> Matrix:
             """The changes of log x, one a row, that go with changes of log x_J."""
-            moves = in_double(
-                potential.log_change(theta, system.rmatvec(in_double((steps * slope_J) @ tableau.inverse).T).T)
-            )
+            moves = potential.log_change(theta, system.rmatvec(in_double((steps * slope_J) @ tableau.inverse).T).T)
             moves[:, J], moves[:, R] = steps, np.array([equations.pulled(step) for step in steps])
             return moves
 
@@ -219,9 +217,9 @@ class _Steps:
             return None
         if not system.is_sparse and np.count_nonzero(log_x >= top - settings.SEEN) < min(system.shape):
             return None
-        least, size = np.min(potential.slope(log_x)), np.inf
-        slope = float(least)
+        least = np.min(potential.slope(log_x))
         equations = normal_equations(system, least_slope=float(least / np.max(potential.slope(log_prior))))
+        slope, size = float(least), np.inf
         lam = np.zeros(system.shape[0]) if dual is None else dual
         prior, theta = potential.gradient(log_prior), potential.gradient(log_x)
 
@@ -335,5 +333,5 @@ def _prior_noise(
     if rounding > 0.0:
         tableau = tableau.holding(system, np.setdiff1d(np.arange(log_x.size), tableau.J))
         terms, R = ReducedSums(system, tableau, log_prior).terms(potential.gradient(log_prior)), tableau.R
-        noise[R] = np.abs(in_double(potential.log_change(potential.gradient(log_x[R]), rounding * terms)))
+        noise[R] = np.abs(potential.log_change(potential.gradient(log_x[R]), rounding * terms))
     return noise

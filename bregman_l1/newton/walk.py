@@ -24,7 +24,6 @@ from bregman_l1.basis.reduced import ReducedSums
 from bregman_l1.basis.tableau import Tableau
 from bregman_l1.caching import cached_property
 from bregman_l1.newton.basis_point import basis_point
-from bregman_l1.newton.dual_newton import in_double
 from bregman_l1.newton.exact_step import ExactProjection
 from bregman_l1.outcome import Outcome
 
@@ -106,7 +105,7 @@ class _ReducedPriors:
         else:
             self._sums = ReducedSums(system, tableau, way.even, way.log_prior)
 
-    def at(self, tau: float) -> tuple[Potential, Wide, Vector]:
+    def at(self, tau: float) -> tuple[Potential, Wide, Wide]:
         """The potential in the unit of the prior at tau, rho, and d rho / d tau."""
         if self._way.potential.is_logarithmic:
             offset, slope = self._line
@@ -114,7 +113,7 @@ class _ReducedPriors:
         prior = self._way.even + tau * self._fall
         potential = self._way.potential.in_unit_of(prior)
         rho, rate = self._sums.of(potential.gradient(prior))[0], self._sums.of(potential.slope(prior) * self._fall)[0]
-        return potential, rho, in_double(rate)
+        return potential, rho, rate
 
 
 class _Point:

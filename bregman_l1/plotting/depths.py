@@ -30,7 +30,7 @@ def plot_depths(comparison: DepthComparison, ax: Axes | None = None) -> Axes:
         name = r"\infty" if math.isinf(depth) else f"{depth:g}"
         ax.plot(ten, shown, **look.keywords(), label=f"$D = {name}$")
         if ten[0] <= log_crossover / _LOG_TEN <= ten[-1]:
-            ax.axvline(log_crossover / _LOG_TEN, **reference(color=look.color))
+            ax.axvline(log_crossover / _LOG_TEN, **reference(color=look.color), label=f"laws of 2 and ${name}$ cross")
     title = "distance to the limit by depth" if comparison.has_one_limit else "distance to the limit of each depth"
     ax.set(xlabel=LOG10_ALPHA, ylabel=r"$\log_{10}\,\|x(\alpha) - x^*\|_1$", title=title)
     ax.legend(fontsize="small")

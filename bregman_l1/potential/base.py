@@ -83,7 +83,7 @@ class Potential(ABC):
     def prior_rounding(self, log_prior: Vector) -> float:
         """The relative rounding of theta of one prior beside another's, from that of their logarithms.
 
-        None where they are all equal, or where theta is no larger than what it stands beside.
+        Zero where they are all equal, or where theta is no larger than what it stands beside.
         """
 
     @abstractmethod

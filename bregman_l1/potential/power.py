@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # Logarithms up to which double precision holds a number with all its digits.
 _LARGEST_LOG = 700.0
 _MOST_SPLITTING_STEPS = 20
+_OWN = 1.1  # a rate of x over that of its prior above which it is another's
 _FAR = 100.0  # e-folds beyond which the divergence is that of its terms, none of which cancels
 
 
@@ -109,12 +110,12 @@ class Power(Potential):
         return np.asarray(-np.log1p(change / theta) / self.exponent)
 
     def predicted(self, rate: Vector, fall: Vector, step: float) -> Vector:
-        # The multiplier is smooth in p^q. Where x goes with p so is its slack s / w, here to first order; where x
-        # comes to rest its logarithm is.
+        # The multiplier is smooth in p^q. Where x goes with its own p so is its slack s / w, here to first order; where
+        # x comes to rest, or goes with another p that falls faster, its logarithm is.
         with np.errstate(all="ignore"):
             share, left = rate / fall, np.exp(self.exponent * step * fall)
             moved = step * fall - np.log(left + (1.0 - left) * share) / self.exponent
-        return np.where(share > 0.5, moved, step * rate)
+        return np.where((share > 0.5) & (share < _OWN), moved, step * rate)
 
     def slope(self, log_x: Vector) -> Wide:
         return np.asarray(self.exponent * self._slack(log_x))

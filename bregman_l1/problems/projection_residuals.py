@@ -309,10 +309,11 @@ class ProjectionResiduals:
         totals = self._totals
         with np.errstate(all="ignore"):
             slack = abs(float(totals.dual @ totals.missed))
-            rounding = ROUNDINGS * float(np.abs(totals.dual) @ totals.terms)
-            gap = totals.distance + max(0.0, slack - rounding)
+            of_dual = float(np.abs(totals.dual) @ totals.terms)
+            gap = totals.distance + max(0.0, slack - ROUNDINGS * of_dual)
+            size = totals.size or of_dual  # terms of the objective may underflow where those of lam'y do not
             if gap != 0.0:
-                gap = gap / totals.size if totals.size > 0.0 else np.inf
+                gap = gap / size if size > 0.0 else np.inf
         return max(gap, self._misfit_of_claimed_dual)
 
     @cached_property

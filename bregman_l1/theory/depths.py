@@ -81,7 +81,7 @@ class DepthComparison(FrozenArrays):
 
     @property
     def best(self) -> Vector:
-        """The depth of least error at each alpha, the first of several, shape (k,); NaN where none was certified."""
+        """The depth of least error at each alpha, the first where several tie, shape (k,); NaN where none certifies."""
         certified = np.array([[status.is_certified for status in row] for row in self.statuses])
         errors = np.where(certified & ~np.isnan(self.log_errors), self.log_errors, np.inf)
         return np.where(np.isposinf(errors).all(axis=0), np.nan, self.depths[errors.argmin(axis=0)])
