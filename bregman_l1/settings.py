@@ -141,6 +141,7 @@ GROWTH: Final = (5.0,) * 5 + (2.5,) * 4 + (1.5,) * 4 + (1.0,) * 4 + (0.5,)
 TINY: Final = 1e-300  # keeps a quotient finite
 SHRINK: Final = 4.0  # by how much a step is cut that did not come to rest
 SHORTEST_STEP: Final = 1e-12  # shorter steps lead nowhere
+MOST_STEPS: Final = 1_000  # walks that arrive take tens, a few hundreds
 
 # The way there.
 JUMP_FROM: Final = 30_000  # smaller matrices walk as fast as they jump

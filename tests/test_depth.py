@@ -127,6 +127,13 @@ def test_the_work_does_not_grow_where_x_falls_with_the_prior_of_another(log_alph
     assert solution.iterations <= 100
 
 
+def test_a_line_search_over_all_of_floating_point_is_no_error():
+    A = [[-2.0, -2.0, 2.0, -3.0, -3.0, 3.0], [3.0, -2.0, 2.0, -3.0, 0.0, 3.0]]
+    cost = [1.0, 2.0, 3.0, 2.0, 0.0, 2.0]
+    problem = BregmanProjection(LinearSystem(A, [-6.0, -1.0]), log_alpha=-690.0, cost=cost, depth=3)
+    assert solve(problem).status.is_certified
+
+
 @pytest.mark.parametrize("log_alpha", [-600.0, -690.0])
 def test_a_gap_is_relative_to_its_multiplier_where_the_terms_of_the_objective_underflow(log_alpha):
     system = LinearSystem([[-1.0, 0.0, 1.0, 2.0, 2.0, 3.0, 1.0, -3.0]], [2.875])

@@ -136,9 +136,9 @@ def _balance(potential: Potential, theta: Vector, along: Vector, slope: float, l
         falling, change = rising - direction, x * potential.log_change(moved, direction)
         up, up_slope = up + float(x @ rising), up_slope + float(change @ rising)
         down, down_slope = down + float(x @ falling), down_slope - float(change @ falling)
-    if not (0.0 < up < np.inf and down > 0.0):
+    if not (0.0 < up < np.inf and 0.0 < down < np.inf):
         return (-np.inf if up < down else np.inf), 0.0
-    return math.log(up / down), up_slope / up + down_slope / down
+    return math.log(up) - math.log(down), up_slope / up + down_slope / down
 
 
 def rounding_noise(system: LinearSystem, equations: NormalEquations, potential: Potential, theta: Vector) -> float:

@@ -129,7 +129,8 @@ def _log_shares(system: LinearSystem, potential: Potential, log_x: Vector) -> Ve
 def _from_centre(system: LinearSystem, way: Way, budget: Budget) -> Way:
     """Walk from a centre of the feasible set, the solution for the prior which it is itself.
 
-    First to the beginning of the way, of the size of x, where no change of the prior's ratios is sharp.
+    First to the beginning of the way, of the size of x, where no change of the prior's ratios is sharp; straight where
+    that does not arrive.
     """
     matrix, y, rows, columns = equilibrated(system)
     native = {"solver": "ipm", "run_crossover": "off", "presolve": "off"}
@@ -142,8 +143,10 @@ def _from_centre(system: LinearSystem, way: Way, budget: Budget) -> Way:
         return replace(way, outcome=budget.spent_out or Outcome.INACCURATE)
     x = answer.x * float(np.abs(system.y / rows).max()) / columns
     centre = np.log(np.maximum(x, settings.LOWEST_OF_CENTRE * float(np.median(x[x > 0.0]))))
+    straight = replace(way, even=centre, tau=0.0, log_x=centre)
     unit = way.potential.in_unit_of(way.even)
-    begin = walked(system, replace(way, potential=unit, even=centre, log_prior=way.even, tau=0.0, log_x=centre), budget)
-    if begin.tau < 1.0 or begin.face is not None:
-        return replace(way, face=begin.face, outcome=begin.outcome)
-    return walked(system, replace(way, tau=0.0, log_x=begin.log_x), budget)
+    begin = walked(system, replace(straight, potential=unit, log_prior=way.even), budget)
+    if begin.face is not None:
+        return replace(way, face=begin.face)
+    end = walked(system, replace(way, tau=0.0, log_x=begin.log_x), budget) if begin.tau == 1.0 else way
+    return end if end.outcome is Outcome.OPTIMAL or end.face is not None else walked(system, straight, budget)

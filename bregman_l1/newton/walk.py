@@ -169,7 +169,9 @@ class _Walk:
         if settled is None:
             return self._stopped(point)
         point, equations = settled
-        while point.tau < 1.0:
+        for _ in range(settings.MOST_STEPS):
+            if point.tau == 1.0:
+                return self._converged(point)
             before, step = self._budget.used, min(length, 1.0 - point.tau)
             tau = 1.0 if step == 1.0 - point.tau else point.tau + step
             fall = (way.log_prior - way.even)[point.tableau.J]
@@ -181,8 +183,8 @@ class _Walk:
             else:
                 length = step / settings.SHRINK
                 if self._face is not None or self._budget.spent_out or length < settings.SHORTEST_STEP:
-                    return self._stopped(point)
-        return self._converged(point)
+                    break
+        return self._stopped(point)
 
     def _stopped(self, point: _Point) -> Way:
         way = replace(self._way, outcome=self._budget.spent_out or Outcome.INACCURATE, face=self._face)
