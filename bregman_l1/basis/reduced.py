@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bregman_l1 import exact, settings
-from bregman_l1._types import EPS, Matrix, Vector, Wide
+from bregman_l1._types import EPS, Matrix, Wide
 
 if TYPE_CHECKING:
     from bregman_l1.basis.tableau import Tableau
@@ -32,7 +32,7 @@ class ReducedSums:
         What a value depends on.
     """
 
-    def __init__(self, system: LinearSystem, tableau: Tableau, *alike: Vector) -> None:
+    def __init__(self, system: LinearSystem, tableau: Tableau, *alike: Wide) -> None:
         self._tableau = tableau
         _, self._first, group = np.unique(np.stack(alike), axis=1, return_index=True, return_inverse=True)
         self._counts: Matrix | None = None

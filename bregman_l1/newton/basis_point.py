@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def basis_point(
-    system: LinearSystem, potential: Potential, tableau: Tableau, log_prior: Vector, om: Vector
+    system: LinearSystem, potential: Potential, tableau: Tableau, log_prior: Wide, om: Vector
 ) -> tuple[Wide, Vector, Vector]:
     """Return log x, its rounding, and the multiplier, with log x_J = om.
 

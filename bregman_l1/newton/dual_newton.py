@@ -58,7 +58,7 @@ def dual_newton(
     system: LinearSystem,
     equations: NormalEquations,
     potential: Potential,
-    log_prior: Vector,
+    log_prior: Wide,
     budget: Budget,
     *,
     dual: Vector | None = None,
@@ -171,7 +171,7 @@ def largest_move(system: LinearSystem, lam: Vector, enough: float, potential: Po
     return max(largest(potential.log_change(theta[part], lam @ A)) for part, A in system.pieces())
 
 
-def dual_point(system: LinearSystem, potential: Potential, log_prior: Vector, dual: Wide) -> tuple[Wide, Vector]:
+def dual_point(system: LinearSystem, potential: Potential, log_prior: Wide, dual: Wide) -> tuple[Wide, Vector]:
     """The log x with theta(x) = theta(p) + A'dual and its rounding, extended where that of double shows."""
     prior, dual_in_double = potential.gradient(log_prior), in_double(dual)
     of_prior = potential.prior_rounding(log_prior) * np.abs(prior)

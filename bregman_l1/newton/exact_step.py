@@ -8,7 +8,7 @@ import numpy as np
 from flint import arb, arb_mat, nmod_mat
 from numpy.typing import NDArray
 
-from bregman_l1._types import Index, Mask, Matrix, Vector
+from bregman_l1._types import Index, Mask, Matrix, Vector, Wide
 from bregman_l1.exact import BITS, PRIME, at_precision, ball_solution, balls, midpoints, modular_solution, vanish
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class PriorSums:
         1 where a column has the value, 0 elsewhere.
     """
 
-    def __init__(self, on_basis: Vector | Index, on_rest: Vector | Index) -> None:
+    def __init__(self, on_basis: Wide | Index, on_rest: Wide | Index) -> None:
         self.values: NDArray[Any] = np.unique(on_basis)
         self.of_basis: Matrix = np.equal.outer(on_basis, self.values).astype(np.float64)
         self.of_rest: Matrix = np.equal.outer(on_rest, self.values).astype(np.float64)
@@ -76,8 +76,8 @@ class ExactProjection:
         columns: Matrix,
         y: Vector,
         vanishing: Mask,
-        on_basis: Vector,
-        on_rest: Vector,
+        on_basis: Wide,
+        on_rest: Wide,
     ) -> None:
         self._potential, self._matrix, self._vanishing = potential, matrix, vanishing
         self._right = np.column_stack([columns, y])
@@ -130,8 +130,11 @@ class ExactProjection:
         changes = zip((T.transpose() * d_theta).entries(), misfit, slope_before, strict=True)
         return arb_mat(k + m, 1, [*d.entries(), *((a + b) / s for a, b, s in changes)])
 
-    def _theta(self, log_x: Vector) -> list[arb]:
-        return [self._potential.ball_gradient(arb(value)) for value in log_x.tolist()]
+    def _theta(self, log_x: Wide) -> list[arb]:
+        high = np.asarray(log_x, dtype=np.float64)
+        low = np.asarray(log_x - high, dtype=np.float64)
+        both = zip(high.tolist(), low.tolist(), strict=True)
+        return [self._potential.ball_gradient(arb(value) + arb(rest)) for value, rest in both]
 
     def _rho(self, T: arb_mat) -> list[arb]:
         priors = self._priors

@@ -84,7 +84,7 @@ class NewtonSteps:
         self._system = system
         self._positive: tuple[Mask, _Steps] | None = None
 
-    def at(self, log_prior: Vector, log_x: Vector, dual: Vector | None = None, potential: Potential = ENTROPY) -> Step:
+    def at(self, log_prior: Wide, log_x: Vector, dual: Vector | None = None, potential: Potential = ENTROPY) -> Step:
         """Return the step at a candidate.
 
         Parameters
@@ -128,7 +128,7 @@ class _Steps:
         self._tableaus = ServingTableaus(self._part)
         self._ways = [self._by_normal_equations, self._on_basis]
 
-    def at(self, potential: Potential, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step:
+    def at(self, potential: Potential, log_prior: Wide, log_x: Vector, dual: Vector | None) -> Step:
         lam = None if dual is None else dual[self._rows.kept]
         step = None
         for way in tuple(self._ways):
@@ -142,7 +142,7 @@ class _Steps:
         assert step is not None
         return _held_against_dropped_rows(self._system, self._rows, log_x, step)
 
-    def _on_basis(self, potential: Potential, log_prior: Vector, log_x: Vector, dual: Vector | None) -> Step:
+    def _on_basis(self, potential: Potential, log_prior: Wide, log_x: Vector, dual: Vector | None) -> Step:
         """The step on a basis chosen for the candidate, or for one before, with the rounding of its tableau.
 
         It is taken from the point of a dual: the one given, or the one that fits the candidate on the basis.
@@ -167,7 +167,7 @@ class _Steps:
         return replace(step, y=y, remarks=remarks)
 
     def _rounded(
-        self, potential: Potential, tableau: Tableau, log_prior: Vector, log_x: Vector, dual: Vector | None
+        self, potential: Potential, tableau: Tableau, log_prior: Wide, log_x: Vector, dual: Vector | None
     ) -> Step:
         """The step in floating point, with its rounding."""
         J, R, system = tableau.J, tableau.R, self._part
@@ -195,7 +195,7 @@ class _Steps:
         return Step(change=change, noise=noise, moved=moved)
 
     def _point(
-        self, potential: Potential, tableau: Tableau, log_prior: Vector, log_x: Vector, dual: Vector | None
+        self, potential: Potential, tableau: Tableau, log_prior: Wide, log_x: Vector, dual: Vector | None
     ) -> tuple[Wide, Vector]:
         """The point of the dual if it fits, else of the one that fits on the basis; and its rounding."""
         if dual is not None:
@@ -206,7 +206,7 @@ class _Steps:
         return point, noise
 
     def _by_normal_equations(
-        self, potential: Potential, log_prior: Vector, log_x: Vector, dual: Vector | None
+        self, potential: Potential, log_prior: Wide, log_x: Vector, dual: Vector | None
     ) -> Step | None:
         """Solve A X d = y - A x for d; None where lam comes not to rest, or rounding shows.
 
@@ -309,7 +309,7 @@ def _is_negligible(step: Step, log_x: Vector) -> bool:
 
 
 def _exact_step(
-    system: LinearSystem, potential: Potential, tableau: Tableau, vanishing: Mask, log_prior: Vector, log_x: Vector
+    system: LinearSystem, potential: Potential, tableau: Tableau, vanishing: Mask, log_prior: Wide, log_x: Vector
 ) -> Step | None:
     """The step in ball arithmetic, where some entries of u count as zero."""
     J = tableau.J
@@ -326,7 +326,7 @@ def _exact_step(
 
 
 def _prior_noise(
-    system: LinearSystem, potential: Potential, tableau: Tableau, log_prior: Vector, log_x: Vector
+    system: LinearSystem, potential: Potential, tableau: Tableau, log_prior: Wide, log_x: Vector
 ) -> Vector:
     """What the rounding of the logarithms of the prior does to log x."""
     noise, rounding = np.zeros(log_x.size), potential.prior_rounding(log_prior)

@@ -80,7 +80,7 @@ class Potential(ABC):
         """Theta where x = exp(log_x)."""
 
     @abstractmethod
-    def prior_rounding(self, log_prior: Vector) -> float:
+    def prior_rounding(self, log_prior: Wide) -> float:
         """The relative rounding of theta of one prior beside another's, from that of their logarithms.
 
         Zero where they are all equal, or where theta is no larger than what it stands beside.
@@ -103,7 +103,7 @@ class Potential(ABC):
         """The change of log x over a step along which log p moves by ``fall`` a unit, from the rate at its start."""
 
     @abstractmethod
-    def slope(self, log_x: Vector) -> Wide | float:
+    def slope(self, log_x: Wide) -> Wide | float:
         """D theta / d log x."""
 
     @abstractmethod

@@ -66,7 +66,7 @@ class Entropy(Potential):
     def gradient(self, log_x: Real) -> Real:
         return log_x
 
-    def prior_rounding(self, log_prior: Vector) -> float:  # noqa: ARG002
+    def prior_rounding(self, log_prior: Wide) -> float:  # noqa: ARG002
         return 0.0
 
     def log_primal(self, theta: Real) -> Real:
@@ -81,7 +81,7 @@ class Entropy(Potential):
     def predicted(self, rate: Vector, fall: Vector, step: float) -> Vector:  # noqa: ARG002
         return np.asarray(step * rate)
 
-    def slope(self, log_x: Vector) -> float:  # noqa: ARG002
+    def slope(self, log_x: Wide) -> float:  # noqa: ARG002
         return 1.0
 
     def log_weight(self, log_x: Vector) -> Vector:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from flint import arb, fmpq
 
-from bregman_l1._types import EPS, Real, Vector, Wide
+from bregman_l1._types import Real, Vector, Wide
 from bregman_l1.potential.base import Potential, by_sign
 from bregman_l1.system import largest
 
@@ -96,8 +96,9 @@ class Power(Potential):
     def gradient(self, log_x: Real) -> Real:
         return cast("Real", -self._slack(log_x))
 
-    def prior_rounding(self, log_prior: Vector) -> float:
-        return EPS * self.exponent * largest(log_prior) if np.ptp(log_prior) > 0.0 else 0.0
+    def prior_rounding(self, log_prior: Wide) -> float:
+        of_logarithms = float(np.finfo(log_prior.dtype).eps) * largest(log_prior)
+        return self.exponent * of_logarithms if (log_prior != log_prior[0]).any() else 0.0
 
     def log_primal(self, theta: Real) -> Real:
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -117,7 +118,7 @@ class Power(Potential):
             moved = step * fall - np.log(left + (1.0 - left) * share) / self.exponent
         return np.where((share > 0.5) & (share < _OWN), moved, step * rate)
 
-    def slope(self, log_x: Vector) -> Wide:
+    def slope(self, log_x: Wide) -> Wide:
         return np.asarray(self.exponent * self._slack(log_x))
 
     def ball_gradient(self, log_x: arb) -> arb:

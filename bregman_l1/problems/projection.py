@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bregman_l1._types import Vector
+from bregman_l1._types import Real, Vector, Wide
 from bregman_l1.claim import Claim, Farkas
 from bregman_l1.errors import InfeasibleError, InvalidProblemError, UnsupportedProblemError
 from bregman_l1.frozen import read_only
@@ -178,6 +178,19 @@ class BregmanProjection(Problem):
         return self._log_prior
 
     @property
+    def wide_log_prior(self) -> Wide:
+        """The same in extended precision, where its rounding would show: in powers of priors that differ."""
+        if self._potential.is_logarithmic or (self._is_even(self._prior) and self._is_even(self._cost)):
+            return self._log_prior
+        prior, cost = self._prior.astype(np.longdouble), self._cost.astype(np.longdouble)
+        log_prior = _log_prior(prior, cost, self._log_alpha)
+        return np.tile(log_prior, 2) if self._signed else log_prior
+
+    @staticmethod
+    def _is_even(values: Vector) -> bool:
+        return bool((values == values[0]).all())
+
+    @property
     def part(self) -> PositivePart:
         """The columns where the prior is positive: what is left to compute.
 
@@ -319,13 +332,13 @@ def projection_at(
     return BregmanProjection(system, log_alpha=log_alpha, cost=used, prior=prior, depth=depth, signed=signed)
 
 
-def _log_prior(prior: Vector, cost: Vector, log_alpha: float) -> Vector:
+def _log_prior(prior: Real, cost: Real, log_alpha: float) -> Real:
     with np.errstate(over="ignore", divide="ignore"):
         log_power, log_factor = cost * log_alpha, np.log(prior)
     if largest(log_power) > LARGEST_LOG:
         i = int(np.argmax(np.abs(log_power) > LARGEST_LOG))
         raise InvalidProblemError(f"cost[{i}] * log_alpha is {log_power[i]:g}; it must be between -1e15 and 1e15")
-    return np.asarray(log_power + log_factor)
+    return cast("Real", log_power + log_factor)
 
 
 def _program(system: LinearSystem, potential: Potential, shape: tuple[int, ...]) -> cp.Problem:

@@ -80,6 +80,7 @@ class ProjectionResiduals:
         self._outside = part.count_outside(claim)
         self._log_x = self._claim.log_point
         self._log_prior = problem.log_prior[part.columns]
+        self._wide_log_prior = problem.wide_log_prior[part.columns]
         self._potential = problem.potential.in_unit_of(self._log_prior)
 
     def certificate(self, tol: float) -> Certificate:
@@ -154,7 +155,7 @@ class ProjectionResiduals:
 
     @cached_property
     def _step(self) -> Step:
-        return self._steps.at(self._log_prior, self._log_x, self._totals.dual, self._potential)
+        return self._steps.at(self._wide_log_prior, self._log_x, self._totals.dual, self._potential)
 
     @cached_property
     def _dual(self) -> Vector | None:

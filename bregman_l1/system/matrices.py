@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from bregman_l1._types import Index, Matrix, Single, Vector
+from bregman_l1._types import Index, Matrix, Single, Vector, Wide
 from bregman_l1.caching import cached_property
 from bregman_l1.frozen import read_only
 from bregman_l1.system.storage import Pass, Storage, Stored
@@ -227,7 +227,7 @@ def with_signs(matrix: Stored, signs: Vector) -> Stored:
     return matrix
 
 
-def largest(values: Vector) -> float:
+def largest(values: Wide) -> float:
     """The largest magnitude, NaN if there is one; long vectors are not copied."""
     return float(np.abs(values).max() if values.size <= _SHORT else max(values.max(), -values.min()))
 
