@@ -257,13 +257,25 @@ def test_columns_that_nearly_tie_are_never_certified_wrongly(depth, log_alpha):
 
 
 @pytest.mark.parametrize("log_alpha", [-50.0, -230.0, -670.0])
-def test_priors_that_nearly_tie_beyond_the_rounding_of_their_logarithms_are_not_certified(log_alpha):
-    # w = p^-1/2 is that of 2 alpha and (1 - 1e-6) alpha / 2, whose logarithms hold it to 1e-14 only.
+def test_priors_that_nearly_tie_beyond_the_rounding_of_their_logarithms_are_certified(log_alpha):
+    # w = p^-1/2 is that of 2 alpha and (1 - 1e-6) alpha / 2: logarithms in double precision hold it to 1e-14 only.
+    system = LinearSystem([[1.0, 2.0]], [3.0])
+    solution = solve(BregmanProjection(system, log_alpha=log_alpha, prior=[2.0, 0.5 - 5e-7], depth=4))
+    assert solution.status.is_certified
+    assert prove(solution).ok
+
+
+@pytest.mark.parametrize(
+    ("depth", "log_alpha", "apart"),
+    [(math.inf, -20.0, 51), (math.inf, -30.0, 50), (3.0, -69.0, 48), (math.inf, -69.0, 47), (3.0, -690.0, 44)],
+)
+def test_priors_that_differ_are_no_tie_where_their_logarithms_round_to_one(depth, log_alpha, apart):
     problem = BregmanProjection(
-        LinearSystem([[1.0, 2.0]], [3.0]), log_alpha=log_alpha, prior=[2.0, 0.5 - 5e-7], depth=4
+        LinearSystem([[1.0, 1.0]], [2.0]), log_alpha=log_alpha, prior=[1.0, 1.0 + 2.0**-apart], depth=depth
     )
     with pytest.warns(NotCertifiedWarning):
         assert not solve(problem).status.is_certified
+    assert not certify(problem, log_x=[0.0, 0.0]).ok
 
 
 @pytest.mark.parametrize("depth", [3.0, 4.0, math.inf])

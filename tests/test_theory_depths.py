@@ -109,7 +109,10 @@ def test_the_table_and_the_frame_say_the_same(comparison):
 def test_the_picture_has_one_line_a_depth(comparison):
     ax = comparison.plot()
     assert [line.get_label() for line in ax.get_lines()[:1]] == ["$D = 2$"]
-    assert len(ax.get_legend().get_texts()) == 5
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels[0] == "$D = 2$"
+    assert sum("D = " in label and "law" not in label for label in labels) == 5
+    assert sum("the law crosses" in label for label in labels) == 1
     drawn = ax.get_lines()[0].get_ydata()
     assert drawn == pytest.approx(comparison.log_errors[0, ::-1] / np.log(10), rel=1e-12)
     plt.close(ax.figure)

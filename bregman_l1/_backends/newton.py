@@ -44,7 +44,7 @@ class NewtonBackend(Backend):
         part = problem.part
         claim = project(
             part.system,
-            problem.log_prior[part.columns],
+            problem.wide_log_prior[part.columns],
             problem.potential,
             tol=self.tol,
             max_iter=self.max_iter,

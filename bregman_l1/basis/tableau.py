@@ -168,25 +168,25 @@ class Tableau:
                 return lam[:, 0]
         return _refined(self.inverse.T, self.wide.T, values)
 
-    def balance(self, log_x: Vector) -> Matrix:
-        """Log |T_ij| sqrt(x_j / x_i): bounded for a near-maximal basis."""
-        K = self.log_T - log_x[self.J][:, None] / 2
-        K += log_x[self.R] / 2
+    def balance(self, log_weights: Vector) -> Matrix:
+        """Log |T_ij| sqrt(weight_j / weight_i): bounded for a near-maximal basis."""
+        K = self.log_T - log_weights[self.J][:, None] / 2
+        K += log_weights[self.R] / 2
         return K
 
-    def serves(self, log_x: Vector) -> bool:
-        """Whether the basis is balanced at log_x."""
-        return bool(self.balance(log_x).max(initial=-np.inf) <= settings.UNBALANCED)
+    def serves(self, log_weights: Vector) -> bool:
+        """Whether the basis is balanced for these weights."""
+        return bool(self.balance(log_weights).max(initial=-np.inf) <= settings.UNBALANCED)
 
-    def exchanged(self, system: LinearSystem, log_x: Vector) -> Tableau:
-        """The tableau of a better basis at log_x, if some |T_ij| sqrt(x_j / x_i) is large; this one otherwise."""
-        K = self.balance(log_x)
+    def exchanged(self, system: LinearSystem, log_weights: Vector) -> Tableau:
+        """The tableau of a better basis, if some |T_ij| sqrt(weight_j / weight_i) is large; this one otherwise."""
+        K = self.balance(log_weights)
         largest = K.max(initial=-np.inf)
-        J = self.J if largest <= settings.UNBALANCED else exchange(self.T, K, self.J, self.R, log_x / 2)
+        J = self.J if largest <= settings.UNBALANCED else exchange(self.T, K, self.J, self.R, log_weights / 2)
         if (J == self.J).all():
             return self
         fresh = Tableau.of(system, J, np.setdiff1d(np.append(self.J, self.R), J), self.exactly_to)
-        return fresh.exchanged(system, log_x) if largest > settings.WIDEST_ELIMINATION else fresh
+        return fresh.exchanged(system, log_weights) if largest > settings.WIDEST_ELIMINATION else fresh
 
     def holding(self, system: LinearSystem, columns: Index) -> Tableau:
         """A tableau of this basis in which these columns are tabulated."""

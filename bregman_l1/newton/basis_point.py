@@ -53,7 +53,8 @@ def basis_point(
         rho, error = ReducedSums(system, wanted, log_prior).of(prior, potential.prior_rounding(log_prior))
         theta_R = wanted.T.T @ theta_J - rho
         noise_R = np.abs(potential.log_change(theta_R, error + 8 * np.finfo(theta_R.dtype).smallest_subnormal))
-        better = ~(noise[wanted.R] <= noise_R)
+        # What cancels to rounding is taken for a tie: then T alone knows theta.
+        better = (rho == 0.0) | ~(noise[wanted.R] <= noise_R)
         R = wanted.R[better]
         log_x[R], noise[R] = potential.log_primal(theta_R)[better], noise_R[better]
     return log_x, noise, lam

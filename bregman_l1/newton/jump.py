@@ -23,7 +23,7 @@ from bregman_l1._types import Index, Vector
 from bregman_l1.basis.choice import SingularBasisError, choose_basis
 from bregman_l1.basis.tableau import Tableau
 from bregman_l1.newton.barrier import Barrier
-from bregman_l1.newton.dual_newton import dual_newton
+from bregman_l1.newton.dual_newton import dual_newton, in_double
 from bregman_l1.newton.normal_equations import normal_equations
 from bregman_l1.newton.walk import Way
 from bregman_l1.outcome import Outcome
@@ -47,7 +47,7 @@ def jump(system: LinearSystem, way: Way, budget: Budget) -> Way | None:
         Its priors begin at entries of one size.
     budget : Budget
     """
-    even, prior, log_sizes = float(way.even[0]), way.log_prior, np.log(system.column_sizes)
+    even, prior, log_sizes = float(way.even[0]), in_double(way.log_prior), np.log(system.column_sizes)
     try:
         J = choose_basis(system, way.log_x)
         basis = Tableau.of(system, J, J[:0])

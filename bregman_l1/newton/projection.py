@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bregman_l1 import settings
-from bregman_l1._types import Vector
+from bregman_l1._types import Vector, Wide
 from bregman_l1.basis.rows import Rows, split_rows
 from bregman_l1.budget import Budget
 from bregman_l1.claim import Claim, Farkas
@@ -33,7 +33,7 @@ _LOG = logging.getLogger(__name__)
 
 def project(
     system: LinearSystem,
-    log_prior: Vector,
+    log_prior: Wide,
     potential: Potential = ENTROPY,
     *,
     start_dual: Vector | None = None,
@@ -107,7 +107,7 @@ def _ended_by_any(system: LinearSystem, way: Way, dual: Vector | None, budget: B
     return end
 
 
-def _beginnings(potential: Potential, size: float, log_prior: Vector) -> list[Vector]:
+def _beginnings(potential: Potential, size: float, log_prior: Wide) -> list[Vector]:
     """Priors of the size of x, from which ways lead to the one that is projected.
 
     The limit of a power potential depends on the ratios of the prior, that of the entropy does not: they are kept, but
@@ -116,8 +116,8 @@ def _beginnings(potential: Potential, size: float, log_prior: Vector) -> list[Ve
     flat = np.broadcast_to(size, log_prior.shape)
     if potential.is_logarithmic:
         return [flat]
-    shifted = np.asarray(log_prior - (float(log_prior.max()) - size))
-    return [shifted, flat] if potential.spread * np.ptp(log_prior) > settings.NEAR else [shifted]
+    shifted = in_double(log_prior - (float(log_prior.max()) - size))
+    return [shifted, flat] if potential.spread * float(np.ptp(log_prior)) > settings.NEAR else [shifted]
 
 
 def _in_double_precision(system: LinearSystem, way: Way, dual: Vector | None, budget: Budget) -> Way:
@@ -188,7 +188,7 @@ def _at(way: Way, tau: float, point: DualPoint, outcome: Outcome) -> Way:
     return replace(way, tau=tau, log_x=point.log_x, dual=point.dual, error=point.error, outcome=outcome)
 
 
-def _thinned(system: LinearSystem, potential: Potential, log_prior: Vector, budget: Budget) -> Vector | None:
+def _thinned(system: LinearSystem, potential: Potential, log_prior: Wide, budget: Budget) -> Vector | None:
     """The dual of a few of very many columns, each standing for its neighbours: a start some percent off."""
     n_rows, n_columns = system.shape
     if system.is_sparse or n_columns < settings.THINNED * settings.ENOUGH_TO_THIN * n_rows:

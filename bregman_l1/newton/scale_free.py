@@ -18,6 +18,7 @@ from bregman_l1.basis.choice import SingularBasisError, choose_basis, is_large_a
 from bregman_l1.basis.facial_reduction import Face, by_linear_program, narrowed
 from bregman_l1.basis.rows import independent_rows
 from bregman_l1.errors import InfeasibleError
+from bregman_l1.newton.dual_newton import in_double
 from bregman_l1.newton.jump import jump
 from bregman_l1.newton.walk import Way, walk
 from bregman_l1.outcome import Outcome
@@ -54,6 +55,7 @@ def scale_free(system: LinearSystem, way: Way, budget: Budget) -> Way:
     if end is None:
         end = way if system.is_sparse and way.tau == 0.0 else walked(system, way, budget)
     if end.outcome is Outcome.INACCURATE and end.face is None:
+        before = end
         if not way.is_minimal:
             face = by_linear_program(system, budget)
             face_or_none = None if face.is_whole else face
@@ -61,6 +63,8 @@ def scale_free(system: LinearSystem, way: Way, budget: Budget) -> Way:
             end = way = replace(way, tau=0.0, log_x=way.even, face=face_or_none, is_minimal=True)
         if end.face is None:
             end = _from_centre(system, way, budget)
+            if end.outcome is not Outcome.OPTIMAL and end.face is None and before.tau == 1.0:
+                end = before  # near the solution: its last steps showed rounding
     return end if end.face is None else _on_face(system, end, end.face, budget)
 
 
@@ -108,7 +112,8 @@ def walked(system: LinearSystem, way: Way, budget: Budget) -> Way:
             end = walk(system.restrict(warm), _restricted(start, warm, start.dual), budget)
             if end.outcome is not Outcome.OPTIMAL:
                 break
-            log_x = way.potential.log_primal(way.potential.gradient(way.log_prior) + system.rmatvec(end.dual))
+            theta = way.potential.gradient(way.log_prior) + system.rmatvec(end.dual)
+            log_x = in_double(way.potential.log_primal(theta))
             log_x[warm] = end.log_x
             shares = np.where(warm, -np.inf, _log_shares(system, way.potential, log_x))
             if shares.max() <= -settings.COLD:

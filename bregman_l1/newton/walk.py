@@ -24,6 +24,7 @@ from bregman_l1.basis.reduced import ReducedSums
 from bregman_l1.basis.tableau import Tableau
 from bregman_l1.caching import cached_property
 from bregman_l1.newton.basis_point import basis_point
+from bregman_l1.newton.dual_newton import in_double
 from bregman_l1.newton.exact_step import ExactProjection
 from bregman_l1.outcome import Outcome
 
@@ -43,7 +44,8 @@ class Way:
     ----------
     potential : Potential
     even, log_prior : ndarray of shape (d,)
-        Where the line begins, and the prior to be projected: its end at tau = 1.
+        Where the line begins, and the prior to be projected: its end at tau = 1, in extended precision where its
+        rounding would show.
     tol : float
         The accuracy of log x that is wanted there.
     tau : float
@@ -62,7 +64,7 @@ class Way:
 
     potential: Potential
     even: Vector
-    log_prior: Vector
+    log_prior: Wide
     tol: float
     tau: float
     log_x: Vector
@@ -73,9 +75,14 @@ class Way:
     is_minimal: bool = False
 
     @property
+    def fall(self) -> Vector:
+        """How much log p moves from where the line begins to its end."""
+        return in_double(self.log_prior - self.even)
+
+    @property
     def e_folds(self) -> float:
         """How many e-folds of the weights dx/dtheta the prior is from where the line begins."""
-        return self.potential.spread * float(np.abs(self.log_prior - self.even).max())
+        return self.potential.spread * float(np.abs(self.fall).max())
 
 
 def walk(system: LinearSystem, way: Way, budget: Budget) -> Way:
@@ -99,7 +106,7 @@ class _ReducedPriors:
     """Rho = T'theta(p)_J - theta(p)_R of the priors along the way, in one tableau."""
 
     def __init__(self, system: LinearSystem, tableau: Tableau, way: Way) -> None:
-        self.tableau, self._way, self._fall = tableau, way, way.log_prior - way.even
+        self.tableau, self._way, self._fall = tableau, way, way.fall
         if way.potential.is_logarithmic:  # rho is linear in tau then
             self._line = tableau.reduced(way.even), tableau.reduced(self._fall)
         else:
@@ -110,10 +117,12 @@ class _ReducedPriors:
         if self._way.potential.is_logarithmic:
             offset, slope = self._line
             return self._way.potential, offset + tau * slope, slope
-        prior = self._way.even + tau * self._fall
+        prior = self._way.even + tau * (self._way.log_prior - self._way.even)
         potential = self._way.potential.in_unit_of(prior)
-        rho, rate = self._sums.of(potential.gradient(prior))[0], self._sums.of(potential.slope(prior) * self._fall)[0]
-        return potential, rho, rate
+        theta, rate = (
+            _as_short_as_may_be(values) for values in (potential.gradient(prior), potential.slope(prior) * self._fall)
+        )
+        return potential, self._sums.of(theta)[0], self._sums.of(rate)[0]
 
 
 class _Point:
@@ -174,8 +183,7 @@ class _Walk:
                 return self._converged(point)
             before, step = self._budget.used, min(length, 1.0 - point.tau)
             tau = 1.0 if step == 1.0 - point.tau else point.tau + step
-            fall = (way.log_prior - way.even)[point.tableau.J]
-            change = way.potential.predicted(equations.tangent(point.rate), fall, step)
+            change = way.potential.predicted(equations.tangent(point.rate), way.fall[point.tableau.J], step)
             settled = self._corrected(point.carried(change, tau), settings.CENTRED)
             if settled is not None:
                 point, equations = settled
@@ -238,6 +246,8 @@ class _Walk:
         unit, size = np.maximum(1.0, np.abs(log_x) / settings.LONG), np.inf
         for moved, dual in islice(steps, settings.MOST_LAST_STEPS):
             before, size, log_x = size, float(np.abs((moved - log_x) / unit).max()), moved
+            if not size <= settings.LONGEST_CORRECTION:
+                return None
             if size <= settings.SQUARED or not size < before / 2:
                 if not size <= settings.FITS:
                     return None
@@ -264,7 +274,8 @@ class _Walk:
 
     def _on_the_multiplier(self, point: _Point) -> Iterator[tuple[Wide, Vector]]:
         """Steps in extended precision, if a multiplier holds log x and a small system shows no rounding."""
-        system, tableau, prior, potential = self._system, point.tableau, self._way.log_prior, point.potential
+        system, tableau, potential = self._system, point.tableau, point.potential
+        prior = in_double(self._way.log_prior)
         dual = tableau.dual(point.om - prior[tableau.J])
         lam, log_x = dual.astype(np.longdouble), prior + system.extended_rmatvec(dual)
         if not np.abs(log_x - point.log_x).max() <= settings.FITS:
@@ -312,3 +323,8 @@ class _Walk:
         self._face = self._face or shown_by(tableau, self._system)
         self.bases += 1
         return _Point(_ReducedPriors(self._system, tableau, self._way), tau, log_x[tableau.J])
+
+
+def _as_short_as_may_be(values: Wide) -> Wide:
+    """In double precision, if that holds all of them with all digits."""
+    return in_double(values) if np.abs(values).min() > np.finfo(np.float64).tiny / EPS else values

@@ -67,7 +67,7 @@ class Potential(ABC):
         """The c in lam(t) = c int_0^t (y - A x), the multiplier of gradient flow on ||A x - y||^2; inf for D = inf."""
 
     @abstractmethod
-    def in_unit_of(self, log_prior: Vector) -> Potential:
+    def in_unit_of(self, log_prior: Wide) -> Potential:
         """The potential with theta in a unit in which that of the prior stays within floating point."""
 
     @property

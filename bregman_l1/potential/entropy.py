@@ -56,7 +56,7 @@ class Entropy(Potential):
     def spread(self) -> float:
         return 1.0
 
-    def in_unit_of(self, log_prior: Vector) -> Entropy:  # noqa: ARG002 - logarithms need no unit
+    def in_unit_of(self, log_prior: Wide) -> Entropy:  # noqa: ARG002 - logarithms need no unit
         return self
 
     @property

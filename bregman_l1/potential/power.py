@@ -86,7 +86,7 @@ class Power(Potential):
     def spread(self) -> float:
         return 1.0 + self.exponent
 
-    def in_unit_of(self, log_prior: Vector) -> Power:
+    def in_unit_of(self, log_prior: Wide) -> Power:
         return replace(self, log_unit=float(log_prior.min()))
 
     @property
