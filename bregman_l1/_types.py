@@ -19,3 +19,8 @@ EPS = float(np.finfo(np.float64).eps)
 WIDE_EPS = float(np.finfo(np.longdouble).eps)
 # What a sum may miss by beside its terms: the margin inside which y is free.
 ROUNDINGS = 64 * EPS
+
+
+def in_double(values: Wide) -> Vector:
+    """The values in double precision; what is smaller than it holds is zero."""
+    return np.asarray(values, dtype=np.float64)

@@ -224,8 +224,8 @@ def zeros(matrix: Matrix, columns: Matrix) -> Mask | None:
     array([[ True, False],
            [False,  True]])
     """
-    remainders = modular_solution(matrix, columns)
-    return None if remainders is None else vanish(remainders, columns.shape)
+    remainders = _modular_solution(matrix, columns)
+    return None if remainders is None else _vanish(remainders, columns.shape)
 
 
 def values(matrix: Matrix, columns: Matrix, zero: Mask) -> Matrix | None:
@@ -266,8 +266,8 @@ def cancelled(matrix: Matrix, columns: Matrix, on_basis: Matrix, on_rest: Matrix
     array([[ True],
            [False]])
     """
-    remainders = modular_solution(matrix.T, on_basis)
-    return None if remainders is None else vanish(_modular(columns.T) * remainders - _modular(on_rest), on_rest.shape)
+    remainders = _modular_solution(matrix.T, on_basis)
+    return None if remainders is None else _vanish(_modular(columns.T) * remainders - _modular(on_rest), on_rest.shape)
 
 
 def counts(matrix: Matrix, columns: Matrix, on_basis: Matrix, on_rest: Matrix, zero: Mask) -> Matrix | None:
@@ -363,7 +363,7 @@ def balls(matrix: Matrix) -> arb_mat:
     return arb_mat(*matrix.shape, [arb(value) for value in matrix.ravel().tolist()])
 
 
-def modular_solution(matrix: Matrix, columns: Matrix) -> nmod_mat | None:
+def _modular_solution(matrix: Matrix, columns: Matrix) -> nmod_mat | None:
     """matrix^{-1} columns modulo the prime; None if the matrix is singular."""
     try:
         return _modular(matrix).solve(_modular(columns))
@@ -371,7 +371,7 @@ def modular_solution(matrix: Matrix, columns: Matrix) -> nmod_mat | None:
         return None
 
 
-def vanish(remainders: nmod_mat, shape: tuple[int, ...]) -> Mask:
+def _vanish(remainders: nmod_mat, shape: tuple[int, ...]) -> Mask:
     """Which entries are zero."""
     return np.array([not entry for entry in remainders.entries()], dtype=bool).reshape(shape)
 

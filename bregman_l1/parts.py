@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 
-from bregman_l1._types import Vector
+from bregman_l1._types import Real, Vector
 
 PARTS = ("x_plus", "x_minus", "log_x_plus", "log_x_minus")
 
 
-def both(values: Vector) -> Vector:
+def both(values: Real) -> Real:
     """Values of shape (d,), which the two parts share, for both of them.
 
     Examples
@@ -17,7 +19,7 @@ def both(values: Vector) -> Vector:
     >>> both(np.array([1.0, 2.0])).tolist()
     [1.0, 2.0, 1.0, 2.0]
     """
-    return np.tile(values, 2)
+    return cast("Real", np.tile(values, 2))
 
 
 def difference(log_plus: Vector, log_minus: Vector) -> tuple[Vector, Vector]:

@@ -24,7 +24,7 @@ from scipy.linalg.lapack import dgetrf, dgetrs
 from scipy.sparse.linalg import splu
 
 from bregman_l1 import settings
-from bregman_l1._types import EPS, Index, Mask, Matrix, Vector, Wide
+from bregman_l1._types import EPS, Index, Mask, Matrix, Vector, Wide, in_double
 from bregman_l1.basis.sparsity import thin
 from bregman_l1.probes import probes
 
@@ -47,15 +47,13 @@ class Equations:
 
     def __init__(self, tableau: Tableau, potential: Potential, om: Wide, log_rest: Wide) -> None:
         self._tableau, self._om, self._log_rest = tableau, om, log_rest
-        self._slope_J, self._slope_R = (
-            potential.slope(np.asarray(log_x, dtype=np.float64)) for log_x in (om, log_rest)
-        )
+        self._slope_J, self._slope_R = (potential.slope(in_double(log_x)) for log_x in (om, log_rest))
         largest = _largest_terms(tableau, om, log_rest)
         hot = largest > settings.NEGLIGIBLE_TERM
         # Columns are measured in x_i, row by row: no differences of long logarithms are lost.
-        top, log_u = log_rest.max(where=hot, initial=-np.inf), np.asarray(tableau.log_u - om, dtype=np.float64)
-        self._x = np.exp(np.where(hot, np.asarray(log_rest - top, dtype=np.float64), -np.inf))
-        self._above = np.asarray(top - om, dtype=np.float64)
+        top, log_u = log_rest.max(where=hot, initial=-np.inf), in_double(tableau.log_u - om)
+        self._x = np.exp(np.where(hot, in_double(log_rest - top), -np.inf))
+        self._above = in_double(top - om)
         sides, per_theta = None, self._x / self._slope_R
         if max(self._above.max(initial=0.0), log_u.max(initial=0.0)) < settings.LARGEST_EXPONENT:
             u = np.sign(tableau.u) * np.exp(log_u)
@@ -86,15 +84,15 @@ class Equations:
     def pulled(self, step: Vector) -> Vector:
         """D log x_R that goes with a change of om."""
         moved = self._tableau.sides[0].T @ (step * self._slope_J) / self._slope_R
-        return np.asarray(moved, dtype=np.float64)
+        return in_double(moved)
 
     def tangent(self, rate: Wide) -> Vector:
         """D om / d tau where rho moves by ``rate`` a unit of tau."""
-        return self.solve(np.asarray(self.weights @ rate[self._heavy], dtype=np.float64))
+        return self.solve(in_double(self.weights @ rate[self._heavy]))
 
     def moved(self, du: Vector) -> Vector:
         """D om where u moves by du."""
-        return self.solve(du * np.exp(np.asarray(-self._om, dtype=np.float64) - self._log_up))
+        return self.solve(du * np.exp(in_double(-self._om) - self._log_up))
 
     def noise(self, system: LinearSystem) -> Matrix:
         """What the rounding of T and u, its signs taken at random, does to d om: two draws, shape (2, k).
@@ -156,7 +154,7 @@ def _factorised(weights: Any, T: Any, own: Vector, slope: Wide | float) -> Calla
 def _by_few_columns(weights: Matrix, T: Any, own: Vector, slope: Wide | float) -> Callable[[Vector], Vector] | None:
     """The same by the Woodbury identity; ``weights`` is V divided by own."""
     T = T.T * slope
-    inner = np.asarray(T @ weights, dtype=np.float64)
+    inner = in_double(T @ weights)
     inner.flat[:: inner.shape[0] + 1] += 1.0
     factor, pivots, info = dgetrf(inner) if inner.size else (inner, None, 0)
     if info != 0 or not np.isfinite(factor).all():
@@ -230,7 +228,7 @@ def _shares(terms: Matrix, *others: Vector) -> tuple[Vector, Matrix]:
 
 def _largest_terms(tableau: Tableau, om: Wide, log_rest: Wide) -> Vector:
     """The logarithm of the largest |T_ij| x_j / x_i of each column."""
-    om, log_rest = (np.asarray(values, dtype=np.float64) for values in (om, log_rest))
+    om, log_rest = (in_double(values) for values in (om, log_rest))
     least = float(om.min())
     if om.max() - least >= settings.LARGEST_EXPONENT:
         return np.asarray((tableau.log_T - om[:, None]).max(axis=0) + log_rest)

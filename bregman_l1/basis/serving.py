@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bregman_l1 import settings
-from bregman_l1._types import Index, Vector, Wide
+from bregman_l1._types import Index, Vector, Wide, in_double
 from bregman_l1.basis.choice import SingularBasisError, choose_basis, log_shares
 from bregman_l1.basis.tableau import Tableau
 
@@ -56,7 +56,7 @@ class ServingTableaus:
         SingularBasisError
             If the columns with log_x > -inf do not span the rows, or so many count that they fit no memory.
         """
-        log_x, log_weights = (np.asarray(values, dtype=np.float64) for values in (log_x, log_weights))
+        log_x, log_weights = (in_double(values) for values in (log_x, log_weights))
         part = self._last(log_x, log_weights)
         if part is None:
             part = self._narrowed(self._whole, log_x) if self._whole and self._is_complete(log_x) else None

@@ -18,7 +18,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from bregman_l1 import exact, settings
-from bregman_l1._types import EPS, ROUNDINGS, WIDE_EPS, Index, Mask, Matrix, Real, Vector, Wide
+from bregman_l1._types import EPS, ROUNDINGS, WIDE_EPS, Index, Mask, Matrix, Real, Vector, Wide, in_double
 from bregman_l1.basis.choice import SingularBasisError, exchange
 from bregman_l1.basis.sparsity import inverted, thin
 from bregman_l1.caching import cached_property
@@ -259,7 +259,7 @@ def _refined(inverse: Matrix, matrix: Any, right: Vector) -> Vector:
     solution = inverse @ right
     for _ in range(2):
         missed = right - matrix @ solution.astype(np.longdouble)
-        solution = solution + inverse @ np.asarray(missed, dtype=np.float64)
+        solution = solution + inverse @ in_double(missed)
     return np.asarray(solution)
 
 

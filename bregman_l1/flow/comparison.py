@@ -16,6 +16,7 @@ from bregman_l1.flow.integration import Integrator
 from bregman_l1.flow.training import gradient_flow
 from bregman_l1.frozen import FrozenArrays
 from bregman_l1.html import DOTS, shortened, table
+from bregman_l1.parts import both
 from bregman_l1.scale import alpha_text, natural_log_alphas, scales_by_keyword
 from bregman_l1.theory.limit import find_limit
 
@@ -173,13 +174,12 @@ def compare_flow(
         for scale in scales
     )
     problem = flows[0].network.problem
-    factors = np.tile(problem.prior, problem.unsigned.shape[1] // system.shape[1])
+    factors = both(problem.prior) if problem.signed else problem.prior
     limit = find_limit(problem.unsigned, prior=factors, depth=problem.depth)
-    parts = limit.x.reshape(-1, system.shape[1])
     return FlowComparison(
         log_alphas=scales,
         flows=flows,
         descents=descents,
-        limit=parts[0] - parts[1:].sum(axis=0),
+        limit=np.subtract(*np.split(limit.x, 2)) if problem.signed else limit.x,
         rate=limit.rate,
     )

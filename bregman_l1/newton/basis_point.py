@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bregman_l1 import settings
-from bregman_l1._types import Vector, Wide
+from bregman_l1._types import Vector, Wide, in_double
 from bregman_l1.basis.reduced import ReducedSums
-from bregman_l1.newton.dual_newton import dual_point, in_double
+from bregman_l1.newton.dual_newton import dual_point
 
 if TYPE_CHECKING:
     from bregman_l1.basis.tableau import Tableau

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bregman_l1 import settings
-from bregman_l1._types import EPS, WIDE_EPS, Vector, Wide
+from bregman_l1._types import EPS, WIDE_EPS, Vector, Wide, in_double
 from bregman_l1.probes import probes
 from bregman_l1.system import largest
 
@@ -186,8 +186,3 @@ def dual_point(system: LinearSystem, potential: Potential, log_prior: Wide, dual
         theta = prior + system.extended_rmatvec(dual)
         noise = np.abs(potential.log_change(theta, WIDE_EPS * size + of_prior))
     return potential.log_primal(theta), noise
-
-
-def in_double(values: Wide) -> Vector:
-    """The values in double precision; what is smaller than it holds is zero."""
-    return np.asarray(values, dtype=np.float64)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from flint import arb, arb_mat, nmod_mat
+from flint import arb, arb_mat
 from numpy.typing import NDArray
 
-from bregman_l1._types import Index, Mask, Matrix, Vector, Wide
-from bregman_l1.exact import BITS, PRIME, at_precision, ball_solution, balls, midpoints, modular_solution, vanish
+from bregman_l1 import exact
+from bregman_l1._types import Index, Mask, Matrix, Vector, Wide, in_double
+from bregman_l1.exact import BITS, at_precision, ball_solution, balls, midpoints
 
 if TYPE_CHECKING:
     from bregman_l1.potential import Potential
@@ -82,12 +83,8 @@ class ExactProjection:
         self._potential, self._matrix, self._vanishing = potential, matrix, vanishing
         self._right = np.column_stack([columns, y])
         self._priors, self._on_rest = PriorSums(on_basis, on_rest), on_rest
-        remainders = modular_solution(matrix, self._right)
-        self._zero = None if remainders is None else vanish(remainders, self._right.shape)
-        if remainders is not None:
-            of_right = np.vstack([self._priors.of_rest, np.zeros_like(self._priors.values)])
-            counts = remainders.transpose() * _ones(self._priors.of_basis) - _ones(of_right)
-            self._cancelled = vanish(counts, of_right.shape)[:-1]
+        self._zero = exact.zeros(matrix, self._right)
+        self._cancelled = exact.cancelled(matrix, columns, self._priors.of_basis, self._priors.of_rest)
 
     def newton(self, om: Vector, log_rest: Vector) -> tuple[Vector, Vector] | None:
         """The Newton step of log x_J and log x_R at any candidate; None where no precision resolves it."""
@@ -103,7 +100,7 @@ class ExactProjection:
     def _step(self, om: Vector, log_rest: Vector) -> arb_mat | None:
         k, m = om.size, log_rest.size
         solved = ball_solution(self._matrix, self._right)
-        if solved is None or self._zero is None:
+        if solved is None or self._zero is None or self._cancelled is None:
             return None
         entries = _cleared(solved, self._zero)
         T = arb_mat(k, m, [entries[i * (m + 1) + j] for i in range(k) for j in range(m)])
@@ -111,7 +108,7 @@ class ExactProjection:
         theta, before = self._theta(om), self._theta(log_rest)
         slope, slope_before = ([self._potential.ball_slope(value) for value in values] for values in (theta, before))
         ahead = (T.transpose() * arb_mat(k, 1, theta)).entries()
-        misfit = [a - rho - b for a, rho, b in zip(ahead, self._rho(T), before, strict=True)]
+        misfit = [a - rho - b for a, rho, b in zip(ahead, self._rho(T, self._cancelled), before, strict=True)]
         weights = [arb(value).exp() / s for value, s in zip(log_rest.tolist(), slope_before, strict=True)]
         inverse = [(-arb(value)).exp() for value in om.tolist()]
         W = arb_mat(k, m, [T[i, j] * weights[j] * inverse[i] for i in range(k) for j in range(m)])
@@ -131,22 +128,16 @@ class ExactProjection:
         return arb_mat(k + m, 1, [*d.entries(), *((a + b) / s for a, b, s in changes)])
 
     def _theta(self, log_x: Wide) -> list[arb]:
-        high = np.asarray(log_x, dtype=np.float64)
-        low = np.asarray(log_x - high, dtype=np.float64)
-        both = zip(high.tolist(), low.tolist(), strict=True)
+        high = in_double(log_x)
+        both = zip(high.tolist(), in_double(log_x - high).tolist(), strict=True)
         return [self._potential.ball_gradient(arb(value) + arb(rest)) for value, rest in both]
 
-    def _rho(self, T: arb_mat) -> list[arb]:
+    def _rho(self, T: arb_mat, cancelled: Mask) -> list[arb]:
         priors = self._priors
-        counts = arb_mat(*priors.of_rest.shape, _cleared(priors.coefficients(T.transpose()), self._cancelled))
+        counts = arb_mat(*priors.of_rest.shape, _cleared(priors.coefficients(T.transpose()), cancelled))
         return priors.total(counts, self._theta(priors.values), self._theta(self._on_rest))
 
 
 def _cleared(matrix: arb_mat, zero: Mask) -> list[arb]:
     """The entries, those that are zero exactly so."""
     return [arb(0) if gone else entry for gone, entry in zip(zero.ravel().tolist(), matrix.entries(), strict=True)]
-
-
-def _ones(matrix: Matrix) -> nmod_mat:
-    """A matrix of zeros and ones, modulo the prime."""
-    return nmod_mat(*matrix.shape, matrix.astype(np.int64).ravel().tolist(), PRIME)

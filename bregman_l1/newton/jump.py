@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bregman_l1 import settings
-from bregman_l1._types import Index, Vector
+from bregman_l1._types import Index, Vector, in_double
 from bregman_l1.basis.choice import SingularBasisError, choose_basis
 from bregman_l1.basis.tableau import Tableau
 from bregman_l1.newton.barrier import Barrier
-from bregman_l1.newton.dual_newton import dual_newton, in_double
+from bregman_l1.newton.dual_newton import dual_newton
 from bregman_l1.newton.normal_equations import normal_equations
 from bregman_l1.newton.walk import Way
 from bregman_l1.outcome import Outcome

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bregman_l1 import settings
-from bregman_l1._types import Vector, Wide
+from bregman_l1._types import Vector, Wide, in_double
 from bregman_l1.basis.rows import Rows, split_rows
 from bregman_l1.budget import Budget
 from bregman_l1.claim import Claim, Farkas
 from bregman_l1.errors import InfeasibleError
 from bregman_l1.frozen import read_only
-from bregman_l1.newton.dual_newton import DualPoint, dual_newton, dual_point, in_double
+from bregman_l1.newton.dual_newton import DualPoint, dual_newton, dual_point
 from bregman_l1.newton.normal_equations import NormalEquations, normal_equations
 from bregman_l1.newton.scale_free import scale_free, walked
 from bregman_l1.newton.walk import Way
@@ -142,10 +142,10 @@ def _in_double_precision(system: LinearSystem, way: Way, dual: Vector | None, bu
 
 def _down(system: LinearSystem, equations: NormalEquations, way: Way, budget: Budget, share: float) -> Way:
     """As far down the way as the convex loop gets, from a share of it on."""
-    even, log_prior, potential = way.even, way.log_prior, way.potential
+    potential = way.potential
     dual, further, most = None, settings.FURTHER, settings.MOST_CONVEX_STEPS
     while share < 1.0:
-        prior = even + share * (log_prior - even)
+        prior = way.prior_at(share)
         unit = potential.in_unit_of(prior)
         point = dual_newton(system, equations, unit, prior, budget, dual=dual, until=settings.CLOSE, most=most)
         if budget.spent_out:
@@ -156,7 +156,7 @@ def _down(system: LinearSystem, equations: NormalEquations, way: Way, budget: Bu
                 return way
             tangent = np.zeros(system.shape[0])  # in its unit the dual of a power potential comes to rest
             if potential.is_logarithmic:
-                tangent = equations.solve(system.matvec(np.exp(point.log_x) * (even - log_prior)), settings.CLOSE)
+                tangent = equations.solve(system.matvec(np.exp(point.log_x) * -way.fall), settings.CLOSE)
         elif share > way.tau == 0.0 and not potential.is_logarithmic:
             share = 0.0  # the walk does not find the beginning by itself where theta bends
             continue

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bregman_l1 import settings
-from bregman_l1._types import Index, Mask, Vector
+from bregman_l1._types import Index, Mask, Vector, in_double
 from bregman_l1.basis.choice import SingularBasisError, choose_basis, is_large_and_sparse, log_shares
 from bregman_l1.basis.facial_reduction import Face, by_linear_program, narrowed
 from bregman_l1.basis.rows import independent_rows
 from bregman_l1.errors import InfeasibleError
-from bregman_l1.newton.dual_newton import in_double
 from bregman_l1.newton.jump import jump
 from bregman_l1.newton.walk import Way, walk
 from bregman_l1.outcome import Outcome

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bregman_l1 import settings
-from bregman_l1._types import EPS, Mask, Matrix, Vector, Wide
+from bregman_l1._types import EPS, Mask, Matrix, Vector, Wide, in_double
 from bregman_l1.basis.choice import SingularBasisError
 from bregman_l1.basis.equations import Equations
 from bregman_l1.basis.reduced import ReducedSums
@@ -27,7 +27,7 @@ from bregman_l1.basis.serving import ServingTableaus
 from bregman_l1.basis.tableau import Tableau
 from bregman_l1.errors import InfeasibleError
 from bregman_l1.newton.basis_point import basis_point
-from bregman_l1.newton.dual_newton import drift_noise, dual_point, in_double, largest_move, rounding_noise
+from bregman_l1.newton.dual_newton import drift_noise, dual_point, largest_move, rounding_noise
 from bregman_l1.newton.exact_step import ExactProjection
 from bregman_l1.newton.normal_equations import NormalEquations, normal_equations
 from bregman_l1.potential import ENTROPY, Potential
@@ -175,8 +175,8 @@ class _Steps:
         equations = Equations(tableau, potential, point[J], point[R])
         if equations.singular:
             return Step(change=np.full(log_x.size, np.inf), noise=np.full(log_x.size, np.inf))
-        theta = potential.gradient(np.asarray(point, dtype=np.float64))
-        slope_J = potential.slope(np.asarray(point[J], dtype=np.float64))
+        theta = potential.gradient(in_double(point))
+        slope_J = potential.slope(in_double(point[J]))
 
         def everywhere(steps: Matrix) -> Matrix:
             """The changes of log x, one a row, that go with changes of log x_J."""
@@ -185,7 +185,7 @@ class _Steps:
             return moves
 
         change, *draws = everywhere(np.vstack([equations.newton(), equations.noise(system)]))
-        change += np.asarray(point - log_x, dtype=np.float64)
+        change += in_double(point - log_x)
         for draw in draws:
             noise = np.maximum(noise, np.abs(draw))
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bregman_l1 import settings
-from bregman_l1._types import EPS, Index, Vector, Wide
+from bregman_l1._types import EPS, Index, Vector, Wide, in_double
 from bregman_l1.basis.choice import SingularBasisError, choose_basis
 from bregman_l1.basis.equations import Equations
 from bregman_l1.basis.facial_reduction import Face, shown_by
@@ -24,7 +24,6 @@ from bregman_l1.basis.reduced import ReducedSums
 from bregman_l1.basis.tableau import Tableau
 from bregman_l1.caching import cached_property
 from bregman_l1.newton.basis_point import basis_point
-from bregman_l1.newton.dual_newton import in_double
 from bregman_l1.newton.exact_step import ExactProjection
 from bregman_l1.outcome import Outcome
 
@@ -79,6 +78,10 @@ class Way:
         """How much log p moves from where the line begins to its end."""
         return in_double(self.log_prior - self.even)
 
+    def prior_at(self, tau: float) -> Wide:
+        """Log p where the line has come so far."""
+        return self.even + tau * (self.log_prior - self.even)
+
     @property
     def e_folds(self) -> float:
         """How many e-folds of the weights dx/dtheta the prior is from where the line begins."""
@@ -117,7 +120,7 @@ class _ReducedPriors:
         if self._way.potential.is_logarithmic:
             offset, slope = self._line
             return self._way.potential, offset + tau * slope, slope
-        prior = self._way.even + tau * (self._way.log_prior - self._way.even)
+        prior = self._way.prior_at(tau)
         potential = self._way.potential.in_unit_of(prior)
         theta, rate = (
             _as_short_as_may_be(values) for values in (potential.gradient(prior), potential.slope(prior) * self._fall)
@@ -251,7 +254,7 @@ class _Walk:
             if size <= settings.SQUARED or not size < before / 2:
                 if not size <= settings.FITS:
                     return None
-                end = np.asarray(log_x, dtype=np.float64)
+                end = in_double(log_x)
                 error = min(size, size**2 / settings.SQUARED) + EPS * float(np.abs(end).max(initial=1.0))
                 return replace(self._way, tau=1.0, log_x=end, dual=dual, outcome=Outcome.OPTIMAL, error=error)
         return None
@@ -290,7 +293,7 @@ class _Walk:
                 return
             change = tableau.inverse.T @ equations.newton()
             lam, log_x = lam + change, log_x + system.extended_rmatvec(change)
-            yield log_x, np.asarray(lam, dtype=np.float64)
+            yield log_x, in_double(lam)
 
     def _exactly(self, point: _Point) -> Iterator[tuple[Wide, Vector]]:
         """Steps in exact arithmetic, if the system is small."""
@@ -305,7 +308,7 @@ class _Walk:
             log_x = log_x.copy()
             log_x[J], log_x[R] = log_x[J] + step[0], log_x[R] + step[1]
             change = potential.gradient(log_x[J]) - potential.gradient(prior[J])
-            yield log_x, tableau.dual(np.asarray(change, dtype=np.float64))
+            yield log_x, tableau.dual(in_double(change))
 
     def _exchanged(self, point: _Point) -> _Point:
         return self._in(point.tableau.exchanged(self._system, point.log_weights), point)

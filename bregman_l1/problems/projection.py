@@ -184,7 +184,7 @@ class BregmanProjection(Problem):
             return self._log_prior
         prior, cost = self._prior.astype(np.longdouble), self._cost.astype(np.longdouble)
         log_prior = _log_prior(prior, cost, self._log_alpha)
-        return np.tile(log_prior, 2) if self._signed else log_prior
+        return both(log_prior) if self._signed else log_prior
 
     @staticmethod
     def _is_even(values: Vector) -> bool:
