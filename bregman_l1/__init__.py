@@ -35,6 +35,7 @@ from bregman_l1.errors import (
     UndefinedConstantError,
     UnknownBackendError,
     UnsupportedProblemError,
+    UnsupportedStorageError,
 )
 from bregman_l1.outcome import Outcome
 from bregman_l1.path import ProjectionPath, projection_path
@@ -107,6 +108,7 @@ __all__ = [
     "UndefinedConstantError",
     "UnknownBackendError",
     "UnsupportedProblemError",
+    "UnsupportedStorageError",
     "analyze",
     "backends",
     "certify",

@@ -7,7 +7,8 @@
     │   └── InfeasibleError                  no x >= 0 solves A x = y; says which rows, with a proof
     ├── InvalidProblemError (ValueError)     alpha, cost, support or a candidate vector is wrong
     │   ├── PositionalScalesError (TypeError)  alphas were given by position: alphas= or log_alphas= ?
-    │   └── UndefinedConstantError           the null-space constant does not exist for this system
+    │   ├── UndefinedConstantError           the null-space constant does not exist for this system
+    │   └── UnsupportedStorageError          A is stored so that it cannot tell what is asked, such as its columns
     ├── NotAdmissibleError (ValueError)      a bound was asked for outside the range in which it holds
     ├── StudyError (ValueError)              an ensemble, comparison, study file or record store is wrong
     ├── InputFileError (ValueError)          a file cannot be read as what it should hold, or written
@@ -92,6 +93,10 @@ class PositionalScalesError(InvalidProblemError, TypeError):
 
 class UndefinedConstantError(InvalidProblemError):
     """The null-space constant asked for does not exist: its kernel cone is trivial or unbounded."""
+
+
+class UnsupportedStorageError(InvalidProblemError):
+    """A is stored so that it cannot tell what is needed of it; the message says what that is, and the way out."""
 
 
 class NotAdmissibleError(BregmanError, ValueError):

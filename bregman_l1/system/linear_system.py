@@ -13,24 +13,18 @@ from numpy.typing import ArrayLike, NDArray
 from bregman_l1._types import Index, Matrix, Single, Vector, Wide
 from bregman_l1.caching import computed_last, computed_once
 from bregman_l1.entry import entry_point
-from bregman_l1.errors import InfeasibleError, InvalidProblemError, InvalidSystemError
+from bregman_l1.errors import InfeasibleError, InvalidProblemError, InvalidSystemError, UnsupportedStorageError
 from bregman_l1.foreign import Labels, labels_of
 from bregman_l1.frozen import read_only
 from bregman_l1.names import chosen, given_names, place, rows_called
-from bregman_l1.system.matrices import dense, one_for_zero, storage_of
-from bregman_l1.system.reading import (
-    checked_names,
-    in_order,
-    read_matrix,
-    read_target,
-    refuse_empty,
-    refuse_non_finite,
-)
-from bregman_l1.system.signed import Doubled
+from bregman_l1.system.matrices import dense, one_for_zero
+from bregman_l1.system.reading import checked_names, in_order, read_target, refuse_empty, refuse_non_finite
+from bregman_l1.system.signed import Doubled, DoubledProducts, doubled
+from bregman_l1.system.storage import Knows, Products, Storage
+from bregman_l1.system.storages import stored
 
 if TYPE_CHECKING:
     from bregman_l1.polyhedron.assumptions import AssumptionReport
-    from bregman_l1.system.storage import Storage
 
 _T = TypeVar("_T")
 
@@ -113,29 +107,28 @@ class LinearSystem:
         row_names: Iterable[Hashable] | None = None,
         column_names: Iterable[Hashable] | None = None,
     ) -> None:
-        matrix, (row_labels, column_labels) = read_matrix(A), labels_of(A)
+        storage, (row_labels, column_labels) = stored(A), labels_of(A)
         y, of_rows = in_order(y, row_labels)
-        target = read_target(y, matrix.shape[0])
-        rows = checked_names("row_names", row_names, matrix.shape[0]) or of_rows
-        columns = checked_names("column_names", column_names, matrix.shape[1]) or given_names(column_labels)
-        refuse_non_finite("A", matrix, rows, columns)
+        target = read_target(y, storage.shape[0])
+        rows = checked_names("row_names", row_names, storage.shape[0]) or of_rows
+        columns = checked_names("column_names", column_names, storage.shape[1]) or given_names(column_labels)
+        storage.check(rows, columns)
         refuse_non_finite("y", target, rows)
-        self._hold(storage_of(matrix), target, rows, columns)
+        self._hold(storage, target, rows, columns)
 
-    def _hold(self, storage: Storage, y: Vector, row_names: Labels | None, column_names: Labels | None) -> None:
+    def _hold(self, storage: Products, y: Vector, row_names: Labels | None, column_names: Labels | None) -> None:
         """Keep what is read and finite, unless no x of a size that floats have can solve it."""
         self._storage, self._y = storage, y
         self.row_names, self.column_names, self.shape = row_names, column_names, storage.shape
         self._memory: dict[Hashable, Any] = {}
         self._memory_of_thread = local()
-        self.row_peaks = storage.row_peaks
-        self._refuse_impossible_row()
-        self._refuse_extreme_row()
-        self.row_units = read_only(np.ldexp(1.0, np.frexp(one_for_zero(self.row_peaks))[1]))
+        if isinstance(storage, Storage):
+            self._refuse_impossible_row()
+            self._refuse_extreme_row()
 
     @classmethod
     def _of(
-        cls, storage: Storage, y: Vector, row_names: Labels | None = None, column_names: Labels | None = None
+        cls, storage: Products, y: Vector, row_names: Labels | None = None, column_names: Labels | None = None
     ) -> LinearSystem:
         """The system of a matrix that is stored."""
         refuse_empty(storage.shape)
@@ -144,14 +137,29 @@ class LinearSystem:
         return system
 
     @property
+    def knows(self) -> Knows:
+        """What A can tell as it is stored: its products, its Gram matrices too, or all of its columns."""
+        return self._storage.knows
+
+    @property
+    def _columns(self) -> Storage:
+        """The storage, if it has columns."""
+        if isinstance(self._storage, Storage):
+            return self._storage
+        raise UnsupportedStorageError(
+            f"this needs the columns of A, and A is stored as {self._storage.kind}, which has none to look at: solve() "
+            "takes it for BregmanProjection and L1Minimization; for all else give A as an array or a sparse matrix"
+        )
+
+    @property
     def matrix(self) -> Matrix | sp.csc_array:
         """A as stored: a read-only (N, d) array, or a ``scipy.sparse.csc_array``; made where it is not stored so."""
-        return self._storage.explicit()
+        return self._columns.explicit()
 
     @property
     def A(self) -> Matrix | sp.csc_array:
         """The matrix under the name it was given by; the same as `matrix`."""
-        return self._storage.explicit()
+        return self._columns.explicit()
 
     @property
     def y(self) -> Vector:
@@ -161,7 +169,7 @@ class LinearSystem:
     @property
     def is_sparse(self) -> bool:
         """Whether A is stored sparse."""
-        return self._storage.is_sparse
+        return self._columns.is_sparse
 
     @property
     def doubled(self) -> LinearSystem:
@@ -183,12 +191,12 @@ class LinearSystem:
     @property
     def is_doubled(self) -> bool:
         """Whether this is the `doubled` system of another: its solutions are those of either sign."""
-        return isinstance(self._storage, Doubled)
+        return isinstance(self._storage, Doubled | DoubledProducts)
 
     def _doubled(self) -> LinearSystem:
         names = self.column_names
         both = None if names is None else tuple((name, sign) for sign in "+-" for name in names)
-        return LinearSystem._of(Doubled(self._storage), self._y, self.row_names, both)
+        return LinearSystem._of(doubled(self._storage), self._y, self.row_names, both)
 
     @property
     def distinct(self) -> LinearSystem:
@@ -196,7 +204,7 @@ class LinearSystem:
 
         The same rows depend on each other in it. It is the system itself, unless that comes from a `doubled` one.
         """
-        storage = self._storage.distinct()
+        storage = self._columns.distinct()
         return self if storage is self._storage else LinearSystem._of(storage, self._y, self.row_names)
 
     shape: tuple[int, int]
@@ -208,16 +216,20 @@ class LinearSystem:
     column_names: Labels | None
     """What the unknowns are called, None where they have no names."""
 
-    row_peaks: Vector
-    """The largest |A_ij| of each row, shape (N,)."""
+    @property
+    def row_peaks(self) -> Vector:
+        """The largest |A_ij| of each row, shape (N,)."""
+        return self._columns.row_peaks
 
-    row_units: Vector
-    """Powers of two near the largest entries of the rows, shape (N,); one for zero rows."""
+    @property
+    def row_units(self) -> Vector:
+        """Powers of two near the largest entries of the rows, shape (N,); one for zero rows."""
+        return self.remember("units of rows", lambda: np.ldexp(1.0, np.frexp(one_for_zero(self.row_peaks))[1]))
 
     @property
     def column_sizes(self) -> Vector:
         """The largest |A_ij| of each column in units of the rows, shape (d,)."""
-        return self.remember("column sizes", lambda: self._storage.column_sizes(self.row_units))
+        return self.remember("column sizes", lambda: self._columns.column_sizes(self.row_units))
 
     def matvec(self, x: ArrayLike) -> Vector:
         """A @ x, shape (N,)."""
@@ -227,12 +239,25 @@ class LinearSystem:
         """A.T @ lam, shape (d,)."""
         return np.asarray(self._storage.rmatvec(np.asarray(lam)), dtype=np.float64)
 
+    def over_columns(self, work: Callable[..., _T], *vectors: Vector) -> _T:
+        """The sum of work(A[:, piece], *vectors[piece]) over pieces of the columns, in one pass over A.
+
+        Parameters
+        ----------
+        work : callable
+            Given a piece of A, which has products with ``@`` and ``.T`` and is a matrix in memory where A has columns
+            or is distributed, and the same piece of each vector. What it returns has a ``+``.
+        *vectors : ndarray of shape (d,)
+        """
+        return self._storage.total(work, *vectors)
+
     def gram(self, weights: Vector | None = None) -> Matrix:
         """A diag(weights) A.T, shape (N, N); weights >= 0 of shape (d,), ones if omitted.
 
         Works in blocks of columns, so that no second matrix of the size of A is made.
         """
-        return self._storage.gram(np.ones(self.shape[1]) if weights is None else weights)
+        storage = self._storage if self.knows >= Knows.GRAM else self._columns
+        return storage.gram(np.ones(self.shape[1]) if weights is None else weights)
 
     def remainder(self, x: Vector, dominant: Index) -> Vector:
         """Y - A x, shape (N,), the ``dominant`` entries of x taken in extended precision.
@@ -253,7 +278,7 @@ class LinearSystem:
         cut : float
             Entries of x above it are taken in extended precision, as in `remainder`.
         """
-        image, gram, total, dominant = self._storage.moments(log_x, log_weights, cut)
+        image, gram, total, dominant = self._columns.moments(log_x, log_weights, cut)
         large = np.exp(log_x[dominant])
         residual = self._extended(large, dominant, image)
         return Moments(residual=residual, gram=gram, total=total, dominant=dominant, large=large)
@@ -261,15 +286,15 @@ class LinearSystem:
     @property
     def fits_single_precision(self) -> bool:
         """Whether every entry of A is zero or between 1e-12 and 1e12: squares and sums then fit single precision."""
-        return self.remember("fits single precision", self._storage.fits_single_precision)
+        return self.remember("fits single precision", self._columns.fits_single_precision)
 
     def merged(self, weights: Vector) -> Vector:
         """The weights w with A diag(weights) A' = B diag(w) B', where B are the columns of `distinct`."""
-        return self._storage.merged(weights)
+        return self._columns.merged(weights)
 
     def columns_in_single_precision(self) -> Single:
         """B' in single precision: the columns of a dense A, each contiguous, as many as `merged` has weights for."""
-        return self._storage.single_precision()
+        return self._columns.single_precision()
 
     def pieces(self) -> Iterator[tuple[slice, Any]]:
         """The columns in pieces that fit the cache, each with its A[:, piece], sparse where A is."""
@@ -277,22 +302,22 @@ class LinearSystem:
 
     def columns(self, index: ArrayLike) -> Matrix:
         """The columns A[:, index] as a dense array of shape (N, len(index))."""
-        return np.asarray(dense(self._storage.picked(np.asarray(index))), dtype=np.float64)
+        return np.asarray(dense(self._columns.picked(np.asarray(index))), dtype=np.float64)
 
     def rows(self, index: ArrayLike) -> Matrix:
         """The rows A[index] as a dense array of shape (len(index), d)."""
-        return np.asarray(dense(self._storage.rows(np.asarray(index))), dtype=np.float64)
+        return np.asarray(dense(self._columns.rows(np.asarray(index))), dtype=np.float64)
 
     def of_rows(self, index: ArrayLike, y: Vector | None = None) -> LinearSystem:
         """The system of the equations ``index`` alone, with other right-hand sides if they are given."""
         index = np.asarray(index)
-        storage, names = self._storage.of_rows(index), chosen(self.row_names, index, self.shape[0])
+        storage, names = self._columns.of_rows(index), chosen(self.row_names, index, self.shape[0])
         target = read_target(self._y[index] if y is None else y, storage.shape[0])
         return LinearSystem._of(storage, target, names, self.column_names)
 
     def scaled(self, row_factors: Vector, column_factors: Vector) -> Matrix | sp.csc_array:
         """diag(row_factors) A diag(column_factors), sparse where A is."""
-        return self._storage.scaled(row_factors, column_factors)
+        return self._columns.scaled(row_factors, column_factors)
 
     def equilibration(self) -> tuple[Vector, Vector]:
         """Row scales r (N,) and column scales c (d,) such that diag(1/r) [A diag(1/c), y] has entries of order one.
@@ -300,34 +325,34 @@ class LinearSystem:
         Rows and columns of [A, y] are divided by the square root of their largest entry, in turns (Ruiz 2001);
         at the end every nonzero column of A has largest entry 1. Zero rows and columns keep 1.
         """
-        return self.remember("equilibration", lambda: self._storage.equilibration(np.abs(self._y)))
+        return self.remember("equilibration", lambda: self._columns.equilibration(np.abs(self._y)))
 
     def extended_matvec(self, x: Vector) -> NDArray[np.longdouble]:
         """A @ x, shape (N,), in extended precision."""
-        return self._storage.extended_matvec(x)
+        return self._columns.extended_matvec(x)
 
     def extended_rmatvec(self, lam: Wide) -> NDArray[np.longdouble]:
         """A.T @ lam, shape (d,), in extended precision."""
-        return self._storage.extended_rmatvec(lam)
+        return self._columns.extended_rmatvec(lam)
 
     def abs_matvec(self, x: Vector) -> Vector:
         """|A| @ x, shape (N,): the size of the terms that cancel in A @ x, for x >= 0."""
-        return self._storage.abs_matvec(x)
+        return self._columns.abs_matvec(x)
 
     def abs_rmatvec(self, lam: Vector) -> Vector:
         """|A|.T @ lam, shape (d,): the size of the terms that cancel in A.T @ lam, for lam >= 0."""
-        return self._storage.abs_rmatvec(lam)
+        return self._columns.abs_rmatvec(lam)
 
     def log_terms(self, log_weights: Vector) -> Vector:
         """Log max_i |A_ij| exp(log_weights_i) of each column of a sparse A, shape (d,); -inf for zero columns."""
-        return self._storage.log_terms(log_weights)
+        return self._columns.log_terms(log_weights)
 
     def first_in_rows(self, order: Index, count: int) -> Index:
         """Places in an order of columns: the first ``count`` columns that a row has an entry in, of all rows.
 
         Where A is dense these are the first of the order.
         """
-        return self._storage.first_in_rows(order, count)
+        return self._columns.first_in_rows(order, count)
 
     def residual(self, x: Vector) -> float:
         """The largest |A x - y|_i relative to (|A| |x| + |y|)_i: the componentwise backward error of A x = y.
@@ -349,7 +374,7 @@ class LinearSystem:
         index = np.asarray(index)
         target = self._y if y is None else read_target(y, self.shape[0])
         names = chosen(self.column_names, index, self.shape[1])
-        return LinearSystem._of(self._storage.restricted(index), target, self.row_names, names)
+        return LinearSystem._of(self._columns.restricted(index), target, self.row_names, names)
 
     def remember(self, key: Hashable, make: Callable[[], _T]) -> _T:
         """Return what ``make()`` gave the first time ``key`` was asked for on this system.
@@ -412,7 +437,7 @@ class LinearSystem:
         """Y - A_columns x - image, the product in extended precision."""
         if not columns.size:
             return self._y - image
-        large: Any = self._storage.picked(columns).astype(np.longdouble)
+        large: Any = self._columns.picked(columns).astype(np.longdouble)
         return np.asarray(self._y - large @ x.astype(np.longdouble) - image, dtype=np.float64)
 
     def _refuse_impossible_row(self) -> None:

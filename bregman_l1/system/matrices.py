@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from bregman_l1._types import Index, Matrix, Single, Vector, Wide
 from bregman_l1.caching import cached_property
+from bregman_l1.foreign import Labels
 from bregman_l1.frozen import read_only
+from bregman_l1.system.reading import refuse_non_finite
 from bregman_l1.system.storage import Pass, Storage, Stored
 
 _CACHED_BYTES = 2**20
@@ -46,6 +48,9 @@ class InMemory(Storage):
     @abstractmethod
     def _weighted(self, part: slice, weights: Vector) -> Any:
         """A[:, part] diag(weights), stored as A is."""
+
+    def check(self, row_names: Labels | None, column_names: Labels | None) -> None:
+        refuse_non_finite("A", self._matrix, row_names, column_names)
 
     def picked(self, index: Any) -> Stored:
         return self._matrix[:, index]

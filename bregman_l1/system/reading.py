@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.sparse.linalg import LinearOperator
 
 from bregman_l1._types import Matrix, Vector
 from bregman_l1.errors import InvalidSystemError
@@ -55,12 +54,7 @@ def read_target(y: Any, n_rows: int) -> Vector:
 
 
 def refuse_not_in_memory(name: str, values: Any) -> None:
-    """Refuse what has its entries elsewhere, or none at all: reading them might fill the memory unasked."""
-    if isinstance(values, LinearOperator):
-        raise InvalidSystemError(
-            f"{name} is a LinearOperator, which knows products only; these are not supported yet: give the matrix, "
-            "dense or sparse. If it is small enough, that is operator.matmat(numpy.eye(operator.shape[1]))"
-        )
+    """Refuse what has its entries elsewhere: reading them might fill the memory unasked."""
     if type(values).__module__.partition(".")[0] in _LAZY:
         raise InvalidSystemError(
             f"{name} is a collection of dask, and these are not supported yet: give {name}.compute(), if it fits into "

@@ -18,11 +18,43 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from bregman_l1._types import Index, Matrix, Single, Vector
+from bregman_l1.foreign import Labels
 from bregman_l1.frozen import read_only
 from bregman_l1.system.matrices import storage_of, with_signs
-from bregman_l1.system.storage import Pass, Storage, Stored
+from bregman_l1.system.storage import Pass, Products, Storage, Stored
 
 _NONE: Index = np.zeros(0, dtype=np.intp)
+
+
+def doubled(base: Products) -> Products:
+    """[B, -B], which knows what B does."""
+    return Doubled(base) if isinstance(base, Storage) else DoubledProducts(base)
+
+
+class DoubledProducts(Products):
+    """[B, -B], of which products are known."""
+
+    def __init__(self, base: Products) -> None:
+        self._base, self.shape = base, (base.shape[0], 2 * base.shape[1])
+        self.kind, self.knows = f"{base.kind}, either sign", base.knows
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return DoubledProducts, (self._base,)
+
+    def check(self, row_names: Labels | None, column_names: Labels | None) -> None:
+        self._base.check(row_names, column_names)
+
+    def matvec(self, x: NDArray[Any]) -> NDArray[Any]:
+        plus, minus = np.split(x, 2)
+        return self._base.matvec(plus - minus)
+
+    def rmatvec(self, lam: NDArray[Any]) -> NDArray[Any]:
+        product = self._base.rmatvec(lam)
+        return np.concatenate([product, -product])
+
+    def gram(self, weights: Vector) -> Matrix:
+        plus, minus = np.split(weights, 2)
+        return self._base.gram(plus + minus)
 
 
 class Multiples(Storage):
@@ -51,6 +83,9 @@ class Multiples(Storage):
     @abstractmethod
     def _spread(self, values: Vector) -> Vector:
         """values[places_j]."""
+
+    def check(self, row_names: Labels | None, column_names: Labels | None) -> None:
+        self._base.check(row_names, column_names)
 
     def picked(self, index: Any) -> Stored:
         places, signs = self._named(index)

@@ -1,18 +1,37 @@
-"""`Storage`: the entries of a matrix and its products, whatever holds them."""
+"""`Products` and `Storage`: a matrix by its products, or by its entries as well, whatever holds them."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Callable, Iterator
+from enum import IntEnum
+from functools import reduce
+from operator import add
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
+from scipy.sparse.linalg import LinearOperator
 
 from bregman_l1._types import Index, Matrix, Single, Vector
+from bregman_l1.foreign import Labels
 
 Stored: TypeAlias = Matrix | sp.csc_array
+_Sum = TypeVar("_Sum")
+
+
+class Knows(IntEnum):
+    """What a storage can tell of its matrix; each includes those before it."""
+
+    PRODUCTS = 1
+    """A x and A'lam."""
+
+    GRAM = 2
+    """A diag(w) A' too, of N x N entries."""
+
+    COLUMNS = 3
+    """Every entry of A."""
 
 
 class Pass(NamedTuple):
@@ -36,16 +55,47 @@ class Pass(NamedTuple):
     dominant: Index
 
 
-class Storage(ABC):
+class Products(ABC):
+    """A matrix A of shape (N, d), read-only, of which products are known."""
+
+    shape: tuple[int, int]
+    kind: str
+    """The storage in a word or two."""
+    knows: Knows = Knows.PRODUCTS
+
+    @abstractmethod
+    def matvec(self, x: NDArray[Any]) -> NDArray[Any]:
+        """A @ x, in the precision of x."""
+
+    @abstractmethod
+    def rmatvec(self, lam: NDArray[Any]) -> NDArray[Any]:
+        """A.T @ lam, in the precision of lam."""
+
+    @abstractmethod
+    def check(self, row_names: Labels | None, column_names: Labels | None) -> None:
+        """Raise InvalidSystemError where A is not finite, or its products contradict each other."""
+
+    def gram(self, weights: Vector) -> Matrix:
+        """A diag(weights) A', shape (N, N), where it is known."""
+        raise NotImplementedError(f"{self.kind}: the Gram matrix is not known")
+
+    def pieces(self) -> Iterator[tuple[slice, Any]]:
+        """The columns in pieces, each with its A[:, piece], which has ``@`` and ``.T``; here all in one."""
+        yield slice(0, self.shape[1]), LinearOperator(self.shape, self.matvec, self.rmatvec, dtype=np.float64)
+
+    def total(self, work: Callable[..., _Sum], *vectors: Vector) -> _Sum:
+        """The sum of work(A[:, piece], *vectors[piece]) over the pieces of the columns."""
+        return reduce(add, (work(block, *(vector[part] for vector in vectors)) for part, block in self.pieces()))
+
+
+class Storage(Products):
     """A matrix A of shape (N, d), read-only: its columns, its products and the sizes of its entries.
 
     A new kind of storage is one more subclass. What is dense or sparse without being stored so says what its columns
     would be.
     """
 
-    shape: tuple[int, int]
-    kind: str
-    """The storage in a word or two."""
+    knows = Knows.COLUMNS
     is_sparse: bool
     """Whether columns are sparse when they are taken out."""
 
@@ -89,14 +139,6 @@ class Storage(ABC):
         return np.unique(rows.indices[places[places < rows.indptr[1:, None]]])
 
     # Products
-
-    @abstractmethod
-    def matvec(self, x: NDArray[Any]) -> NDArray[Any]:
-        """A @ x, in the precision of x."""
-
-    @abstractmethod
-    def rmatvec(self, lam: NDArray[Any]) -> NDArray[Any]:
-        """A.T @ lam, in the precision of lam."""
 
     @abstractmethod
     def abs_matvec(self, x: Vector) -> Vector:
