@@ -15,7 +15,7 @@ from bregman_l1._types import Vector
 from bregman_l1.budget import Budget
 from bregman_l1.claim import Claim, Farkas
 from bregman_l1.frozen import read_only
-from bregman_l1.krylov.dual_gradients import ascents, is_farkas
+from bregman_l1.krylov.dual_gradients import ascents, farkas_vector, rounding, value
 from bregman_l1.krylov.mixed_step import MixedPoint, corrections
 from bregman_l1.krylov.newton_system import heavy_entries
 from bregman_l1.krylov.products import CountedProducts, StoppedError
@@ -101,13 +101,16 @@ class _Run:
             return self._finished_claim()
         gradient = products.rmatvec(products.y)
         if gradient.max() <= 0:
-            return self._infeasible(products.y)
-        for stage in walk(products, self.log_prior, log_size(products, gradient)):
+            return infeasible(products, products.y)
+        size = log_size(products, gradient)
+        for stage in walk(products, self.log_prior, size):
             # The entries that matter keep their size if lam grows with the depth of the prior.
             self._keep(stage.point.dual / stage.share, stage.point.image / stage.share, np.inf)
-            if stage.share == 1.0 and self._finished(stage.point, stage.error):
+            if stage.share == 1.0 and (self._finished(stage.point, stage.error) or self.error <= settings.NEARBY):
                 return self._finished_claim()
-        return self._climbed()
+        # A stage of the walk that was reached is feasible.
+        z = farkas_vector(products, size) if self.dual is None else None
+        return self._climbed() if z is None else infeasible(products, z)
 
     def claim(self, outcome: Outcome) -> Claim:
         """The best point so far as an answer."""
@@ -134,25 +137,25 @@ class _Run:
         return False
 
     def _climbed(self) -> Claim:
-        """The ascent of the dual from the best point so far, unless that is near the solution already."""
-        dual = np.zeros(self.products.shape[0]) if self.dual is None else self.dual
+        """The ascent of the dual, from the best point so far if that is above zero."""
+        y, none = self.products.y, np.zeros(self.products.shape[0])
+        dual = none if self.dual is None else self.dual
+        if not value(y, self.log_prior, dual, self.image) > value(y, self.log_prior, none, 0 * self.image):
+            self._keep(none, 0 * self.image, np.inf)
+            dual = none
         climb = ascents(self.products, self.log_prior, dual, self.image, self.goal)
-        for found in islice(climb, settings.MOST_ASCENTS if self.error > settings.NEARBY else 0):
+        for found in islice(climb, settings.MOST_ASCENTS):
             self._keep(found.dual, found.image, found.error)
-            if is_farkas(found.dual, found.image, self.products.y):
-                return self._infeasible(found.dual)
-            if found.error <= self.goal:
+            if found.error <= self.goal or float((self.log_prior + self.image).min()) < settings.LOWEST:
                 break
+        if self.error <= self.tol:
+            self.rounding = rounding(self.products, np.exp(self.log_prior + self.image))
         return self._finished_claim()
 
     def _finished_claim(self) -> Claim:
         """The best point, vouched for if its error is known to be below the tolerance and no entry underflows."""
         holds = self.error + self.rounding <= self.tol and float((self.log_prior + self.image).min()) > settings.LOWEST
         return self.claim(Outcome.OPTIMAL if holds else Outcome.INACCURATE)
-
-    def _infeasible(self, z: Vector) -> Claim:
-        outcome = Outcome.INFEASIBLE
-        return Claim(outcome=outcome, raw_status=outcome.value, proof=Farkas(read_only(z / self.products.row_norms)))
 
     def _keep(self, dual: Vector, image: Vector, error: float, rounding: float = 0.0) -> None:
         self.dual, self.image, self.error, self.rounding = dual, image, error, rounding
@@ -175,3 +178,9 @@ def near_dual(products: CountedProducts, log_prior: Vector, dual: Vector) -> Mix
     heavy, image = heavy_entries(products, x), products.matvec(x)
     size = float(products.y @ image) / float(image @ image)
     return replace(point, heavy=heavy, x_heavy=x[heavy] * size if size > 0 else x[heavy])
+
+
+def infeasible(products: CountedProducts, z: Vector) -> Claim:
+    """The claim that there is no solution, with the z that shows it."""
+    outcome = Outcome.INFEASIBLE
+    return Claim(outcome=outcome, raw_status=outcome.value, proof=Farkas(read_only(z / products.row_norms)))
