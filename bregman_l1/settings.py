@@ -49,6 +49,7 @@ MOST_KEPT: Final = 3  # so many columns a row are enough where none weighs much 
 # Added to the unit diagonal of a single-precision Gram matrix: the rounding of a sum of some thousand terms.
 RIDGE: Final = 1e-5
 SINGLE: Final = 1e-6  # sums of some thousand terms in single precision are right to this
+MOST_PRODUCTS: Final = 2000  # conjugate gradients from products end here: a Newton step that is rough is one too
 MOST_GRADIENTS: Final = 80  # conjugate gradients that take longer have met a matrix singular in single precision
 
 # Rows.

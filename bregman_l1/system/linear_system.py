@@ -259,6 +259,17 @@ class LinearSystem:
         storage = self._storage if self.knows >= Knows.GRAM else self._columns
         return storage.gram(np.ones(self.shape[1]) if weights is None else weights)
 
+    def gram_diagonal(self, weights: Vector) -> Vector:
+        """What is known of the diagonal of A diag(weights) A.T, shape (N,): ones where A is known by products alone."""
+        return self._storage.gram_diagonal(weights)
+
+    def terms(self, x: Vector) -> Vector:
+        """|A| x + |y|, shape (N,): the size of the terms of the equations at x >= 0, by which residuals are measured.
+
+        Where A is known by products alone it is the largest |y| in every row.
+        """
+        return self._storage.terms(x, self._y)
+
     def remainder(self, x: Vector, dominant: Index) -> Vector:
         """Y - A x, shape (N,), the ``dominant`` entries of x taken in extended precision.
 

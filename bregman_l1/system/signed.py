@@ -56,6 +56,14 @@ class DoubledProducts(Products):
         plus, minus = np.split(weights, 2)
         return self._base.gram(plus + minus)
 
+    def gram_diagonal(self, weights: Vector) -> Vector:
+        plus, minus = np.split(weights, 2)
+        return self._base.gram_diagonal(plus + minus)
+
+    def terms(self, x: Vector, y: Vector) -> Vector:
+        plus, minus = np.split(x, 2)
+        return self._base.terms(plus + minus, y)
+
 
 class Multiples(Storage):
     """Columns that are those of a base matrix B times signs: column j is signs_j B[:, places_j]; B has no others."""
@@ -136,6 +144,9 @@ class Multiples(Storage):
 
     def gram(self, weights: Vector) -> Matrix:
         return self._base.gram(self._sum(weights))
+
+    def gram_diagonal(self, weights: Vector) -> Vector:
+        return self._base.gram_diagonal(self._sum(weights))
 
     def moments(self, log_x: Vector, log_weights: Vector, cut: float) -> Pass:
         x = np.exp(log_x)
