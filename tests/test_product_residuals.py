@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from scipy.sparse.linalg import aslinearoperator
 
-from bregman_l1 import BregmanProjection, LinearSystem, certify, solve
+from bregman_l1 import BregmanProjection, L1Minimization, LinearSystem, certify, solve
+from bregman_l1.budget import Budget
+from bregman_l1.problems.product_minimisers import column_rank
 
 
 def pair(seed, n_rows=20, n_columns=60):
@@ -65,3 +67,46 @@ def test_a_vector_with_zeros_is_not_certified_without_columns():
     certificate = certify(BregmanProjection(operator, 1e-2), x=x)
     assert "positivity" in certificate.failed
     assert "vanish on the whole feasible set was not proved" in str(certificate)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_minimiser_is_certified_from_products_and_known_to_be_the_only_one(seed, signed):
+    whole, operator = pair(seed)
+    solution = solve(L1Minimization(whole, signed=signed))
+    certificate = certify(L1Minimization(operator, signed=signed), x=solution.x, dual=solution.dual)
+    assert certificate.ok
+    assert certificate.checks["uniqueness"].passed == solution.certificate.checks["uniqueness"].passed
+
+
+def test_a_minimiser_without_its_multiplier_is_certified_by_that_of_least_norm():
+    rng = np.random.default_rng(0)
+    A, x = rng.standard_normal((40, 80)), np.zeros(80)
+    x[:5] = 1.0
+    assert certify(L1Minimization(LinearSystem(aslinearoperator(A), A @ x)), x=x).ok
+
+
+def test_many_columns_of_a_support_are_seen_to_be_independent_or_not():
+    rng = np.random.default_rng(0)
+    A = rng.standard_normal((120, 200))
+    system = LinearSystem(aslinearoperator(A), A.sum(axis=1))
+    assert column_rank(system, np.arange(60), Budget()).is_full
+    A[:, 59] = A[:, :59] @ rng.standard_normal(59)
+    system = LinearSystem(aslinearoperator(A), A.sum(axis=1))
+    assert not column_rank(system, np.arange(60), Budget()).is_full
+
+
+@pytest.mark.parametrize("wrong", ["x", "dual", "feasible x", "negative x"])
+def test_what_is_no_minimiser_is_not_certified_from_products(wrong):
+    whole, operator = pair(0)
+    solution = solve(L1Minimization(whole))
+    x, dual = solution.x.copy(), solution.dual
+    if wrong == "x":
+        x[np.argmax(x)] *= 1 + 1e-7
+    elif wrong == "dual":
+        dual = dual * (1 + 1e-7)
+    elif wrong == "feasible x":
+        x = solve(BregmanProjection(whole, 1e-3)).x
+    else:
+        x[np.argmin(x)] = -1e-7
+    assert not certify(L1Minimization(operator), x=x, dual=dual).ok
