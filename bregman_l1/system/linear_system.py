@@ -62,8 +62,11 @@ class LinearSystem:
 
     Parameters
     ----------
-    A : array_like, DataFrame or scipy sparse matrix of shape (N, d)
-        The design matrix; its columns are the features. Tensors that live on the CPU are arrays too.
+    A : array_like, DataFrame, scipy sparse matrix or LinearOperator of shape (N, d)
+        The design matrix; its columns are the features. Tensors that live on the CPU are arrays too. A
+        `scipy.sparse.linalg.LinearOperator`, or anything else with ``shape``, ``matvec`` (A @ x) and ``rmatvec``
+        (A.T @ lam), is kept as it is and known by its products alone, which must be those of a real matrix in double
+        precision.
     y : array_like or Series of shape (N,)
         The target vector, not identically zero (Assumption II.1(a) of Matt & Stoeger 2025). Where A and y both have
         an index, y is put in the order of the rows of A by it; an index that only counts from zero is none, unless
@@ -76,7 +79,8 @@ class LinearSystem:
     InvalidSystemError
         If A or y is not numeric, complex, not finite, empty, of the wrong dimension or length, or if
         y = 0; also if a row, or the size of x, lies beyond 1e-250 ... 1e250. The message names the entry at fault.
-        If the labels of A and y differ.
+        If the labels of A and y differ. If products of an operator are complex, of single precision, not finite or of
+        the wrong shape, at once or when it is used later, or if its ``rmatvec`` is not the transpose of its ``matvec``.
     InfeasibleError
         If a row of A is zero where y is not.
 
@@ -147,8 +151,9 @@ class LinearSystem:
         if isinstance(self._storage, Storage):
             return self._storage
         raise UnsupportedStorageError(
-            f"this needs the columns of A, and A is stored as {self._storage.kind}, which has none to look at: solve() "
-            "takes it for BregmanProjection and L1Minimization; for all else give A as an array or a sparse matrix"
+            f"this needs the columns of A, and A is stored as {self._storage.kind}, of which only products are known: "
+            "solve() and certify() take it for BregmanProjection and L1Minimization; for all else "
+            f"{self._storage.way_out}"
         )
 
     @property
