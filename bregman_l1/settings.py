@@ -8,6 +8,9 @@ from bregman_l1._types import EPS
 
 MARGIN: Final = 60 * EPS  # the margin as it is measured in floating point, which rounds itself
 
+# What is stored otherwise is made dense up to this size, and refused beyond it with the number.
+MOST_MADE_BYTES: Final = 4 * 2**30
+
 # The convex loop.
 FAR: Final = 0.5  # A Newton step in log x above this takes a line search: the quadratic model errs by its square
 SEARCHED: Final = 0.03  # the line search ends where the logarithms of the two sides of its equation agree to this

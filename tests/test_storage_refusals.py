@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from scipy.sparse.linalg import aslinearoperator
 
 from bregman_l1 import (
@@ -51,7 +52,16 @@ def test_what_needs_columns_is_refused_in_words(call):
 
 @pytest.mark.parametrize("backend", ["highs", "clarabel", "scs", "ecos"])
 def test_solvers_that_state_the_entries_name_those_that_do_not(backend):
-    with pytest.raises(
-        UnsupportedProblemError, match=r"needs the entries of A, and LinearSystem\(.*operator"
-    ):
+    with pytest.raises(UnsupportedProblemError, match=r"needs the entries of A, and LinearSystem\(.*operator"):
         solve(L1Minimization(SYSTEM), backend)
+
+
+def test_nothing_large_is_made_dense_without_saying_how_large():
+    A = sp.random_array((20_000, 50_000), density=1e-5, rng=np.random.default_rng(0), format="csc")
+    system = LinearSystem(A, A @ np.ones(50_000))
+    for call in (lambda: system.columns(np.arange(50_000)), lambda: system.rows(np.arange(20_000))):
+        with pytest.raises(UnsupportedStorageError, match="20000 x 50000 entries would take 7.45 GiB"):
+            call()
+    wide = LinearSystem(aslinearoperator(sp.eye_array(30_000)), np.ones(30_000)).doubled
+    with pytest.raises(UnsupportedStorageError):
+        wide.gram()

@@ -17,6 +17,7 @@ from bregman_l1.errors import InfeasibleError, InvalidProblemError, InvalidSyste
 from bregman_l1.foreign import Labels, labels_of
 from bregman_l1.frozen import read_only
 from bregman_l1.names import chosen, given_names, place, rows_called
+from bregman_l1.system.making import refuse_beyond_budget
 from bregman_l1.system.matrices import dense, one_for_zero
 from bregman_l1.system.reading import checked_names, in_order, read_target, refuse_empty, refuse_non_finite
 from bregman_l1.system.signed import Doubled, DoubledProducts, doubled
@@ -262,6 +263,7 @@ class LinearSystem:
         Works in blocks of columns, so that no second matrix of the size of A is made.
         """
         storage = self._storage if self.knows >= Knows.GRAM else self._columns
+        refuse_beyond_budget("A diag(weights) A'", *self.shape[:1] * 2)
         return storage.gram(np.ones(self.shape[1]) if weights is None else weights)
 
     def gram_diagonal(self, weights: Vector) -> Vector:
@@ -318,11 +320,17 @@ class LinearSystem:
 
     def columns(self, index: ArrayLike) -> Matrix:
         """The columns A[:, index] as a dense array of shape (N, len(index))."""
-        return np.asarray(dense(self._columns.picked(np.asarray(index))), dtype=np.float64)
+        picked = self._columns.picked(np.asarray(index))
+        if self.is_sparse:
+            refuse_beyond_budget("columns of a sparse A", *picked.shape)
+        return np.asarray(dense(picked), dtype=np.float64)
 
     def rows(self, index: ArrayLike) -> Matrix:
         """The rows A[index] as a dense array of shape (len(index), d)."""
-        return np.asarray(dense(self._columns.rows(np.asarray(index))), dtype=np.float64)
+        rows = self._columns.rows(np.asarray(index))
+        if self.is_sparse:
+            refuse_beyond_budget("rows of a sparse A", *rows.shape)
+        return np.asarray(dense(rows), dtype=np.float64)
 
     def of_rows(self, index: ArrayLike, y: Vector | None = None) -> LinearSystem:
         """The system of the equations ``index`` alone, with other right-hand sides if they are given."""
