@@ -8,6 +8,9 @@ from bregman_l1._types import EPS
 
 MARGIN: Final = 60 * EPS  # the margin as it is measured in floating point, which rounds itself
 
+# What is stored otherwise is made dense up to this size, and refused beyond it with the number.
+MOST_MADE_BYTES: Final = 4 * 2**30
+
 # The convex loop.
 FAR: Final = 0.5  # A Newton step in log x above this takes a line search: the quadratic model errs by its square
 SEARCHED: Final = 0.03  # the line search ends where the logarithms of the two sides of its equation agree to this
@@ -49,6 +52,7 @@ MOST_KEPT: Final = 3  # so many columns a row are enough where none weighs much 
 # Added to the unit diagonal of a single-precision Gram matrix: the rounding of a sum of some thousand terms.
 RIDGE: Final = 1e-5
 SINGLE: Final = 1e-6  # sums of some thousand terms in single precision are right to this
+MOST_PRODUCTS: Final = 2000  # conjugate gradients from products end here: a Newton step that is rough is one too
 MOST_GRADIENTS: Final = 80  # conjugate gradients that take longer have met a matrix singular in single precision
 
 # Rows.
@@ -171,6 +175,7 @@ LEAST_NORM: Final = 1e-12  # squared norms below this share of the median are th
 HEAVY: Final = 3.0
 MOST_HEAVY: Final = 0.4  # as many a row: the columns of more come close to dependent
 LIGHTEST: Final = 1e-12  # stands for the weight of the rest where there is none
+MEASURED: Final = 0.1  # the residual asked of a Newton step that is only measured, and then of what is left of it
 MOST_MINRES: Final = 500  # iterations of one linear system; those that are solvable in products take up to 200
 # The residual asked of Newton's equations beside the error of log x that is expected after them: asking for more
 # saves steps, asking for less saves the first twenty iterations of each, in which no error falls.

@@ -13,13 +13,14 @@ from bregman_l1._types import Real, Vector, Wide
 from bregman_l1.claim import Claim, Farkas
 from bregman_l1.errors import InfeasibleError, InvalidProblemError, UnsupportedProblemError
 from bregman_l1.frozen import read_only
-from bregman_l1.newton import NewtonSteps, project
+from bregman_l1.newton import NewtonSteps, by_products, project
 from bregman_l1.outcome import Outcome
 from bregman_l1.parts import both
 from bregman_l1.polyhedron.feasible_set import infeasible, require_feasible, separates
 from bregman_l1.potential import Potential, potential_of
 from bregman_l1.problems.base import Problem
 from bregman_l1.problems.positive_part import PositivePart, infeasible_outside_zeros, positive_part
+from bregman_l1.problems.product_residuals import ProductResiduals
 from bregman_l1.problems.projection_residuals import ProjectionResiduals
 from bregman_l1.scale import LARGEST_LOG, natural_log_alpha
 from bregman_l1.system import LinearSystem, checked_system, largest
@@ -292,6 +293,8 @@ class BregmanProjection(Problem):
 
     def certify(self, claim: Claim, tol: float = 1e-9, steps: NewtonSteps | None = None) -> Certificate:
         """As `Problem.certify`; ``steps`` may be shared by projections on one system, priors of the same zeros."""
+        if by_products(self.unsigned):
+            return ProductResiduals(self, claim).certificate(tol)
         return ProjectionResiduals(self, claim, steps).certificate(tol)
 
     def _scaled(self) -> tuple[float, Vector]:

@@ -63,6 +63,11 @@ class Products(ABC):
     """The storage in a word or two."""
     knows: Knows = Knows.PRODUCTS
 
+    @property
+    def way_out(self) -> str:
+        """What to do where the columns of A are needed, and are not known."""
+        return "give A as an array or a sparse matrix"
+
     @abstractmethod
     def matvec(self, x: NDArray[Any]) -> NDArray[Any]:
         """A @ x, in the precision of x."""
@@ -78,6 +83,14 @@ class Products(ABC):
     def gram(self, weights: Vector) -> Matrix:
         """A diag(weights) A', shape (N, N), where it is known."""
         raise NotImplementedError(f"{self.kind}: the Gram matrix is not known")
+
+    def gram_diagonal(self, weights: Vector) -> Vector:  # noqa: ARG002
+        """What is known of the diagonal of A diag(weights) A', shape (N,): ones where nothing is."""
+        return np.ones(self.shape[0])
+
+    def terms(self, x: Vector, y: Vector) -> Vector:  # noqa: ARG002
+        """|A| x + |y|, shape (N,), the size of the terms of the equations at x >= 0; the largest |y| where unknown."""
+        return np.full(self.shape[0], np.abs(y).max())
 
     def pieces(self) -> Iterator[tuple[slice, Any]]:
         """The columns in pieces, each with its A[:, piece], which has ``@`` and ``.T``; here all in one."""
@@ -98,6 +111,9 @@ class Storage(Products):
     knows = Knows.COLUMNS
     is_sparse: bool
     """Whether columns are sparse when they are taken out."""
+
+    def terms(self, x: Vector, y: Vector) -> Vector:  # noqa: D102 - as above
+        return self.abs_matvec(x) + np.abs(y)
 
     # Entries
 
