@@ -61,9 +61,9 @@ def project(
     Returns
     -------
     Claim
-        With ``log_x = log_prior + A'dual``; ``iterations`` are applications, ``error`` is what the last Newton step
-        and the residual of its equations leave. `Outcome.OPTIMAL` where that is below ``tol``; `Outcome.INACCURATE`
-        where it could not be reached.
+        With ``log_x = log_prior + A'dual`` up to its ``error``, which is what the last Newton step and the residual
+        of its equations leave; ``iterations`` are applications. `Outcome.OPTIMAL` where the error is below ``tol``,
+        `Outcome.INACCURATE` where that could not be reached, `Outcome.INFEASIBLE` with a Farkas vector.
 
     Examples
     --------
@@ -92,7 +92,7 @@ class _Run:
     def __init__(self, log_prior: Vector, tol: float) -> None:
         self.log_prior, self.tol, self.goal = log_prior, tol, settings.BELOW * tol
         self.dual: Vector | None = None
-        self.image, self.error, self.rounding = np.zeros_like(log_prior), np.inf, 0.0
+        self.log_ratio, self.error, self.rounding = np.zeros_like(log_prior), np.inf, 0.0
 
     def solved(self, products: CountedProducts, start_dual: Vector | None) -> Claim:
         """Search near a dual if there is one, then from an even prior, then by ascent from where that has led."""
@@ -115,7 +115,7 @@ class _Run:
     def claim(self, outcome: Outcome) -> Claim:
         """The best point so far as an answer."""
         return Claim(
-            log_x=read_only(self.log_prior + self.image),
+            log_x=read_only(self.log_prior + self.log_ratio),
             dual=None if self.dual is None else read_only(self.dual / self.products.row_norms),
             outcome=outcome,
             raw_status=outcome.value,
@@ -131,7 +131,7 @@ class _Run:
         steps = corrections(self.products, self.log_prior, point, self.goal, error)
         for found in islice(steps, settings.MOST_LAST_MIXED_STEPS):
             if found.error < self.error:
-                self._keep(found.point.dual, found.point.image, found.error, found.rounding)
+                self._keep(found.point.dual, found.point.log_ratio(self.log_prior), found.error, found.rounding)
             if self.error <= max(self.goal, self.rounding):
                 return True
         return False
@@ -140,25 +140,27 @@ class _Run:
         """The ascent of the dual, from the best point so far if that is above zero."""
         y, none = self.products.y, np.zeros(self.products.shape[0])
         dual = none if self.dual is None else self.dual
-        if not value(y, self.log_prior, dual, self.image) > value(y, self.log_prior, none, 0 * self.image):
-            self._keep(none, 0 * self.image, np.inf)
+        if not value(y, self.log_prior, dual, self.log_ratio) > value(y, self.log_prior, none, 0 * self.log_ratio):
+            self._keep(none, 0 * self.log_ratio, np.inf)
             dual = none
-        climb = ascents(self.products, self.log_prior, dual, self.image, self.goal)
+        climb = ascents(self.products, self.log_prior, dual, self.products.rmatvec(dual), self.goal)
         for found in islice(climb, settings.MOST_ASCENTS):
             self._keep(found.dual, found.image, found.error)
-            if found.error <= self.goal or float((self.log_prior + self.image).min()) < settings.LOWEST:
+            if found.error <= self.goal or float((self.log_prior + self.log_ratio).min()) < settings.LOWEST:
                 break
         if self.error <= self.tol:
-            self.rounding = rounding(self.products, np.exp(self.log_prior + self.image))
+            self.rounding = rounding(self.products, np.exp(self.log_prior + self.log_ratio))
         return self._finished_claim()
 
     def _finished_claim(self) -> Claim:
         """The best point, vouched for if its error is known to be below the tolerance and no entry underflows."""
-        holds = self.error + self.rounding <= self.tol and float((self.log_prior + self.image).min()) > settings.LOWEST
+        holds = (
+            self.error + self.rounding <= self.tol and float((self.log_prior + self.log_ratio).min()) > settings.LOWEST
+        )
         return self.claim(Outcome.OPTIMAL if holds else Outcome.INACCURATE)
 
-    def _keep(self, dual: Vector, image: Vector, error: float, rounding: float = 0.0) -> None:
-        self.dual, self.image, self.error, self.rounding = dual, image, error, rounding
+    def _keep(self, dual: Vector, log_ratio: Vector, error: float, rounding: float = 0.0) -> None:
+        self.dual, self.log_ratio, self.error, self.rounding = dual, log_ratio, error, rounding
 
 
 def log_size(products: CountedProducts, gradient: Vector) -> float:
