@@ -52,6 +52,9 @@ MOST_KEPT: Final = 3  # so many columns a row are enough where none weighs much 
 # Added to the unit diagonal of a single-precision Gram matrix: the rounding of a sum of some thousand terms.
 RIDGE: Final = 1e-5
 SINGLE: Final = 1e-6  # sums of some thousand terms in single precision are right to this
+# What leaves more is no solution: along some direction A W A' is zero to rounding, and log x is not known there.
+UNSOLVED: Final = 0.1
+PROJECTED: Final = 1e-12  # to this share a right-hand side is taken into the range; iterates nearer show rounding only
 MOST_PRODUCTS: Final = 2000  # conjugate gradients from products end here: a Newton step that is rough is one too
 MOST_GRADIENTS: Final = 80  # conjugate gradients that take longer have met a matrix singular in single precision
 
@@ -164,3 +167,10 @@ FITTED: Final = 1e-12  # a misfit below this share of the largest value is round
 # Matrices of up to so many entries are fitted on a basis where least squares leave more than rounding.
 FITTED_ON_BASIS: Final = 1_000_000
 FITS: Final = 1e-6  # a dual this near to a candidate in log x is the better point to measure from
+
+# Tables with given margins.
+SWEEPS: Final = 5  # rounds of proportional fitting before Newton's method: more pay where these are nearly enough
+SHALLOW: Final = 100.0  # priors of so many e-folds are projected at once
+TABLE_FURTHER: Final = 3.0  # the share of the prior over that of the stage before
+TABLE_PROBED: Final = 1e-3  # a hidden direction is a larger share of a random vector, as a rule
+TABLE_SOLVED: Final = 1e-2  # the error of log x that is asked, over the tolerance

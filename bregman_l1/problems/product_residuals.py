@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, lsmr
 
+from bregman_l1 import settings
 from bregman_l1._types import ROUNDINGS, Mask, Vector
 from bregman_l1.budget import Budget
 from bregman_l1.caching import cached_property
@@ -96,7 +97,7 @@ class ProductResiduals(Residuals):
         proof = self._claim.proof
         if self._positive.all() or (
             isinstance(proof, ExposingVector)
-            and self._system.knows is Knows.COLUMNS
+            and (self._system.knows is Knows.COLUMNS or self._system.is_table)
             and exposes(self._system, proof.z, self._positive)
         ):
             return float(self._outside)
@@ -130,12 +131,12 @@ class ProductResiduals(Residuals):
         if missed is None:
             return np.inf
         right = missed + self._system.matvec(equations.weights * self._misfit)
-        first = equations.solve(right, _SOLVED)
+        first, left = equations.solve(right, _SOLVED), equations.left
         along = self._system.rmatvec(first)
         second = equations.solve(right - self._system.matvec(equations.weights * along), _SOLVED)
         correction = self._log_change(self._system.rmatvec(second))
         step = self._log_change(along - self._misfit) + correction
-        if self._budget.spent_out:
+        if self._budget.spent_out or not max(left, equations.left) <= settings.UNSOLVED:
             return np.inf
         return largest(step) + largest(correction)
 
@@ -146,6 +147,8 @@ class ProductResiduals(Residuals):
         """What was measured otherwise than with columns, and what was not."""
         if self._claim.outcome is Outcome.TIME_LIMIT or self._budget.spent_out:
             return ("the time limit was reached: the Newton step was not measured",)
+        if not self.deviation < np.inf:
+            return ("conjugate gradients did not solve for the Newton step, which was not measured",)
         remarks = ["the Newton step was measured by conjugate gradients, with a second one for what it left"]
         if self._outside:
             remarks.append(f"{self._outside} entries are not zero where the prior is")
