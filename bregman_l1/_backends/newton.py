@@ -10,9 +10,10 @@ import numpy as np
 
 from bregman_l1._backends.base import Backend, Support
 from bregman_l1._backends.highs import HighsBackend
+from bregman_l1._backends.krylov import KrylovBackend
 from bregman_l1.budget import Budget
 from bregman_l1.claim import Claim
-from bregman_l1.newton import project, project_along
+from bregman_l1.newton import by_products, project, project_along
 from bregman_l1.parts import both
 from bregman_l1.polyhedron.proximal import proximal_minimiser
 from bregman_l1.problems.base import Problem
@@ -33,10 +34,12 @@ class NewtonBackend(Backend):
 
     def supports(self, problem: Problem) -> Support:
         if isinstance(problem, BregmanProjection | L1Minimization):
-            return Support(True)
+            return KrylovBackend().supports(problem) if _is_left_to_krylov(problem) else Support(True)
         return Support(False, "newton solves Bregman projections and their limits only")
 
     def claim(self, problem: Problem) -> Claim:
+        if _is_left_to_krylov(problem):
+            return self._from_products(problem)
         started = perf_counter()
         if isinstance(problem, L1Minimization):
             return replace(self._minimiser(problem), solve_time=perf_counter() - started)
@@ -52,6 +55,11 @@ class NewtonBackend(Backend):
         )
         return replace(part.embedded(claim), solve_time=perf_counter() - started)
 
+    def _from_products(self, problem: Problem) -> Claim:
+        backend = KrylovBackend(tol=self.tol, max_iter=self.max_iter, time_limit=self.time_limit)
+        claim = backend.claim(problem)
+        return replace(claim, raw_status=f"{backend.name}: {claim.raw_status}")
+
     def _minimiser(self, problem: L1Minimization) -> Claim:
         """A vertex from proximal points, whose inner problems Newton's method solves, or from the simplex method."""
         budget = Budget(self.max_iter, self.time_limit)
@@ -63,6 +71,13 @@ class NewtonBackend(Backend):
         left = None if self.time_limit is None else max(budget.seconds_left, 1e-3)
         claim = HighsBackend(tol=self.tol, max_iter=self.max_iter, time_limit=left).claim(problem)
         return replace(claim, raw_status=f"HiGHS: {claim.raw_status}", iterations=budget.used + claim.iterations)
+
+
+def _is_left_to_krylov(problem: Problem) -> bool:
+    """Whether A is known by products alone; projections of tables need no more than that."""
+    if isinstance(problem, BregmanProjection) and problem.unsigned.is_table and problem.potential.is_logarithmic:
+        return False
+    return by_products(problem.unsigned)
 
 
 def claims_along(problems: list[BregmanProjection], cost: Vector, tol: float) -> list[Claim]:

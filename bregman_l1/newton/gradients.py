@@ -43,12 +43,16 @@ class Gradients:
     def at(self, log_x: Vector, log_weights: Vector, *, near: bool = True) -> Vector | None:  # noqa: ARG002
         """Take x = exp(log_x) and its weights, and return y - A x; None where that is not 0 in a zero row of A W A'."""
         x = np.exp(log_x)
-        self.weights = x if log_weights is log_x else np.exp(log_weights)
-        diagonal, self._gram = self._system.gram_diagonal(self.weights), self._system.gram_product(self.weights)
-        self._diagonal = one_for_zero(diagonal)
+        self.weigh(x if log_weights is log_x else np.exp(log_weights))
         self._total = float((x if self.weights is x else x * (x / self.weights)).sum())
         missed = self._system.y - self._system.matvec(x)
-        return None if missed[diagonal == 0.0].any() else missed
+        return None if missed[self._is_empty].any() else missed
+
+    def weigh(self, weights: Vector) -> None:
+        """Take W alone."""
+        self.weights, self._gram = weights, self._system.gram_product(weights)
+        diagonal = self._system.gram_diagonal(weights)
+        self._is_empty, self._diagonal = diagonal == 0.0, one_for_zero(diagonal)
 
     def solve(self, right: Vector, residual: float) -> Vector:
         """Return lam with (A W A') lam = right, to a relative residual of about ``residual``; see `left`."""

@@ -86,6 +86,39 @@ def project_table(
     return replace(claim, log_x=read_only(log_x), proof=ExposingVector(exposing))
 
 
+def measured_table_step(
+    system: LinearSystem, weights: Vector, misfit: Vector, missed: Vector, budget: Budget
+) -> tuple[Vector, Vector] | None:
+    """The change A'u - misfit of theta in one Newton step, and what of it a second solution found; None without time.
+
+    (A W A') u = y - A x + A W misfit. The change is infinite where that cannot be solved: rounding hides a direction.
+
+    Parameters
+    ----------
+    system : LinearSystem
+    weights : ndarray of shape (d,)
+        W = dx / dtheta at x; x itself for the entropy.
+    misfit : ndarray of shape (d,)
+        By how much theta(x) is off theta(p) + A'lam.
+    missed : ndarray of shape (N,)
+        y - A x.
+    budget : Budget
+        Of seconds.
+    """
+    equations = Gradients(system, budget)
+    equations.weigh(weights)
+    right = missed + system.matvec(weights * misfit)
+    first, left = equations.solve(right, settings.TABLE_MEASURED), equations.left
+    along = system.rmatvec(first)
+    second = equations.solve(right - system.matvec(weights * along), settings.TABLE_MEASURED)
+    correction = system.rmatvec(second)
+    if budget.spent_out:
+        return None
+    if not max(left, equations.left) <= settings.TABLE_UNSOLVED:
+        return np.full_like(weights, np.inf), correction
+    return along + correction - misfit, correction
+
+
 def _claim(point: DualPoint, tol: float, budget: Budget) -> Claim:
     outcome = Outcome.OPTIMAL if point.error <= tol / 10 else budget.spent_out or Outcome.INACCURATE
     return Claim(
@@ -118,7 +151,7 @@ def _followed(system: LinearSystem, log_prior: Vector, tol: float, budget: Budge
                 most=settings.MOST_STAGE_STEPS,
             )
             missed = float(np.abs(system.matvec(np.exp(point.log_x)) / system.y - 1.0)[system.y > 0.0].max())
-            error = max(point.error, missed) if equations.left <= settings.UNSOLVED else np.inf
+            error = max(point.error, missed) if equations.left <= settings.TABLE_UNSOLVED else np.inf
             _LOG.debug("table: %.3g of the prior, error %.2g, %d Newton steps in all", share, error, budget.used)
             if share == 1.0 and error <= tol / 10:
                 return replace(point, error=max(error, _noise(system, equations)))
