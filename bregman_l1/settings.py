@@ -167,7 +167,7 @@ FITS: Final = 1e-6  # a dual this near to a candidate in log x is the better poi
 
 # Tables with given margins.
 SWEEPS: Final = 5  # rounds of proportional fitting before Newton's method: more pay where these are nearly enough
-SHALLOW: Final = 100.0  # priors of so many e-folds are projected at once
+SHALLOW: Final = 250.0  # priors of so many e-folds are projected at once
 TABLE_FURTHER: Final = 3.0  # the share of the prior over that of the stage before
 # What leaves more is no solution: along some direction A W A' is zero to rounding, and log x is not known there.
 TABLE_UNSOLVED: Final = 0.1

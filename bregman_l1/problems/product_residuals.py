@@ -37,6 +37,10 @@ class ProductResiduals(Residuals):
         self._positive: Mask = np.isfinite(self._log_x)
 
     @cached_property
+    def _point(self) -> Vector:
+        return self._claim.point
+
+    @cached_property
     def _theta(self) -> Vector:
         """Theta(x), that of the prior where the candidate is zero."""
         log_x = np.where(self._positive, self._log_x, self._log_prior)
@@ -67,15 +71,15 @@ class ProductResiduals(Residuals):
 
     @cached_property
     def _missed(self) -> Vector:
-        return self._system.y - self._system.matvec(self._claim.point)
+        return self._system.y - self._system.matvec(self._point)
 
     @cached_property
     def _terms(self) -> Vector:
-        return self._system.terms(self._claim.point)
+        return self._system.terms(self._point)
 
     @cached_property
     def _is_candidate(self) -> bool:
-        return bool(self._positive.any() and np.isfinite(self._claim.point).all() and self._claim.point.min() >= 0.0)
+        return bool(self._positive.any() and np.isfinite(self._point).all() and self._point.min() >= 0.0)
 
     @cached_property
     def infeasibility(self) -> float:
@@ -107,7 +111,7 @@ class ProductResiduals(Residuals):
         """As for the residuals from columns: divergences of the misfits, and lam'(A x - y) beyond its rounding."""
         if not self._is_candidate:
             return np.inf
-        x, misfit, sizes = self._claim.point, self._misfit, np.abs(self._dual) @ self._terms
+        x, misfit, sizes = self._point, self._misfit, np.abs(self._dual) @ self._terms
         rounding = ROUNDINGS * (largest(self._ratio) + largest(self._log_prior))
         gap = self._potential.distance(x, self._theta, misfit, rounding)
         gap += max(0.0, abs(float(self._dual @ self._missed)) - ROUNDINGS * float(sizes))
@@ -129,7 +133,8 @@ class ProductResiduals(Residuals):
         return largest(self._log_change(change)) + largest(self._log_change(correction))
 
     def _log_change(self, change: Vector) -> Vector:
-        return np.where(self._positive, self._potential.log_change(self._theta, change), 0.0)
+        moved = self._potential.log_change(self._theta, change)
+        return moved if self._positive.all() else np.where(self._positive, moved, 0.0)
 
     def remarks(self) -> tuple[str, ...]:
         """What was measured otherwise than with columns, and what was not."""
