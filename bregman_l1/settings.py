@@ -165,6 +165,19 @@ FITTED: Final = 1e-12  # a misfit below this share of the largest value is round
 FITTED_ON_BASIS: Final = 1_000_000
 FITS: Final = 1e-6  # a dual this near to a candidate in log x is the better point to measure from
 
+# Tables with given margins.
+SWEEPS: Final = 5  # rounds of proportional fitting before Newton's method: more pay where these are nearly enough
+SHALLOW: Final = 250.0  # priors of so many e-folds are projected at once
+TABLE_FURTHER: Final = 3.0  # the share of the prior over that of the stage before
+# What leaves more is no solution: along some direction A W A' is zero to rounding, and log x is not known there.
+TABLE_UNSOLVED: Final = 0.1
+TABLE_MEASURED: Final = (
+    1e-2  # the residual asked of a Newton step that is only measured, and then of what is left of it
+)
+PROJECTED: Final = 1e-12  # to this share a right-hand side is taken into the range; iterates nearer show rounding only
+TABLE_PROBED: Final = 1e-3  # a hidden direction is a larger share of a random vector, as a rule
+TABLE_SOLVED: Final = 1e-2  # the error of log x that is asked, over the tolerance
+
 # Products alone.
 MANY_NORMS: Final = 1_000  # of so many rows or columns one random product tells whether their norms are about the same
 # The fourth moment of a normal number over the square of its variance is 3; one drawn from so many has less than this.

@@ -15,6 +15,7 @@ class Solved(NamedTuple):
     Attributes
     ----------
     solution : ndarray of shape (N,)
+        Of all iterates the one that leaves least.
     residual : float
         What is left of the right-hand side, relative to it, in the norm of the preconditioner.
     """
@@ -38,7 +39,7 @@ def conjugate_gradients(
     product : callable
         H times a vector.
     right : ndarray of shape (N,)
-        In the range of H.
+        In the range of H, but for rounding: the iteration ends where H is zero along its direction.
     residual : float
         The relative residual asked, in the norm of the preconditioner.
     most : int
@@ -53,20 +54,24 @@ def conjugate_gradients(
     [1.0, 0.5, 0.25]
     """
     kind = right.dtype.type
-    rest, solution = right.copy(), np.zeros_like(right)
+    rest, solution, best = right.copy(), np.zeros_like(right), np.zeros_like(right)
     direction = fitted = preconditioned(rest)
-    energy = first = float(rest @ fitted)
+    energy = first = least = size = float(rest @ fitted)
+    flat = float(np.finfo(kind).eps) * np.sqrt(right.size)
     for _ in range(most):
         if not energy > residual**2 * first:
             break
         image = product(direction)
         curvature = float(direction @ image)
-        if not curvature > 0.0:
+        if not curvature > flat * size:
             break
         length = kind(energy / curvature)
         solution += length * direction
         rest -= length * image
         fitted = preconditioned(rest)
         before, energy = energy, float(rest @ fitted)
+        if energy < least:
+            least, best[:] = energy, solution
         direction = fitted + kind(energy / before) * direction
-    return Solved(solution, float(np.sqrt(energy / first)) if first > 0.0 else 0.0)
+        size = energy + (energy / before) ** 2 * size  # of the direction, in the norm of the preconditioner
+    return Solved(best, float(np.sqrt(least / first)) if first > 0.0 else 0.0)

@@ -337,6 +337,8 @@ def exposes(system: LinearSystem, z: Vector, mask: Mask) -> bool:
     """
     if mask.all():
         return True
+    if system.is_table:  # of zeros and ones: no sum of nonpositive entries of z rounds to zero
+        return bool((z <= 0.0).all() and not system.y[z < 0.0].any() and ((system.rmatvec(z) == 0.0) == mask).all())
     rows, clear = np.flatnonzero(z), _STRICT
     seen = system.columns(np.flatnonzero(mask))[rows]
     seen = seen[:, seen.any(axis=0)]
