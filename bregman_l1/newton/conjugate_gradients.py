@@ -30,6 +30,7 @@ def conjugate_gradients(
     residual: float,
     most: int,
     preconditioned: Callable[[NDArray[Any]], NDArray[Any]] = np.copy,
+    least: float = 0.0,
 ) -> Solved:
     """Solve H z = right for a symmetric, positive semidefinite H, until ``residual`` or after ``most`` products.
 
@@ -45,6 +46,9 @@ def conjugate_gradients(
         Most products.
     preconditioned : callable
         M^{-1} times a vector, M near H; by default the vector.
+    least : float, default 0
+        Where p'H p falls to this share of p'M p, the products cannot tell H p from zero: the iteration ends. What is
+        left of ``right`` then may lie outside the range of H.
 
     Examples
     --------
@@ -55,13 +59,13 @@ def conjugate_gradients(
     kind = right.dtype.type
     rest, solution = right.copy(), np.zeros_like(right)
     direction = fitted = preconditioned(rest)
-    energy = first = float(rest @ fitted)
+    energy = first = size = float(rest @ fitted)
     for _ in range(most):
         if not energy > residual**2 * first:
             break
         image = product(direction)
         curvature = float(direction @ image)
-        if not curvature > 0.0:
+        if not curvature > least * size:
             break
         length = kind(energy / curvature)
         solution += length * direction
@@ -69,4 +73,5 @@ def conjugate_gradients(
         fitted = preconditioned(rest)
         before, energy = energy, float(rest @ fitted)
         direction = fitted + kind(energy / before) * direction
+        size = energy + (energy / before) ** 2 * size  # p'M p: M^{-1} rest is M-orthogonal to the directions before
     return Solved(solution, float(np.sqrt(energy / first)) if first > 0.0 else 0.0)
