@@ -60,6 +60,9 @@ DENSE_SHARE: Final = 4e-3  # and one of a dense factor takes this share of one o
 DOMINANT_SPARSE: Final = 10.0  # As DOMINANT; where A is sparse a column more costs little.
 LEAST_SHARE: Final = 1e-8  # rows that dominant columns make up to this share leave the others that much
 MOST_SPARSE_GRADIENTS: Final = 400  # gradients that take longer have met a matrix singular in single precision
+MOST_SIGN_ROUNDS: Final = (
+    20  # rounds in which rows may turn out to have one sign, of the presolve: proofs grow with them
+)
 MOST_FACTORED: Final = 20_000  # rows beyond which no dense matrix of them is made: three gigabytes
 
 # Rows.

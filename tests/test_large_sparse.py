@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from bregman_l1 import BregmanProjection, LinearSystem, NotCertifiedWarning, certify, settings, solve
+from bregman_l1 import BregmanProjection, InfeasibleError, LinearSystem, NotCertifiedWarning, certify, settings, solve
 from bregman_l1.basis import choice
 from bregman_l1.basis.tableau import Tableau
 from bregman_l1.newton.normal_equations import Factored
+from bregman_l1.newton.presolve import face_of_signs
 from bregman_l1.newton.sparse_gradients import SparseGradients, by_sparse_gradients
 
 
@@ -167,3 +168,76 @@ def test_gradients_are_for_sparse_systems_of_many_rows():
     assert not by_sparse_gradients(LinearSystem(A[:, :500], np.ones(600)))
     assert not by_sparse_gradients(LinearSystem(A[:400], np.ones(400)))
     assert not by_sparse_gradients(LinearSystem(1e13 * A, np.ones(600)))
+
+
+def test_zeros_that_rows_of_one_sign_force_are_the_answer_without_presolve(monkeypatch):
+    A, rng = ten_a_column(40, 300, 7)
+    A[[3, 8]] = abs(A[[3, 8]])
+    A[20] = -abs(A[20])
+    x = rng.random(300) + 0.1
+    x[A[[3, 8, 20]].nonzero()[1]] = 0.0
+    y = A @ x
+    whole = solved(A, y, 1e-3)
+    monkeypatch.setattr(settings, "SPARSE_FROM", 1)
+    monkeypatch.setattr(settings, "GRADIENTS_TAKE", 0)
+    monkeypatch.setattr(settings, "MOST_FACTORED", 0)
+    solution = solved(A, y, 1e-3)
+    assert np.isneginf(solution.log_x).sum() > 100
+    assert_same(solution, whole)
+    assert "vanish on the whole feasible set (proved" in str(solution.certificate.remarks)
+
+
+def test_zeros_force_others_in_turn(gradients_alone):
+    n = 8
+    chain = sp.diags_array([np.ones(n), -np.ones(n)], offsets=[0, 1], shape=(n, n + 1))  # x_i = x_{i+1}
+    A = sp.csc_array(sp.block_array([[chain, None], [np.eye(1, n + 1), None], [None, np.ones((1, 20))]]))
+    y = np.append(np.zeros(n + 1), 4.0)
+    face = face_of_signs(LinearSystem(A, y))
+    assert face.free.tolist() == (n + 1) * [False] + 20 * [True]
+    solution = solved(A, y, 1e-3)
+    assert solution.status.is_certified
+    np.testing.assert_allclose(solution.x, (n + 1) * [0.0] + 20 * [0.2], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("A", "y"),
+    [
+        ([[1.0, 2.0, 0.0], [1.0, -1.0, 1.0]], [-1.0, 1.0]),
+        ([[1.0, 2.0, 0.0], [-1.0, 0.0, -1.0]], [1.0, 1.0]),
+        ([[1.0, 1.0, 0.0], [1.0, -1.0, 0.0], [0.0, 0.0, 1.0]], [0.0, 1.0, 1.0]),
+        ([[1.0, 1.0, 0.0], [1.0, -1.0, 1.0], [0.0, 0.0, 1.0]], [0.0, -1.0, 1.0]),
+    ],
+    ids=["sign", "negative sign", "a row of zeros is left", "a sign is left"],
+)
+def test_rows_of_one_sign_that_contradict_y_are_told(A, y, gradients_alone):
+    A, y = sp.csc_array(sp.block_diag([A, np.ones((1, 9))])), np.append(y, 1.0)
+    with pytest.raises(InfeasibleError) as caught:
+        solved(A, y, 1e-2)
+    z = caught.value.farkas
+    assert (A.T @ z <= 1e-12).all()
+    assert y @ z > 0.0
+
+
+@pytest.mark.parametrize("alpha", [1e-2, 1e-6])
+def test_columns_that_are_there_twice_share_by_their_priors(alpha, gradients_alone):
+    A, rng = ten_a_column(40, 300, 8)
+    y, shares = A @ (rng.random(300) + 0.1), np.array([0.25, 0.75])
+    once = solved(A, y, alpha)
+    twice = solve(
+        BregmanProjection(LinearSystem(sp.hstack([A, A]), y), alpha=alpha, prior=np.repeat(shares, 300)),
+    )
+    assert once.status.is_certified
+    assert twice.status.is_certified
+    np.testing.assert_allclose(twice.x.reshape(2, 300), np.outer(shares, once.x), rtol=1e-9)
+
+
+def test_rows_of_one_entry_fix_it(gradients_alone):
+    A, rng = ten_a_column(40, 300, 9)
+    fixed = sp.csc_array((np.full(10, 2.0), (np.arange(10), 7 * np.arange(10))), shape=(10, 300))
+    x = rng.random(300) + 0.1
+    solution = solved(sp.vstack([A, fixed]), np.append(A @ x, 2.0 * x[:70:7]), 1e-4)
+    assert solution.status.is_certified
+    np.testing.assert_allclose(solution.x[:70:7], x[:70:7], rtol=1e-12)
+    rest = np.setdiff1d(np.arange(300), 7 * np.arange(10))
+    without = solved(A[:, rest], A[:, rest] @ x[rest], 1e-4)
+    np.testing.assert_allclose(solution.x[rest], without.x, rtol=1e-9)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from bregman_l1.errors import InfeasibleError
 from bregman_l1.frozen import read_only
 from bregman_l1.newton.dual_newton import DualPoint, dual_newton, dual_point
 from bregman_l1.newton.normal_equations import NormalEquations, normal_equations
+from bregman_l1.newton.presolve import face_of_signs, on_face
 from bregman_l1.newton.scale_free import scale_free, walked
 from bregman_l1.newton.sparse_gradients import SparseGradients, by_sparse_gradients
 from bregman_l1.newton.walk import Way
@@ -74,6 +75,11 @@ def project(
     budget = Budget(max_iter, time_limit)
     with threads_for(system), np.errstate(all="ignore"):
         if by_sparse_gradients(system):
+            face = face_of_signs(system)
+            if not face.is_whole:
+                options: dict[str, Any] = {"potential": potential, "start_dual": start_dual, "tol": tol}
+                options |= {"max_iter": max_iter, "time_limit": time_limit}
+                return on_face(system, face, lambda part, free: project(part, log_prior[free], **options))
             end = _by_gradients(system, _ways(system, potential, log_prior, tol)[0], start_dual, budget)
             if end.outcome is not Outcome.INACCURATE or system.shape[0] > settings.MOST_FACTORED:
                 return _claim(system, Rows.every(system.shape[0]), end, budget)

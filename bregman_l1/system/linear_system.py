@@ -316,6 +316,10 @@ class LinearSystem:
         """The columns A[:, index], sparse where A is."""
         return self._columns.picked(np.asarray(index))
 
+    def stored_rows(self, index: ArrayLike) -> Matrix | sp.csc_array:
+        """The rows A[index], sparse where A is."""
+        return self._columns.rows(np.asarray(index))
+
     def pieces(self) -> Iterator[tuple[slice, Any]]:
         """The columns in pieces that fit the cache, each with its A[:, piece], sparse where A is."""
         return self._storage.pieces()
