@@ -41,6 +41,10 @@ class DoubledProducts(Products):
     def __reduce__(self) -> tuple[Any, ...]:
         return DoubledProducts, (self._base,)
 
+    @property
+    def way_out(self) -> str:
+        return self._base.way_out
+
     def check(self, row_names: Labels | None, column_names: Labels | None) -> None:
         self._base.check(row_names, column_names)
 

@@ -63,6 +63,11 @@ class Products(ABC):
     """The storage in a word or two."""
     knows: Knows = Knows.PRODUCTS
 
+    @property
+    def way_out(self) -> str:
+        """What to do where the columns of A are needed, and are not known."""
+        return "give A as an array or a sparse matrix"
+
     @abstractmethod
     def matvec(self, x: NDArray[Any]) -> NDArray[Any]:
         """A @ x, in the precision of x."""
