@@ -55,6 +55,19 @@ SINGLE: Final = 1e-6  # sums of some thousand terms in single precision are righ
 MOST_PRODUCTS: Final = 2000  # conjugate gradients from products end here: a Newton step that is rough is one too
 MOST_GRADIENTS: Final = 80  # conjugate gradients that take longer have met a matrix singular in single precision
 
+# The normal equations of sparse matrices.
+SPARSE_FROM: Final = 500  # systems of fewer rows are factorised in milliseconds
+# The gradients of a Newton step take as long as so many multiplications of a sparse Gram matrix for each entry of A,
+GRADIENTS_TAKE: Final = 4
+DENSE_SHARE: Final = 4e-3  # and one of a dense factor takes this share of one of these.
+DOMINANT_SPARSE: Final = 10.0  # As DOMINANT; where A is sparse a column more costs little.
+LEAST_SHARE: Final = 1e-8  # rows that dominant columns make up to this share leave the others that much
+MOST_SPARSE_GRADIENTS: Final = 400  # gradients that take longer have met a matrix singular in single precision
+MOST_SIGN_ROUNDS: Final = (
+    20  # rounds in which rows may turn out to have one sign, of the presolve: proofs grow with them
+)
+MOST_FACTORED: Final = 20_000  # rows beyond which no dense matrix of them is made: three gigabytes
+
 # Rows.
 # Rows whose scaled Gram matrix has pivots above this, far above the rounding of single precision, are independent.
 WELL_CONDITIONED: Final = 0.05

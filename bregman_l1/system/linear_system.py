@@ -408,9 +408,22 @@ class LinearSystem:
         """The weights w with A diag(weights) A' = B diag(w) B', where B are the columns of `distinct`."""
         return self._columns.merged(weights)
 
-    def columns_in_single_precision(self) -> Single:
-        """B' in single precision: the columns of a dense A, each contiguous, as many as `merged` has weights for."""
+    def columns_in_single_precision(self) -> Single | sp.csr_array:
+        """B' in single precision: the columns of A, each contiguous, as many as `merged` has weights for."""
         return self._columns.single_precision()
+
+    @property
+    def work(self) -> tuple[int, int]:
+        """How many multiplications A x and A diag(w) A' take, without those of zeros that are not stored."""
+        return self.remember("work", self._columns.work)
+
+    def stored_columns(self, index: ArrayLike) -> Matrix | sp.csc_array:
+        """The columns A[:, index], sparse where A is."""
+        return self._columns.picked(np.asarray(index))
+
+    def stored_rows(self, index: ArrayLike) -> Matrix | sp.csc_array:
+        """The rows A[index], sparse where A is."""
+        return self._columns.rows(np.asarray(index))
 
     def pieces(self) -> Iterator[tuple[slice, Any]]:
         """The columns in pieces that fit the cache, each with its A[:, piece], sparse where A is."""

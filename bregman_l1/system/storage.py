@@ -211,8 +211,12 @@ class Storage(Products):
         """The weights w with A diag(weights) A' = B diag(w) B', B the matrix of `distinct`."""
 
     @abstractmethod
-    def single_precision(self) -> Single:
-        """B' in single precision, each column contiguous (see `merged`)."""
+    def single_precision(self) -> Single | sp.csr_array:
+        """B' in single precision, each column contiguous (see `merged`); sparse where A is."""
+
+    @abstractmethod
+    def work(self) -> tuple[int, int]:
+        """How many multiplications B x and B diag(w) B' take."""
 
     # Sizes of entries
 
