@@ -19,6 +19,20 @@ UNREADABLE = (TypeError, ValueError, RuntimeError)
 
 _REAL_KINDS = "buif"
 
+# Packages of dask's arrays and data frames.
+_LAZY = ("dask", "dask_expr")
+
+
+def is_lazy(values: Any) -> bool:
+    """Whether this is a collection of dask, whose entries are computed when and where they are asked for.
+
+    Examples
+    --------
+    >>> is_lazy(np.zeros(2))
+    False
+    """
+    return type(values).__module__.partition(".")[0] in _LAZY
+
 
 def as_number(value: Any) -> Any:
     """A scalar array or tensor as a number of Python; anything else as it is.
