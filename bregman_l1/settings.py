@@ -8,6 +8,9 @@ from bregman_l1._types import EPS
 
 MARGIN: Final = 60 * EPS  # the margin as it is measured in floating point, which rounds itself
 
+# What is stored otherwise is made dense up to this size, and refused beyond it with the number.
+MOST_MADE_BYTES: Final = 4 * 2**30
+
 # The convex loop.
 FAR: Final = 0.5  # A Newton step in log x above this takes a line search: the quadratic model errs by its square
 SEARCHED: Final = 0.03  # the line search ends where the logarithms of the two sides of its equation agree to this
@@ -31,7 +34,8 @@ LEAVE_AT: Final = 16.0
 
 # Wide systems.
 GATHERED_WHOLE: Final = 2**20  # matrices of so many entries are gathered whole: they are solved at once in memory
-SAMPLED: Final = 2**23  # entries of A in a sample of the columns, 64 MB
+SAMPLED: Final = 2**21  # entries of A in a sample of the columns, 16 MB
+FIRST_PRICED: Final = 2**16  # entries of A in the columns that a linear program over very many begins with
 GATHERED: Final = 2**25  # entries of A that are gathered into memory at most, 256 MB
 HEAVIEST: Final = 10_000  # so many of the heaviest columns are gathered at a time
 NEGLECTED: Final = 1e-13  # columns that together weigh less than this share of the lightest of a basis change nothing
@@ -58,6 +62,7 @@ MOST_KEPT: Final = 3  # so many columns a row are enough where none weighs much 
 # Added to the unit diagonal of a single-precision Gram matrix: the rounding of a sum of some thousand terms.
 RIDGE: Final = 1e-5
 SINGLE: Final = 1e-6  # sums of some thousand terms in single precision are right to this
+MOST_PRODUCTS: Final = 2000  # conjugate gradients from products end here: a Newton step that is rough is one too
 MOST_GRADIENTS: Final = 80  # conjugate gradients that take longer have met a matrix singular in single precision
 
 # Rows.

@@ -12,6 +12,7 @@ from bregman_l1.errors import InvalidOptionError
 from bregman_l1.problems.base import Problem
 from bregman_l1.scale import as_float
 from bregman_l1.suggestions import did_you_mean
+from bregman_l1.system import Knows
 from bregman_l1.validation import checked_count, checked_tolerance
 
 # What `solve` takes by these names itself: an option that looks like one of them was meant for it.
@@ -40,6 +41,12 @@ class Support:
 
     def __bool__(self) -> bool:
         return self.ok
+
+
+def entries_known(problem: Problem) -> Support:
+    """Whether a solver that states the problem by the entries of A can do so."""
+    system = problem.unsigned
+    return Support(system.knows is Knows.COLUMNS, f"it needs the entries of A, and {system} has none to look at")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

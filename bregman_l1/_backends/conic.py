@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
-from bregman_l1._backends.base import SHARED_SETTINGS, Backend, Support
+from bregman_l1._backends.base import SHARED_SETTINGS, Backend, Support, entries_known
 from bregman_l1.claim import Claim
 from bregman_l1.errors import WHAT_TO_TRY, BackendError, InvalidOptionError
 from bregman_l1.outcome import Outcome
@@ -104,7 +104,7 @@ class ConicBackend(Backend):
             return Support(False, f"{self.solver} has no power cone, which finite depths above 2 need")
         if "integer" in problem.cones and not interface.MIP_CAPABLE:
             return Support(False, f"{self.solver} has no integer variables, which this constant needs")
-        return Support(True)
+        return entries_known(problem)
 
     def native_options(self) -> tuple[str, ...] | None:
         return native_names(self.solver).known

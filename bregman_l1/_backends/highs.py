@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from bregman_l1._backends.base import Backend, Support
+from bregman_l1._backends.base import Backend, Support, entries_known
 from bregman_l1.claim import Claim
 from bregman_l1.errors import WHAT_TO_TRY, BackendError
 from bregman_l1.outcome import Outcome
@@ -22,7 +22,7 @@ class HighsBackend(Backend):
 
     def supports(self, problem: Problem) -> Support:
         if problem.cones <= {"linear", "integer"}:
-            return Support(True)
+            return entries_known(problem)
         return Support(False, "HiGHS solves linear and mixed-integer linear problems, a projection is neither")
 
     def native_options(self) -> tuple[str, ...]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bregman_l1._backends.base import Backend, Support
+from bregman_l1._backends.generated import generated_minimiser
 from bregman_l1._backends.highs import HighsBackend
 from bregman_l1.budget import Budget
 from bregman_l1.claim import Claim
-from bregman_l1.newton import project, project_along
+from bregman_l1.newton import project, project_along, project_wide
 from bregman_l1.parts import both
 from bregman_l1.polyhedron.proximal import proximal_minimiser
 from bregman_l1.problems.base import Problem
@@ -41,20 +42,20 @@ class NewtonBackend(Backend):
         if isinstance(problem, L1Minimization):
             return replace(self._minimiser(problem), solve_time=perf_counter() - started)
         assert isinstance(problem, BregmanProjection)
-        part = problem.part
-        claim = project(
-            part.system,
-            problem.wide_log_prior[part.columns],
-            problem.potential,
-            tol=self.tol,
-            max_iter=self.max_iter,
-            time_limit=self.time_limit,
-        )
-        return replace(part.embedded(claim), solve_time=perf_counter() - started)
+        part, prior = problem.part, problem.wide_log_prior
+        limits: dict[str, Any] = {"tol": self.tol, "max_iter": self.max_iter, "time_limit": self.time_limit}
+        if problem.system.is_distributed:
+            claim = project_wide(problem.system, prior, **limits)
+        else:
+            claim = part.embedded(project(part.system, prior[part.columns], problem.potential, **limits))
+        return replace(claim, solve_time=perf_counter() - started)
 
     def _minimiser(self, problem: L1Minimization) -> Claim:
         """A vertex from proximal points, whose inner problems Newton's method solves, or from the simplex method."""
         budget = Budget(self.max_iter, self.time_limit)
+        if problem.system.is_distributed:
+            in_memory = replace(self, max_iter=None)
+            return generated_minimiser(problem, lambda part: part.polish(in_memory.claim(part), self.tol), budget)
         found = proximal_minimiser(problem.unsigned, problem.weights, budget)
         if found is not None:
             return Claim(x=found.x, dual=found.dual, raw_status="converged", iterations=found.steps)

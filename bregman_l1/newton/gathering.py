@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from bregman_l1 import settings
-from bregman_l1._types import Index, Mask, Matrix, Vector
+from bregman_l1._types import ROUNDINGS, Index, Mask, Matrix, Vector
+from bregman_l1.basis.rows import split_rows
 from bregman_l1.system import LinearSystem, dense
 
 
@@ -47,6 +48,10 @@ class Gathered:
         """The system of these columns alone."""
         return LinearSystem(self.columns, system.y, row_names=system.row_names)
 
+    def with_terms(self) -> LinearSystem:
+        """A system of these columns that has a solution if they are not all zero: for what A alone decides."""
+        return LinearSystem(self.columns, np.abs(self.columns).sum(axis=1))
+
 
 def gathered(system: LinearSystem, choose: Callable[..., Any], *vectors: Any) -> Gathered:
     """The columns that ``choose(A_piece, *pieces of vectors)`` names in each piece, in one pass.
@@ -82,12 +87,12 @@ def _chosen(choose: Callable[..., Any], A: Any, positions: Index, *vectors: Vect
     return _Parts((Gathered(positions=positions[index].copy(), columns=np.array(dense(A[:, index])), vectors=found),))
 
 
-def thinned(system: LinearSystem, *vectors: Any) -> tuple[Gathered, Vector]:
+def thinned(system: LinearSystem, *vectors: Any, entries: int = settings.SAMPLED) -> tuple[Gathered, Vector]:
     """One of so many columns, all where they are few, and the logarithms of how many each stands for."""
     n_rows, n_columns = system.shape
     stride = 1
     if n_rows * n_columns > settings.GATHERED_WHOLE:
-        stride = max(settings.THINNED, -(-n_rows * n_columns // settings.SAMPLED))
+        stride = max(settings.THINNED, -(-n_rows * n_columns // entries))
     found = gathered(system, partial(_every, stride), *vectors)
     return found, np.full(found.size, np.log(n_columns / found.size))
 
@@ -109,12 +114,66 @@ def _highest(n_rows: int, n_columns: int, above: float, A: Any, scores: Vector, 
     return np.sort(candidates[np.argpartition(scores[candidates], -most)[-most:]])
 
 
+def independent_rows(system: LinearSystem, sample: Gathered | None = None) -> Index:
+    """The rows that the others do not say: those of a sample of the columns, held against all of them.
+
+    Examples
+    --------
+    >>> independent_rows(LinearSystem([[1.0, 2.0], [2.0, 4.0], [1.0, 0.0]], [3.0, 6.0, 1.0])).size
+    2
+    """
+
+    def found() -> Index:
+        return _independent(system, thinned(system)[0] if sample is None else replace(sample, vectors=()))
+
+    return system.remember("independent rows", found)
+
+
+def _independent(system: LinearSystem, sample: Gathered) -> Index:
+    rows = split_rows(sample.with_terms())
+    if rows.dropped.size == 0 or sample.size == system.shape[1]:
+        return rows.kept
+    broken = heaviest(system, system.each_column(partial(_broken, rows.relations)), above=1.0)
+    return _independent(system, sample.with_others(replace(broken, vectors=()))) if broken.size else rows.kept
+
+
+def _broken(relations: Matrix, A: Any) -> Vector:
+    """By how much each column misses relations Z A = 0 between rows, in roundings of its terms."""
+    terms = np.abs(relations) @ abs(A)
+    return np.asarray((np.abs(relations @ A) / np.where(terms > 0.0, ROUNDINGS * terms, 1.0)).max(axis=0))
+
+
+def risen(system: LinearSystem, z: Vector, *vectors: Any, alive: Any = 1.0) -> Gathered:
+    """The columns with a_j'z > 0 beyond its rounding that rise most, of those with ``alive`` not zero.
+
+    Where there is none and y'z > 0, z proves that no x >= 0 of them solves A x = y.
+    """
+    alive = np.broadcast_to(alive, system.shape[1:]) if np.shape(alive) == () else alive
+    return without_scores(heaviest(system, system.each_column(partial(_rise, z), alive), *vectors, above=0.0))
+
+
+def _rise(z: Vector, A: Any, alive: Vector) -> Vector:
+    rise = A.T @ z - ROUNDINGS * (abs(A).T @ np.abs(z))
+    return np.where(alive != 0.0, rise, -np.inf)
+
+
+def separates_all(system: LinearSystem, z: Vector, alive: Any = 1.0) -> bool:
+    """Whether A'z <= 0 < y'z beyond rounding, on the columns with ``alive`` not zero: one pass."""
+    beyond = float(system.y @ z) > ROUNDINGS * float(np.abs(system.y) @ np.abs(z))
+    return beyond and risen(system, z, alive=alive).size == 0
+
+
+def without_scores(found: Gathered) -> Gathered:
+    """What `heaviest` found without the scores it went by."""
+    return replace(found, vectors=found.vectors[1:])
+
+
 class Matter(NamedTuple):
     """What of a point matters.
 
     Attributes
     ----------
-    count : int
+    size : int
         How many columns do.
     found : Gathered or None
         They, with log x and the vectors asked for, None where they are too many.
@@ -122,7 +181,7 @@ class Matter(NamedTuple):
         What the others may change in log x, at most.
     """
 
-    count: int
+    size: int
     found: Gathered | None
     neglected: float
 
@@ -154,7 +213,7 @@ class _Two:
 
 
 def _light(cut: float, A: Any, log_x: Vector) -> _Two:
-    """How many entries of x are above the cut, and the weights of the others in units of it, by their columns' sizes."""
+    """How many entries of x are above the cut, and the others together in units of it, with their columns' sizes."""
     heavy: Mask = log_x > cut
     light = np.where(heavy, -np.inf, log_x - cut)
     return _Two((int(heavy.sum()), float((np.exp(light) * abs(A).max(axis=0)).sum())))

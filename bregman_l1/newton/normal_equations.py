@@ -23,6 +23,8 @@ from scipy.linalg.lapack import dpotrf, dpotrs, spotrf, strtrs
 from bregman_l1 import settings
 from bregman_l1._types import EPS, WIDE_EPS, Index, Single, Vector
 from bregman_l1.budget import Budget
+from bregman_l1.newton.conjugate_gradients import conjugate_gradients
+from bregman_l1.newton.gradients import Gradients
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
@@ -121,24 +123,14 @@ class Preconditioned:
     def solve(self, right: Vector, residual: float) -> Vector:
         """Preconditioned conjugate gradients, the residual measured in the preconditioner's norm."""
         scale = float(np.abs(right).max()) or 1.0
-        rest: Single = (right / scale).astype(np.float32)
-        solution = np.zeros_like(rest)
-        direction = fitted = self._preconditioned(rest)
-        energy = first = float(rest @ fitted)
-        for _ in range(settings.MOST_GRADIENTS):
-            image = self._product(direction)
-            curvature = float(direction @ image)
-            if not curvature > 0.0:
-                break
-            length = np.float32(energy / curvature)
-            solution += length * direction
-            rest -= length * image
-            fitted = self._preconditioned(rest)
-            before, energy = energy, float(rest @ fitted)
-            if not energy > residual**2 * first:
-                break
-            direction = fitted + np.float32(energy / before) * direction
-        return np.asarray(solution * (scale / self._unit), dtype=np.float64)
+        found = conjugate_gradients(
+            self._product,
+            (right / scale).astype(np.float32),
+            residual=residual,
+            most=settings.MOST_GRADIENTS,
+            preconditioned=self._preconditioned,
+        )
+        return np.asarray(found.solution * (scale / self._unit), dtype=np.float64)
 
     def rounding(self) -> Vector:
         """As `Factored.rounding`, of the weights as the preconditioner cuts them."""
@@ -216,4 +208,4 @@ def _split(x: Single, n_rows: int) -> tuple[Index, Index, np.float32]:
     return order[:count], np.sort(order[:kept]), np.float32(falling[count])
 
 
-NormalEquations = Factored | Preconditioned
+NormalEquations = Factored | Preconditioned | Gradients

@@ -21,13 +21,21 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from bregman_l1 import settings
 from bregman_l1._types import EPS, Index, Matrix, Vector
-from bregman_l1.basis.rows import split_rows
 from bregman_l1.budget import Budget
 from bregman_l1.claim import Claim, Farkas
 from bregman_l1.errors import InfeasibleError, LostClusterError, UnsupportedProblemError
-from bregman_l1.newton.gathering import Gathered, heaviest, that_matter, thinned
+from bregman_l1.newton.gathering import (
+    Gathered,
+    heaviest,
+    independent_rows,
+    risen,
+    that_matter,
+    thinned,
+    without_scores,
+)
 from bregman_l1.newton.projection import project
 from bregman_l1.outcome import Outcome
+from bregman_l1.polyhedron.feasible_set import require_feasible
 from bregman_l1.probes import probes
 from bregman_l1.system import largest, weighted_gram
 from bregman_l1.threads import threads_for
@@ -38,6 +46,10 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 # Units of sums lie above this, so that a piece where x is zero throughout has one.
 _LOWEST_UNIT = -1e300
+# Random vectors that show what rounding does to the dual.
+_DRAWS = 4
+# The heaviest columns, how many matter, and these themselves.
+_PASSES_TO_GATHER = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -117,9 +129,6 @@ class Equations:
         return np.asarray(np.array([self.solve(draw) for draw in draws]))
 
 
-_DRAWS = 4
-
-
 def project_wide(
     system: LinearSystem,
     log_prior: Any,
@@ -183,7 +192,7 @@ class _Run:
         self._budget.count()
         sample, log_counts = thinned(self._system, self._log_prior)
         if not np.isfinite(sample.vectors[0]).any():
-            sample = heaviest(self._system, self._log_prior)
+            sample = heaviest(self._system, self._log_prior, above=-np.inf)
         start = self._of_columns(sample, sample.vectors[0] + log_counts)
         if isinstance(start, Farkas):
             return self._gathered(sample)
@@ -202,11 +211,12 @@ class _Run:
         try:
             seconds = self._budget.seconds_left
             limit = seconds if np.isfinite(seconds) else None
-            claim = project(part.system(self._system), log_prior[alive], tol=self._tol, time_limit=limit)
+            system = part.system(self._system)
+            claim = project(system, log_prior[alive], tol=self._tol, time_limit=limit)
+            if claim.outcome in (Outcome.INFEASIBLE, Outcome.INACCURATE):
+                require_feasible(system)
         except InfeasibleError as error:
             return Farkas(error.farkas)
-        if isinstance(claim.proof, Farkas) and claim.outcome is Outcome.INFEASIBLE:
-            return claim.proof
         full = np.full(alive.size, -np.inf)
         if claim.log_x is not None:
             full[alive] = claim.log_x
@@ -217,7 +227,7 @@ class _Run:
     def _ascended(self, sample: Gathered) -> Claim | None:
         """The projection by passes at one dual after the other; None where rounding shows, or no headway is made."""
         assert self.dual is not None
-        kept = split_rows(sample.system(self._system)).kept
+        kept = independent_rows(self._system, sample)
         lam, step = self.dual, np.inf
         sums = self._pass(lam)
         for _ in range(settings.MOST_CONVEX_STEPS):
@@ -242,9 +252,7 @@ class _Run:
             self.dual = lam
         return None
 
-    def _searched(
-        self, lam: Vector, change: Vector, sums: Sums, slope: float, length: float
-    ) -> tuple[Vector, Sums]:
+    def _searched(self, lam: Vector, change: Vector, sums: Sums, slope: float, length: float) -> tuple[Vector, Sums]:
         """A point along the change where the dual, which is concave, has not fallen far behind its highest one."""
         at = sums
         for _ in range(settings.MOST_TRIALS):
@@ -270,31 +278,32 @@ class _Run:
             if self._budget.spent_out:
                 return self._said(Claim(dual=self.dual, outcome=self._budget.spent_out))
             if isinstance(found, Farkas):
-                rises = self._system.each_column(partial(_risen, found.z), self._log_prior)
-                further = self._passed(heaviest, rises, self._log_prior, above=0.0)
+                self._budget.count()
+                alive = self._system.entrywise(np.exp, self._log_prior)
+                further = risen(self._system, found.z, self._log_prior, alive=alive)
                 if not further.size:
                     return Claim(outcome=Outcome.INFEASIBLE, raw_status="infeasible", proof=found)
-                columns = columns.with_others(replace(further, vectors=further.vectors[1:]))
-                continue
-            assert found.dual is not None
-            self.dual = found.dual
-            log_x = self._system.each_column(partial(log_point, found.dual), self._log_prior)
-            matter = self._passed(that_matter, log_x, self._log_prior)
-            if matter.found is None:
-                further = self._passed(heaviest, log_x, self._log_prior)
-                further = replace(further, vectors=further.vectors[1:])
+            else:
+                assert found.dual is not None
+                self.dual = found.dual
+                further = self._lacking(columns, found.dual)
                 if np.isin(further.positions, columns.positions).all():
-                    self._refuse(matter.count)
-                columns = columns.with_others(further)
-                continue
-            if np.isin(matter.found.positions, columns.positions).all():
-                return self._claim(columns, found)
-            columns = columns.with_others(replace(matter.found, vectors=matter.found.vectors[1:]))
+                    return self._claim(columns, found)
+            columns = columns.with_others(further)
         return self._said(Claim(dual=self.dual, outcome=Outcome.INACCURATE))
 
-    def _passed(self, look: Any, *vectors: Any, **bounds: float) -> Any:
+    def _lacking(self, columns: Gathered, dual: Vector) -> Gathered:
+        """The columns that matter at a dual; where they are too many, the heaviest."""
+        log_x = self._system.each_column(partial(log_point, dual), self._log_prior)
+        self._budget.count(_PASSES_TO_GATHER)
+        matter = that_matter(self._system, log_x, self._log_prior)
+        if matter.found is not None:
+            return without_scores(matter.found)
         self._budget.count()
-        return look(self._system, *vectors, **bounds)
+        further = without_scores(heaviest(self._system, log_x, self._log_prior))
+        if np.isin(further.positions, columns.positions).all():
+            self._refuse(matter.size)
+        return further
 
     def _refuse(self, count: int) -> None:
         size = 8 * count * self._system.shape[0]
@@ -319,12 +328,6 @@ class _Run:
         point = partial(_placed, found.dual, columns.positions, found.log_x)
         log_x = self._system.each_column(point, self._log_prior, self._system.positions)
         return replace(found, log_x=log_x, iterations=self._budget.used)
-
-
-def _risen(z: Vector, A: Any, log_prior: Vector) -> Vector:
-    """A'z beyond its rounding where the prior is positive, for a z that would prove y out of reach of the columns."""
-    rise = A.T @ z - settings.MARGIN * (abs(A).T @ np.abs(z))
-    return np.where(np.isfinite(log_prior), rise, -np.inf)
 
 
 def _placed(dual: Vector, known: Index, values: Vector, A: Any, log_prior: Vector, positions: Index) -> Vector:

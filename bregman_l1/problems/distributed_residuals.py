@@ -15,28 +15,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.linalg import LinAlgError
 
+from bregman_l1 import settings
 from bregman_l1._types import ROUNDINGS, Mask, Matrix, Vector
-from bregman_l1.basis.rows import split_rows
 from bregman_l1.caching import cached_property
-from bregman_l1.certificate import Certificate, Check
 from bregman_l1.claim import ExposingVector
 from bregman_l1.errors import BregmanError
 from bregman_l1.foreign import is_lazy
 from bregman_l1.newton import NewtonSteps
-from bregman_l1.newton.gathering import heaviest, that_matter
+from bregman_l1.newton.gathering import heaviest, independent_rows, that_matter
 from bregman_l1.newton.wide import Equations, Sums
 from bregman_l1.outcome import Outcome
-from bregman_l1.polyhedron.feasible_set import INFEASIBILITY
+from bregman_l1.problems.residuals import Residuals
 from bregman_l1.system import largest, weighted_gram
 from bregman_l1.threads import threads_for
 
 if TYPE_CHECKING:
+    from bregman_l1.certificate import Certificate
     from bregman_l1.claim import Claim
     from bregman_l1.problems.projection import BregmanProjection
 
 # Logarithms beyond this are coarser than the tolerance of the checks: so much they may be off.
 _COARSE_FROM = 1000.0
 _LOWEST_UNIT = -1e300
+# Misfits below this have a divergence of x m^2 / 2 to rounding.
+_TINY_MISFIT = 1e-7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -106,32 +108,41 @@ def totals_of(
     lam: Vector, exposing: Vector | None, coarsest: float, A: Matrix, log_x: Vector, log_prior: Vector
 ) -> Totals:
     """The totals of a piece of the columns."""
-    alive = np.isfinite(log_x)
+    alive, inside = np.isfinite(log_x), log_prior > -np.inf
     unit = max(float(log_x.max(initial=-np.inf, where=alive)), _LOWEST_UNIT)
-    x = np.where(alive, np.exp(log_x - unit), 0.0)
-    ratio = np.where(alive, log_x - log_prior, 0.0)
-    m = np.where(alive, ratio - A.T @ lam, 0.0)
-    inside = log_prior > -np.inf
-    expected = inside & ~_exposed(exposing, A)
+    lowest = float(log_x.min(initial=np.inf, where=alive))
+    ratio = log_x - log_prior
+    m = ratio - A.T @ lam
+    x = np.exp(log_x - unit)
+    if not alive.all():
+        x, ratio, m = (np.where(alive, values, 0.0) for values in (x, ratio, m))
+    misfit, spread_misfit = largest(m), largest(m)
+    if max(unit, -lowest) > coarsest:
+        spread_misfit = largest(m / np.maximum(1.0, np.where(alive, np.abs(log_x), 0.0) / coarsest))
     return Totals(
         unit=unit,
-        lowest=float(log_x.min(initial=np.inf, where=alive)),
+        lowest=lowest,
         image=A @ x,
         terms=abs(A) @ x,
         moved=A @ (x * m),
         gram=weighted_gram(A, x),
         total=float(x.sum()),
-        size=float(x @ (1.0 + np.abs(ratio))),
-        distance=float(x @ np.where(np.abs(m) < 1e-7, m * m / 2, np.expm1(-m) + m)),
+        size=float(x.sum() + x @ np.abs(ratio)),
+        distance=float(x @ (m * m) / 2 if misfit < _TINY_MISFIT else x @ (np.expm1(-m) + m)),
         divergence=float(x @ ratio - x.sum()),
-        prior=float(np.exp(log_prior).sum()),
+        prior=_sum_of_exp(log_prior),
         squares=float(m @ m),
-        misfit=largest(m),
-        spread_misfit=largest(m / np.maximum(1.0, np.where(alive, np.abs(log_x), 0.0) / coarsest)),
-        misplaced=int(np.count_nonzero(alive != expected) + np.count_nonzero(np.isnan(log_x) | (log_x == np.inf))),
+        misfit=misfit,
+        spread_misfit=spread_misfit,
+        misplaced=int(np.count_nonzero(alive != inside & ~_exposed(exposing, A))),
         outside=int(np.count_nonzero((log_x > -np.inf) & ~inside)),
         zeros=int(np.count_nonzero(~alive & inside)),
     )
+
+
+def _sum_of_exp(values: Vector) -> float:
+    is_even = values.strides == (0,)
+    return float(np.exp(values[0]) * values.size if is_even else np.exp(values).sum())
 
 
 def _exposed(z: Vector | None, A: Matrix) -> Mask | np.bool_:
@@ -141,41 +152,20 @@ def _exposed(z: Vector | None, A: Matrix) -> Mask | np.bool_:
     return np.asarray(A.T @ z < -ROUNDINGS * (abs(A).T @ np.abs(z)))
 
 
-class DistributedResiduals:
-    """The residuals of one candidate for a projection, in relative entropy, on a distributed system."""
+class DistributedResiduals(Residuals):
+    """The residuals of one candidate on a distributed system, in relative entropy."""
 
     def __init__(self, problem: BregmanProjection, claim: Claim) -> None:
-        self._problem, self._claim = problem, claim
-        self._system, self._log_x, self._log_prior = problem.unsigned, claim.log_point, problem.log_prior
+        super().__init__(problem, claim)
         self._coarsest = max(_COARSE_FROM, abs(problem.log_alpha))
-        self._matter_remarks: tuple[str, ...] = ()
+        self._enough = settings.NEGLIGIBLE
+        self._of_step: tuple[str, ...] = ()
 
     def certificate(self, tol: float) -> Certificate:
-        """Return every residual against its tolerance; see `ProjectionResiduals.certificate`."""
-        accuracy = tol * max(1.0, abs(self._problem.log_alpha) / _COARSE_FROM)
-        d = self._system.shape[1]
+        """As `Residuals.certificate`; the Newton step is measured as closely as the tolerance asks."""
+        self._enough = tol * self._coarsest / _COARSE_FROM
         with threads_for(self._system), np.errstate(all="ignore"):
-            deviation = self._deviation(accuracy)
-            checks = {
-                "primal feasibility": Check(value=self.infeasibility, tolerance=tol, meaning=INFEASIBILITY),
-                "positivity": Check(
-                    value=float(self.totals.misplaced),
-                    tolerance=0.0,
-                    meaning="entries not positive exactly on the maximal support",
-                ),
-                "KKT identity": Check(
-                    value=float(np.sqrt(self.totals.squares)) / self._spread,
-                    tolerance=accuracy * float(np.sqrt(d)),
-                    meaning="|log(x/p) - A'lam|, at least |Z' log(x/p)|, Z spanning the kernel of A",
-                ),
-                "duality gap": Check(
-                    value=self.duality_gap, tolerance=accuracy, meaning="primal minus dual value, relative"
-                ),
-                "deviation": Check(
-                    value=deviation, tolerance=accuracy, meaning="relative error of x - x*: the next Newton step"
-                ),
-            }
-        return Certificate(subject=self._problem.title, checks=checks, remarks=self._remarks())
+            return super().certificate(tol)
 
     @cached_property
     def totals(self) -> Totals:
@@ -228,6 +218,15 @@ class DistributedResiduals:
         worst = float((missed / np.where(terms > 0.0, terms, 1.0)).max())
         return np.inf if np.isnan(worst) else worst
 
+    @property
+    def misplaced(self) -> float:
+        return float(self.totals.misplaced)
+
+    @property
+    def kkt_identity(self) -> float:
+        """The norm of the misfit, an upper bound of that of its part in the kernel."""
+        return float(np.sqrt(self.totals.squares)) / self._spread
+
     @cached_property
     def duality_gap(self) -> float:
         """Primal minus dual value, relative to the terms of the objective; see `ProjectionResiduals.duality_gap`."""
@@ -242,55 +241,57 @@ class DistributedResiduals:
         """The objective."""
         return float(self.totals.divergence * np.exp(self.totals.unit) + self.totals.prior)
 
-    def _deviation(self, enough: float) -> float:
+    @cached_property
+    def deviation(self) -> float:
         """The largest change of log x in one Newton step, with the rounding of this measure."""
         if self._claim.outcome is Outcome.TIME_LIMIT or not self.totals.total > 0.0:
             return np.inf
-        rough = self._by_sums(enough)
-        return rough if rough <= enough or self.totals.misplaced else min(rough, self._by_columns(enough))
+        rough = self._by_sums()
+        return rough if rough <= self._enough or self.totals.misplaced else min(rough, self._by_columns())
 
-    def _by_sums(self, enough: float) -> float:
+    def _by_sums(self) -> float:
         try:
-            equations = Equations(self.totals.sums, self._system.y, np.arange(self._y.size))
+            equations = Equations(self.totals.sums, self._system.y, independent_rows(self._system))
         except (LinAlgError, ValueError):
             return np.inf
         moves = np.vstack([equations.solve(equations.residual), equations.noise])
-        step, *noise = self._largest_moves(moves, (enough - self.totals.misfit) / 2)
+        step, *noise = self._largest_moves(moves, (self._enough - self.totals.misfit) / 2)
         return (self.totals.misfit + float(step) + float(max(noise))) / self._spread
 
-    def _largest_moves(self, duals: Matrix, enough: float) -> Vector:
+    def _largest_moves(self, duals: Any, enough: float) -> Vector:
         """The largest |a_j'dlam| for each dlam; a bound by the rows of A where that is enough."""
         bounds = np.abs(duals) @ self._system.row_peaks
         if np.isnan(bounds).any() or bounds.max() <= enough:
             return np.asarray(bounds)
         return self._system.over_columns(partial(_peaks, duals)).values
 
-    def _by_columns(self, enough: float) -> float:
+    def _by_columns(self) -> float:
         """The same on the columns that matter, where a basis of them measures what no sum over all of them shows."""
         matter = that_matter(self._system, self._log_x, self._log_prior)
         if matter.found is None or not matter.found.size:
             return np.inf
         found, (log_x, log_prior) = matter.found, matter.found.vectors
         try:
-            part = found.system(self._system)
-            step = NewtonSteps(part).at(log_prior, log_x, self._claim.dual)
-            known_rows = split_rows(part).kept.size
+            step = NewtonSteps(found.system(self._system)).at(log_prior, log_x, self._claim.dual)
         except BregmanError:
             return np.inf
-        move = np.linalg.lstsq(found.columns.T, step.change + (log_x - log_prior - found.columns.T @ self.dual))[0]
-        rest = float(self._largest_moves(move[None, :], enough / 2)[0]) if known_rows == self._y.size else np.inf
-        of_all = "" if found.size == self._system.shape[1] else (
-            f"the Newton step was measured on the {found.size} columns that matter; all others together are "
-            f"{matter.neglected:.1g} of the lightest entry of a basis of them"
-        )  # fmt: skip
-        self._matter_remarks = (*step.remarks, *((of_all,) if of_all else ()))
-        rest = rest if of_all else 0.0
-        return (max(largest(np.abs(step.change) + step.noise), rest) + matter.neglected) / self._spread
+        change = largest(np.abs(step.change) + step.noise)
+        self._of_step = step.remarks
+        if found.size < self._system.shape[1]:
+            self._of_step += (
+                f"the Newton step was measured on the {found.size} columns that matter: all others together are "
+                f"{matter.neglected:.1g} of the lightest entry of a basis of them",
+            )
+            # The step of the others is that of the dual, which the columns that matter determine.
+            of_dual = step.change + (log_x - log_prior - found.columns.T @ self.dual)
+            move = np.linalg.lstsq(found.columns.T, of_dual)[0]
+            change = max(change, float(self._largest_moves(move[None, :], self._enough / 2)[0])) + matter.neglected
+        return change / self._spread
 
-    def _remarks(self) -> tuple[str, ...]:
+    def remarks(self) -> tuple[str, ...]:
         if self._claim.outcome is Outcome.TIME_LIMIT:
             return ("the time limit was reached: the Newton step was not measured",)
-        remarks, totals = list(self._matter_remarks), self.totals
+        remarks, totals = list(self._of_step), self.totals
         if totals.outside:
             remarks.append(f"{totals.outside} entries are not zero where the prior is")
         if totals.zeros and totals.misplaced:

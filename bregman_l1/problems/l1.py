@@ -9,18 +9,15 @@ from numpy.typing import ArrayLike
 
 from bregman_l1._types import ROUNDINGS, Vector
 from bregman_l1.budget import Budget
-from bregman_l1.certificate import Certificate, Check, not_finite
+from bregman_l1.certificate import Certificate, not_finite
 from bregman_l1.claim import Claim
-from bregman_l1.errors import BackendError
+from bregman_l1.errors import BackendError, UnsupportedStorageError
 from bregman_l1.frozen import read_only
+from bregman_l1.newton import by_products
 from bregman_l1.outcome import Outcome
-from bregman_l1.polyhedron.feasible_set import INFEASIBILITY, infeasibility
 from bregman_l1.polyhedron.minimiser import (
-    all_minimisers,
     completed_vertex,
-    feasible_nearby,
     l1_program,
-    large_entries,
     largest_correction,
     optimum,
     supporting_dual,
@@ -28,6 +25,8 @@ from bregman_l1.polyhedron.minimiser import (
     unscaled_dual,
 )
 from bregman_l1.problems.base import Problem
+from bregman_l1.problems.distributed_minimiser import distributed_certificate
+from bregman_l1.problems.minimiser_residuals import MinimiserResiduals, minimiser_residuals
 from bregman_l1.system import checked_system
 from bregman_l1.validation import checked_flag, checked_weights, refuse_unless_all
 
@@ -73,6 +72,12 @@ class L1Minimization(Problem):
 
     def __init__(self, system: LinearSystem, *, cost: ArrayLike | None = None, signed: bool = False) -> None:
         self._system, self._signed = checked_system(system), checked_flag("signed", signed)
+        if signed and system.is_distributed:
+            raise UnsupportedStorageError(
+                "x of either sign on a distributed system is not supported: give A as an array, or "
+                "dask.array.concatenate([A, -A], axis=1) as A, of which x is (x_plus, x_minus)"
+            )
+        cost = system.within_reach(cost)
         self._cost = self._weights = checked_weights(cost, system.shape[1], system.column_names)
         if self._signed:
             rule = "|x| would grow without end where its cost is negative"
@@ -146,14 +151,20 @@ class L1Minimization(Problem):
             optimum(self.unsigned, self.weights)
 
     def polish(self, claim: Claim, tol: float = 1e-9) -> Claim:
-        if claim.x is None or not np.isfinite(claim.x).all() or self._is_exact(claim):
+        if (
+            claim.x is None
+            or self._system.is_distributed
+            or not np.isfinite(claim.x).all()
+            or by_products(self.unsigned)
+            or self._is_exact(claim)
+        ):
             return claim
-        budget = Budget(seconds=claim.time_left)
+        residuals, budget = self._residuals, Budget(seconds=claim.time_left)
         x = completed_vertex(self.unsigned, self.weights, claim.x, budget)
         if claim.dual is not None and np.isfinite(claim.dual).all():
             duals = [claim.dual, supporting_dual(self.unsigned, self.weights, x, claim.dual)]
-            nearest = min(duals, key=lambda each: self._shortfall(x, each))
-            if self._shortfall(x, nearest) <= min(tol, _GOOD):
+            nearest = min(duals, key=lambda each: residuals.shortfall(x, each))
+            if residuals.shortfall(x, nearest) <= min(tol, _GOOD):
                 return claim.improved(x=x, dual=nearest)
         x, dual = self._optimum(budget) or (x, claim.dual)
         return claim.improved(x=x, dual=dual)
@@ -172,89 +183,31 @@ class L1Minimization(Problem):
         x, dual = claim.point, claim.dual
         if dual is None or x.min() < 0 or self.unsigned.residual(x) > ROUNDINGS:
             return False
-        return self._shortfall(x, dual) <= ROUNDINGS and largest_correction(self.unsigned, x) <= _GOOD
+        return self._residuals.shortfall(x, dual) <= ROUNDINGS and largest_correction(self.unsigned, x) <= _GOOD
 
     def objective(self, claim: Claim) -> float:
+        if self._system.is_distributed:
+            return float(self._system.entrywise(np.multiply, self.weights, claim.point).sum())
         return float(self.weights @ claim.point)
 
     def certify(self, claim: Claim, tol: float = 1e-9) -> Certificate:
+        if self._system.is_distributed:
+            return distributed_certificate(self, claim, tol)
         x = claim.point
         if not np.isfinite(x).all():
             return not_finite(self.title)
-        budget, missed, dual = Budget(seconds=claim.time_left), infeasibility(self.unsigned, x), claim.dual
-        if dual is None and missed <= tol:
-            _, dual = self._optimum(budget) or (x, None)
+        budget, residuals, dual = Budget(seconds=claim.time_left), self._residuals, claim.dual
+        if dual is None and residuals.infeasibility(x) <= tol:
+            dual = residuals.best_dual(x)
+            dual = (self._optimum(budget) or (x, None))[1] if dual is None else dual
         if dual is None:
             dual = np.full(self.unsigned.shape[0], np.nan)
-        checks = {
-            "primal feasibility": Check(value=missed, tolerance=tol, meaning=INFEASIBILITY),
-            "solvability": Check(
-                value=0.0 if missed <= ROUNDINGS else feasible_nearby(self.unsigned, np.maximum(x, 0.0))[1],
-                tolerance=tol,
-                meaning="relative change of the entries of x that solves A x = y up to rounding",
-            ),
-            "dual feasibility": Check(
-                value=float(self._excess(dual).max()),
-                tolerance=tol,
-                meaning="max_j (a_j'mu - c_j), relative to its terms",
-            ),
-            "duality gap": Check(
-                value=self._relative_gap(x, dual),
-                tolerance=tol,
-                meaning="|c'x - y'mu| beyond rounding of its terms, relative to |c|'|x|",
-            ),
-        }
-        remarks: tuple[str, ...] = ()
-        freedom = np.inf
-        if all(check.passed for check in checks.values()):
-            freedom, remarks = self._freedom(x, dual, budget)
-        checks["uniqueness"] = Check(
-            value=freedom,
-            tolerance=0.0,
-            meaning="dimension of the set of minimisers; zero where x* is the only one",
-            decisive=False,
-        )
-        return Certificate(subject=self.title, checks=checks, remarks=remarks)
+        return residuals.certificate(self.title, x, dual, tol, budget)
 
-    def _freedom(self, x: Vector, dual: Vector, budget: Budget) -> tuple[float, tuple[str, ...]]:
-        """The dimension of the set of minimisers, of which x is one, and what must be said of it."""
-        vertex = np.maximum(x, 0.0)
-        if np.count_nonzero(vertex) > self.unsigned.shape[0]:
-            vertex = np.where(large_entries(self.unsigned, vertex), vertex, 0.0)
-        try:
-            found = all_minimisers(self.unsigned, self.weights, vertex, dual, budget)
-        except BackendError as error:
-            return np.inf, (f"whether x* is the only minimiser is undecided: {error}",)
-        if found.unique:
-            return 0.0, ()
-        columns = self.unsigned.columns(found.support)
-        dimension = float(max(1, found.support.size - np.linalg.matrix_rank(columns)))
-        return dimension, (_TIES.format(found.assumed_ties),) if found.assumed_ties else ()
-
-    def _shortfall(self, x: Vector, dual: Vector) -> float:
-        return max(float(self._excess(dual).max()), self._relative_gap(x, dual))
-
-    def _excess(self, dual: Vector) -> Vector:
-        """By how much a_j'mu exceeds c_j, relative to |a_j|'|mu| + |c_j|; inf where mu is not finite."""
-        if not np.isfinite(dual).all():
-            return np.full(self.weights.size, np.inf)
-        size = self.unsigned.abs_rmatvec(np.abs(dual)) + np.abs(self.weights)
-        excess = np.maximum(self.unsigned.rmatvec(dual) - self.weights, 0.0)
-        return np.where(excess > 0, excess / np.where(size > 0, size, 1.0), 0.0)
-
-    def _relative_gap(self, x: Vector, dual: Vector) -> float:
-        """|c'x - y'mu|, and what a violation of A'mu <= c could be worth at x, relative to |c|'|x|.
-
-        Where y'mu is a small difference of large terms, residuals that are small beside these terms hide an
-        error of the value itself: only what rounding of the terms explains is forgiven.
-        """
-        sizes, value = np.abs(x), float(np.abs(self.weights) @ np.abs(x))
-        terms = value + self.unsigned.abs_rmatvec(np.abs(dual)) @ sizes + np.abs(self.unsigned.y) @ np.abs(dual)
-        worth = np.maximum(self.unsigned.rmatvec(dual) - self.weights, 0.0) @ sizes
-        gap = abs(self.weights @ x - self.unsigned.y @ dual) + worth - ROUNDINGS * terms
-        return 0.0 if gap <= 0 else float(gap / (value or terms))
+    @property
+    def _residuals(self) -> MinimiserResiduals:
+        return minimiser_residuals(self.unsigned, self._weights)
 
 
 # What a claim may fall short by and not be computed anew; the tolerances of linear programs are larger.
 _GOOD = 1e-12
-_TIES = "{} reduced costs that are zero within rounding were taken for zero: too many columns to decide it exactly"

@@ -10,12 +10,12 @@ import numpy as np
 from bregman_l1 import settings
 from bregman_l1._types import EPS, ROUNDINGS, Mask, Vector
 from bregman_l1.caching import cached_property
-from bregman_l1.certificate import Certificate, Check
 from bregman_l1.claim import ExposingVector
 from bregman_l1.errors import BackendError, InfeasibleError
 from bregman_l1.newton import NewtonSteps
 from bregman_l1.outcome import Outcome
-from bregman_l1.polyhedron.feasible_set import INFEASIBILITY, exposes, infeasibility, maximal_support
+from bregman_l1.polyhedron.feasible_set import exposes, infeasibility, maximal_support
+from bregman_l1.problems.residuals import Residuals
 from bregman_l1.problems.row_space import fit
 from bregman_l1.system import largest
 
@@ -63,51 +63,17 @@ class _Totals:
     ratio: float
 
 
-class ProjectionResiduals:
-    """The residuals of one candidate for a `BregmanProjection`.
+class ProjectionResiduals(Residuals):
+    """Residuals from the columns of A, the Newton step on a basis.
 
-    The candidate is held as log x, so that entries beyond the range of floating point count in full. Where the prior
-    is zero the candidate must be, which is counted; all else is measured on the other columns. ``steps`` measure its
-    Newton step; those of one system, and of priors with the same zeros, may be shared by many candidates.
+    ``steps`` measure the Newton step; those of one system, and of priors with the same zeros, may be shared by many
+    candidates.
     """
 
     def __init__(self, problem: BregmanProjection, claim: Claim, steps: NewtonSteps | None = None) -> None:
-        part = problem.part
-        self._steps = steps or NewtonSteps(part.system)
-        self._problem = problem
-        self._system = part.system
-        self._claim = part.restricted(claim)
-        self._outside = part.count_outside(claim)
-        self._log_x = self._claim.log_point
-        self._log_prior = problem.log_prior[part.columns]
-        self._wide_log_prior = problem.wide_log_prior[part.columns]
-        self._potential = problem.potential.in_unit_of(self._log_prior)
-
-    def certificate(self, tol: float) -> Certificate:
-        """Return every residual against its tolerance.
-
-        Residuals in log x are absolute; their tolerance grows with |log alpha|, and that of an entry with its
-        own |log x|, beyond 1000, where the spacing of floating-point numbers does.
-        """
-        accuracy = tol * max(1.0, abs(self._problem.log_alpha) / 1000)
-        checks = {
-            "primal feasibility": Check(value=self.infeasibility, tolerance=tol, meaning=INFEASIBILITY),
-            "positivity": Check(
-                value=self.misplaced, tolerance=0.0, meaning="entries not positive exactly on the maximal support"
-            ),
-            "KKT identity": Check(
-                value=self.kkt_identity,
-                tolerance=accuracy * float(np.sqrt(self._log_x.size)),
-                meaning=f"|Z' {self._potential.ratio_text}|, Z spanning the kernel of A",
-            ),
-            "duality gap": Check(
-                value=self.duality_gap, tolerance=accuracy, meaning="primal minus dual value, relative"
-            ),
-            "deviation": Check(
-                value=self.deviation, tolerance=accuracy, meaning="relative error of x - x*: the next Newton step"
-            ),
-        }
-        return Certificate(subject=self._problem.title, checks=checks, remarks=self._remarks())
+        super().__init__(problem, claim)
+        self._steps = steps or NewtonSteps(self._system)
+        self._wide_log_prior = problem.wide_log_prior[problem.part.columns]
 
     @cached_property
     def positive(self) -> Mask:
@@ -335,7 +301,7 @@ class ProjectionResiduals:
             misfit = np.where(np.isnan(beyond), np.inf, np.maximum(beyond, 0.0))  # NaN where the terms overflow
         return self._largest(np.where(self.positive, misfit, 0.0))
 
-    def _remarks(self) -> tuple[str, ...]:
+    def remarks(self) -> tuple[str, ...]:
         if self._is_cut_short:
             return ("the time limit was reached: the Newton step was not measured",)
         remarks = list(self._step.remarks) if self.is_candidate else []

@@ -31,18 +31,18 @@ def computed_by(delayed: Any) -> Any:
             f"the cluster gave up: {error} A block that needs more memory than a worker has does that: use smaller "
             "blocks, A.rechunk, or give each worker more memory"
         ) from error
-    except (CancelledError, distributed.CommClosedError, OSError) as error:
+    except (CancelledError, distributed.comm.CommClosedError, OSError) as error:
         if client.status == "running" and isinstance(error, OSError):
             raise  # by the data: a file that is missing, for instance
         raise LostClusterError(f"the scheduler of the dask cluster is lost: {error}") from error
 
 
 def _awaited(client: Any, future: Any) -> Any:
-    while True:
+    wait = require("distributed", "clusters of dask").wait
+    while not future.done():
         try:
-            return future.result(timeout=_SECONDS_BETWEEN_LOOKS)
+            wait(future, timeout=_SECONDS_BETWEEN_LOOKS)
         except TimeoutError:
-            if future.done():
-                raise  # by the work itself
             if client.status != "running":
-                raise LostClusterError(f"the scheduler of the dask cluster is lost: the client is {client.status}") from None
+                raise LostClusterError(f"the scheduler of the dask cluster is lost, it is {client.status}") from None
+    return future.result()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial, reduce
 from itertools import repeat
 from operator import add
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,7 @@ _Sum = TypeVar("_Sum")
 # Inside a block so much of A is worked on at a time: it stays in the cache.
 _CACHED_BYTES = 2**20
 _FEW_ROWS = 32
-# Blocks that A is cut into where its own do not do: small beside the memory of a worker, large beside a task's overhead.
+# Blocks that A is cut into where its own do not do: small beside a worker's memory, large beside a task's overhead.
 _BLOCK_BYTES = 2**26
 _LARGEST_BLOCK = 2**30
 # More blocks than these, each below a sixteenth of that size, are put together.
@@ -53,6 +53,11 @@ class Distributed(Products):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Distributed, (self._array, self._row_peaks)
+
+    @property
+    def way_out(self) -> str:
+        n_rows, n_columns = self.shape
+        return f"give A.compute(), which takes {8e-9 * n_rows * n_columns:.2g} GB of memory"
 
     @property
     def row_peaks(self) -> Vector:
@@ -80,6 +85,12 @@ class Distributed(Products):
     def gram(self, weights: Any) -> Matrix:
         return self.total(weighted_gram, weights)
 
+    def gram_diagonal(self, weights: Any) -> Vector:
+        return self.total(_squared_image, weights)
+
+    def terms(self, x: Any, y: Vector) -> Vector:
+        return self.total(_sizes_image, x) + np.abs(y)
+
     def pieces(self) -> Iterator[tuple[slice, Any]]:
         raise InvalidProblemError(f"A is {self.kind}: it has no pieces here, over_columns() goes where they are")
 
@@ -96,12 +107,21 @@ class Distributed(Products):
 
     def each(self, work: Callable[..., Vector], *vectors: Any) -> Any:
         """An array of dask, computed where and when it is asked for."""
-        da = require("dask.array", "arrays of dask")
-        aligned = [v if np.shape(v) == () else self._aligned(v) for v in map(_even, vectors)]
-        arrays = [v for v in aligned if is_lazy(v)]
-        numbers = {i: v for i, v in enumerate(aligned) if not is_lazy(v)}
+        da, numbers, arrays = require("dask.array", "arrays of dask"), *self._told_apart(vectors)
         function = partial(_each, work, numbers)
         return da.map_blocks(function, self._array, *arrays, drop_axis=0, chunks=(self._widths,), dtype=np.float64)
+
+    def entrywise(self, function: Callable[..., NDArray[Any]], *vectors: Any) -> Any:
+        if not any(map(is_lazy, vectors)):
+            return super().entrywise(function, *vectors)
+        da, numbers, arrays = require("dask.array", "arrays of dask"), *self._told_apart(vectors)
+        return da.map_blocks(partial(_entrywise, function, numbers), *arrays, dtype=np.float64)
+
+    def _told_apart(self, vectors: Sequence[Any]) -> tuple[dict[int, float], list[Any]]:
+        """The vectors that are even as numbers, by their places, and the others in blocks."""
+        values = [_even(vector) for vector in vectors]
+        numbers = {i: value for i, value in enumerate(values) if np.shape(value) == ()}
+        return numbers, [self._aligned(value) for i, value in enumerate(values) if i not in numbers]
 
     @property
     def _widths(self) -> tuple[int, ...]:
@@ -227,6 +247,14 @@ def _image(A: Any, x: Vector) -> Vector:
     return np.asarray(A @ x)
 
 
+def _squared_image(A: Matrix, weights: Vector) -> Vector:
+    return np.asarray((A * A) @ weights)
+
+
+def _sizes_image(A: Matrix, x: Vector) -> Vector:
+    return np.asarray(np.abs(A) @ x)
+
+
 def _transposed(lam: Vector, A: Any) -> Vector:
     return np.asarray(A.T @ lam)
 
@@ -239,23 +267,38 @@ def _even(vector: Any) -> Any:
 
 def _summed(work: Callable[..., _Sum], block: NDArray[Any], *vectors: Any) -> _Sum:
     """The sum over pieces of a block that fit the cache, each in double precision."""
-    n_rows, n_columns = block.shape
-    width = max(1, _CACHED_BYTES // (8 * n_rows))
-    full = [np.broadcast_to(vector, (n_columns,)) for vector in vectors]
-    parts = [slice(start, start + width) for start in range(0, n_columns, width)] or [slice(0, 0)]
+    full = [np.broadcast_to(vector, block.shape[1:]) for vector in vectors]
     with np.errstate(all="ignore"):
-        sums = (work(np.asarray(block[:, part], dtype=np.float64), *(v[part] for v in full)) for part in parts)
+        sums = (work(np.asarray(block[:, part], dtype=np.float64), *(v[part] for v in full)) for part in _cached(block))
         return reduce(add, sums)
 
 
+def _cached(block: NDArray[Any]) -> list[slice]:
+    """The columns of a block in parts that fit the cache."""
+    width = max(1, _CACHED_BYTES // (8 * block.shape[0]))
+    return [slice(start, start + width) for start in range(0, block.shape[1], width)]
+
+
 def _together(*sums: _Sum) -> _Sum:
-    return reduce(add, sums)  # type: ignore[arg-type]
+    return reduce(add, sums)
 
 
 def _each(work: Callable[..., Vector], numbers: dict[int, float], block: NDArray[Any], *arrays: Vector) -> Vector:
     """What work says of each column of a block."""
+    vectors, values = _in_order(numbers, arrays, block.shape[1]), np.empty(block.shape[1])
+    with np.errstate(all="ignore"):
+        for part in _cached(block):
+            values[part] = work(np.asarray(block[:, part], dtype=np.float64), *(vector[part] for vector in vectors))
+    return values
+
+
+def _entrywise(function: Callable[..., NDArray[Any]], numbers: dict[int, float], *arrays: Vector) -> NDArray[Any]:
+    with np.errstate(all="ignore"):
+        return np.asarray(function(*_in_order(numbers, arrays, arrays[0].size)))
+
+
+def _in_order(numbers: dict[int, float], arrays: Sequence[Vector], size: int) -> list[Vector]:
     vectors = list(arrays)
     for i, number in numbers.items():
-        vectors.insert(i, np.broadcast_to(number, (block.shape[1],)))
-    with np.errstate(all="ignore"):
-        return np.asarray(work(np.asarray(block, dtype=np.float64), *vectors))
+        vectors.insert(i, np.broadcast_to(number, (size,)))
+    return vectors

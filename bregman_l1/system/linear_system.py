@@ -18,6 +18,7 @@ from bregman_l1.foreign import Labels, is_lazy, labels_of
 from bregman_l1.frozen import read_only
 from bregman_l1.names import chosen, given_names, place, rows_called
 from bregman_l1.system.distributed import Distributed
+from bregman_l1.system.making import refuse_beyond_budget
 from bregman_l1.system.matrices import dense, one_for_zero
 from bregman_l1.system.reading import checked_names, in_order, read_target, refuse_empty, refuse_non_finite
 from bregman_l1.system.signed import Doubled, DoubledProducts, doubled
@@ -63,8 +64,11 @@ class LinearSystem:
 
     Parameters
     ----------
-    A : array_like, DataFrame or scipy sparse matrix of shape (N, d)
-        The design matrix; its columns are the features. Tensors that live on the CPU are arrays too.
+    A : array_like, DataFrame, scipy sparse matrix or LinearOperator of shape (N, d)
+        The design matrix; its columns are the features. Tensors that live on the CPU are arrays too. A
+        `scipy.sparse.linalg.LinearOperator`, or anything else with ``shape``, ``matvec`` (A @ x) and ``rmatvec``
+        (A.T @ lam), is kept as it is and known by its products alone, which must be those of a real matrix in double
+        precision.
     y : array_like or Series of shape (N,)
         The target vector, not identically zero (Assumption II.1(a) of Matt & Stoeger 2025). Where A and y both have
         an index, y is put in the order of the rows of A by it; an index that only counts from zero is none, unless
@@ -77,7 +81,8 @@ class LinearSystem:
     InvalidSystemError
         If A or y is not numeric, complex, not finite, empty, of the wrong dimension or length, or if
         y = 0; also if a row, or the size of x, lies beyond 1e-250 ... 1e250. The message names the entry at fault.
-        If the labels of A and y differ.
+        If the labels of A and y differ. If products of an operator are complex, of single precision, not finite or of
+        the wrong shape, at once or when it is used later, or if its ``rmatvec`` is not the transpose of its ``matvec``.
     InfeasibleError
         If a row of A is zero where y is not.
 
@@ -149,8 +154,9 @@ class LinearSystem:
         if isinstance(self._storage, Storage):
             return self._storage
         raise UnsupportedStorageError(
-            f"this needs the columns of A, and A is stored as {self._storage.kind}, which has none to look at: solve() "
-            "takes it for BregmanProjection and L1Minimization; for all else give A as an array or a sparse matrix"
+            f"this needs the columns of A, and A is stored as {self._storage.kind}, of which only products are known: "
+            "solve() and certify() take it for BregmanProjection and L1Minimization; for all else "
+            f"{self._storage.way_out}"
         )
 
     @property
@@ -245,7 +251,8 @@ class LinearSystem:
 
     def matvec(self, x: ArrayLike) -> Vector:
         """A @ x, shape (N,)."""
-        return np.asarray(self._storage.matvec(x if self.is_distributed else np.asarray(x)), dtype=np.float64)
+        vector: Any = x if self.is_distributed else np.asarray(x)
+        return np.asarray(self._storage.matvec(vector), dtype=np.float64)
 
     def rmatvec(self, lam: ArrayLike) -> Vector:
         """A.T @ lam, shape (d,); an array of dask, not computed yet, where A is distributed."""
@@ -272,6 +279,14 @@ class LinearSystem:
         """
         return self._storage.each(work, *vectors)
 
+    def entrywise(self, function: Callable[..., NDArray[Any]], *vectors: Any) -> Any:
+        """function(*vectors), entry by entry and without warnings; not computed yet where one is an array of dask."""
+        return self._storage.entrywise(function, *vectors)
+
+    def within_reach(self, vector: Any) -> Any:
+        """A vector of shape (d,) where it can be used: an array of dask is computed, unless A is distributed."""
+        return vector.compute() if is_lazy(vector) and not self.is_distributed else vector
+
     @property
     def positions(self) -> Any:
         """The numbers 0 ... d - 1 of the columns, as a vector for `over_columns` and `each_column`."""
@@ -282,7 +297,19 @@ class LinearSystem:
 
         Works in blocks of columns, so that no second matrix of the size of A is made.
         """
+        refuse_beyond_budget("A diag(weights) A'", *self.shape[:1] * 2)
         return self._with_gram.gram(np.ones(self.shape[1]) if weights is None else weights)
+
+    def gram_diagonal(self, weights: Vector) -> Vector:
+        """What is known of the diagonal of A diag(weights) A.T, shape (N,): ones where A is known by products alone."""
+        return self._storage.gram_diagonal(weights)
+
+    def terms(self, x: Vector) -> Vector:
+        """|A| x + |y|, shape (N,): the size of the terms of the equations at x >= 0, by which residuals are measured.
+
+        Where A is known by products alone it is the largest |y| in every row.
+        """
+        return self._storage.terms(x, self._y)
 
     def remainder(self, x: Vector, dominant: Index) -> Vector:
         """Y - A x, shape (N,), the ``dominant`` entries of x taken in extended precision.
@@ -327,11 +354,17 @@ class LinearSystem:
 
     def columns(self, index: ArrayLike) -> Matrix:
         """The columns A[:, index] as a dense array of shape (N, len(index))."""
-        return np.asarray(dense(self._columns.picked(np.asarray(index))), dtype=np.float64)
+        picked = self._columns.picked(np.asarray(index))
+        if self.is_sparse:
+            refuse_beyond_budget("columns of a sparse A", *picked.shape)
+        return np.asarray(dense(picked), dtype=np.float64)
 
     def rows(self, index: ArrayLike) -> Matrix:
         """The rows A[index] as a dense array of shape (len(index), d)."""
-        return np.asarray(dense(self._columns.rows(np.asarray(index))), dtype=np.float64)
+        rows = self._columns.rows(np.asarray(index))
+        if self.is_sparse:
+            refuse_beyond_budget("rows of a sparse A", *rows.shape)
+        return np.asarray(dense(rows), dtype=np.float64)
 
     def of_rows(self, index: ArrayLike, y: Vector | None = None) -> LinearSystem:
         """The system of the equations ``index`` alone, with other right-hand sides if they are given."""

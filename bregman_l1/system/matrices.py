@@ -98,6 +98,9 @@ class InMemory(Storage):
             gram += self._gram_of(part, weights[part])
         return gram
 
+    def gram_diagonal(self, weights: Vector) -> Vector:
+        return np.asarray(sum(abs(self._block(part)) ** 2 @ weights[part] for part in self._parts))
+
     def _gram_of(self, part: slice, weights: Vector) -> Matrix:
         """A_part diag(weights) A_part'; few rows are multiplied faster as two different matrices."""
         if self.shape[0] <= _FEW_ROWS:

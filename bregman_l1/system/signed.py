@@ -41,6 +41,10 @@ class DoubledProducts(Products):
     def __reduce__(self) -> tuple[Any, ...]:
         return DoubledProducts, (self._base,)
 
+    @property
+    def way_out(self) -> str:
+        return self._base.way_out
+
     def check(self, row_names: Labels | None, column_names: Labels | None) -> None:
         self._base.check(row_names, column_names)
 
@@ -55,6 +59,14 @@ class DoubledProducts(Products):
     def gram(self, weights: Vector) -> Matrix:
         plus, minus = np.split(weights, 2)
         return self._base.gram(plus + minus)
+
+    def gram_diagonal(self, weights: Vector) -> Vector:
+        plus, minus = np.split(weights, 2)
+        return self._base.gram_diagonal(plus + minus)
+
+    def terms(self, x: Vector, y: Vector) -> Vector:
+        plus, minus = np.split(x, 2)
+        return self._base.terms(plus + minus, y)
 
 
 class Multiples(Storage):
@@ -136,6 +148,9 @@ class Multiples(Storage):
 
     def gram(self, weights: Vector) -> Matrix:
         return self._base.gram(self._sum(weights))
+
+    def gram_diagonal(self, weights: Vector) -> Vector:
+        return self._base.gram_diagonal(self._sum(weights))
 
     def moments(self, log_x: Vector, log_weights: Vector, cut: float) -> Pass:
         x = np.exp(log_x)

@@ -63,6 +63,11 @@ class Products(ABC):
     """The storage in a word or two."""
     knows: Knows = Knows.PRODUCTS
 
+    @property
+    def way_out(self) -> str:
+        """What to do where the columns of A are needed, and are not known."""
+        return "give A as an array or a sparse matrix"
+
     @abstractmethod
     def matvec(self, x: NDArray[Any]) -> NDArray[Any]:
         """A @ x, in the precision of x."""
@@ -78,6 +83,14 @@ class Products(ABC):
     def gram(self, weights: Vector) -> Matrix:
         """A diag(weights) A', shape (N, N), where it is known."""
         raise NotImplementedError(f"{self.kind}: the Gram matrix is not known")
+
+    def gram_diagonal(self, weights: Vector) -> Vector:  # noqa: ARG002
+        """What is known of the diagonal of A diag(weights) A', shape (N,): ones where nothing is."""
+        return np.ones(self.shape[0])
+
+    def terms(self, x: Vector, y: Vector) -> Vector:  # noqa: ARG002
+        """|A| x + |y|, shape (N,), the size of the terms of the equations at x >= 0; the largest |y| where unknown."""
+        return np.full(self.shape[0], np.abs(y).max())
 
     @property
     def row_peaks(self) -> Vector:
@@ -101,6 +114,11 @@ class Products(ABC):
         """The vector of work(A[:, piece], *vectors[piece]) over the pieces of the columns."""
         return np.concatenate([work(A, *(vector[part] for vector in vectors)) for part, A in self.pieces()])
 
+    def entrywise(self, function: Callable[..., NDArray[Any]], *vectors: Any) -> Any:
+        """function(*vectors), entry by entry and without warnings."""
+        with np.errstate(all="ignore"):
+            return function(*vectors)
+
 
 class Storage(Products):
     """A matrix A of shape (N, d), read-only: its columns, its products and the sizes of its entries.
@@ -112,6 +130,9 @@ class Storage(Products):
     knows = Knows.COLUMNS
     is_sparse: bool
     """Whether columns are sparse when they are taken out."""
+
+    def terms(self, x: Vector, y: Vector) -> Vector:  # noqa: D102 - as above
+        return self.abs_matvec(x) + np.abs(y)
 
     # Entries
 
