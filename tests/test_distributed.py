@@ -17,6 +17,7 @@ from bregman_l1 import (
     NotCertifiedWarning,
     RechunkWarning,
     Status,
+    UnsupportedProblemError,
     UnsupportedStorageError,
     analyze,
     certify,
@@ -292,6 +293,21 @@ def test_limits_end_a_run_between_passes(few, system):
         found = solve(problem, time_limit=1e-9)
     assert found.status is Status.TIME_LIMIT
     assert found.dual.shape == (N,)
+
+
+def test_a_run_begins_from_a_dual(few):
+    problem = BregmanProjection(LinearSystem(blocks(), DENSE_Y), 0.5)
+    cold = solve(problem)
+    warm = solve(problem, start_dual=cold.dual)
+    assert warm.status is Status.CERTIFIED
+    assert warm.iterations < cold.iterations
+    with pytest.raises(UnsupportedProblemError, match="start_dual is for projections"):
+        solve(L1Minimization(problem.system), "newton", start_dual=cold.dual)
+
+
+def test_krylov_needs_vectors_in_memory(system):
+    with pytest.raises(UnsupportedProblemError, match="distributed; use newton"):
+        solve(BregmanProjection(system, 0.5), "krylov")
 
 
 # ---------------------------------------------------------------- l1
