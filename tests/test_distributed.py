@@ -407,6 +407,12 @@ def test_a_wrong_l1_minimiser_is_seen(system):
     assert not certify(problem, x=1.001 * solution.x, dual=solution.dual).ok
 
 
+def test_an_x_of_many_entries_is_refused_as_an_l1_minimiser(system, monkeypatch):
+    monkeypatch.setattr(package_settings, "GATHERED", 1000)
+    with pytest.raises(UnsupportedStorageError, match=r"x has \d+ entries that are not zero"):
+        certify(L1Minimization(system), x=da.ones(D, chunks=D), dual=np.zeros(N))
+
+
 # ---------------------------------------------------------------- what a solution shows
 
 
