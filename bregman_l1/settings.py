@@ -32,6 +32,16 @@ ENOUGH_TO_THIN: Final = 32  # if so many columns a row are left: their sums are 
 # Deeper priors are entered from here: the support shows, and double precision still holds all of x.
 LEAVE_AT: Final = 16.0
 
+# Wide systems.
+GATHERED_WHOLE: Final = 2**20  # matrices of so many entries are gathered whole: they are solved at once in memory
+SAMPLED: Final = 2**21  # entries of A in a sample of the columns, 16 MB
+FIRST_PRICED: Final = 2**16  # entries of A in the columns that a linear program over very many begins with
+GATHERED: Final = 2**25  # entries of A that are gathered into memory at most, 256 MB
+HEAVIEST: Final = 10_000  # so many of the heaviest columns are gathered at a time
+NEGLECTED: Final = 1e-13  # columns that together weigh less than this share of the lightest of a basis change nothing
+MOST_GATHERINGS: Final = 40  # gatherings; those that succeed take two to ten
+RISE: Final = 2.0  # log x rises by no more in one step: steps from where x is far too small lead far too high
+
 # The normal equations.
 # From so many rows on, single precision and conjugate gradients are faster than a double Cholesky factor.
 ITERATIVE_FROM: Final = 160

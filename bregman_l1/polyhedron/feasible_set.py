@@ -230,7 +230,14 @@ def infeasible(system: LinearSystem, farkas: Vector, seconds: float = 0.0) -> In
     z = system.remember("contradiction", lambda: _in_few_rows(system, farkas, Budget(seconds=seconds + _SPARE_SECONDS)))
     if system.is_doubled:
         return refusal(system, z, "no x solves A x = y", "change y in one of them, or leave one out")
-    return refusal(system, z, "no x >= 0 solves A x = y", "nearest_feasible(system) has the closest y with a solution")
+    return no_solution(system, z, "nearest_feasible(system) has the closest y with a solution")
+
+
+def no_solution(
+    system: LinearSystem, z: Vector, remedy: str = "change y in one of them, or leave one out"
+) -> InfeasibleError:
+    """The error that says that z proves A x = y to have no solution x >= 0, by the rows that z names."""
+    return refusal(system, z, "no x >= 0 solves A x = y", remedy)
 
 
 def refusal(system: LinearSystem, z: Vector, what: str, remedy: str) -> InfeasibleError:
