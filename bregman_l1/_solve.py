@@ -298,9 +298,10 @@ def refuse_infeasible(problem: Problem, claim: Claim, backend: str) -> None:
     """Raise `InfeasibleError` where a Farkas vector proves the claim that nothing is feasible, `BackendError` else."""
     if claim.outcome not in (Outcome.INFEASIBLE, Outcome.UNBOUNDED):
         return
-    if isinstance(claim.proof, Farkas) and separates(problem.unsigned, claim.proof.z):
-        raise infeasible(problem.unsigned, claim.proof.z, claim.setup_time + claim.solve_time)
-    require_feasible(problem.unsigned)
+    system = problem.unsigned.explicit() if problem.unsigned.is_table else problem.unsigned
+    if isinstance(claim.proof, Farkas) and separates(system, claim.proof.z):
+        raise infeasible(system, claim.proof.z, claim.setup_time + claim.solve_time)
+    require_feasible(system)
     problem.refuse(claim)
     raise BackendError(
         f"{backend} said {claim.raw_status!r}, but no Farkas vector confirms it; {WHAT_TO_TRY}", claim.raw_status

@@ -55,6 +55,19 @@ SINGLE: Final = 1e-6  # sums of some thousand terms in single precision are righ
 MOST_PRODUCTS: Final = 2000  # conjugate gradients from products end here: a Newton step that is rough is one too
 MOST_GRADIENTS: Final = 80  # conjugate gradients that take longer have met a matrix singular in single precision
 
+# The normal equations of sparse matrices.
+SPARSE_FROM: Final = 500  # systems of fewer rows are factorised in milliseconds
+# The gradients of a Newton step take as long as so many multiplications of a sparse Gram matrix for each entry of A,
+GRADIENTS_TAKE: Final = 4
+DENSE_SHARE: Final = 4e-3  # and one of a dense factor takes this share of one of these.
+DOMINANT_SPARSE: Final = 10.0  # As DOMINANT; where A is sparse a column more costs little.
+LEAST_SHARE: Final = 1e-8  # rows that dominant columns make up to this share leave the others that much
+MOST_SPARSE_GRADIENTS: Final = 400  # gradients that take longer have met a matrix singular in single precision
+MOST_SIGN_ROUNDS: Final = (
+    20  # rounds in which rows may turn out to have one sign, of the presolve: proofs grow with them
+)
+MOST_FACTORED: Final = 20_000  # rows beyond which no dense matrix of them is made: three gigabytes
+
 # Rows.
 # Rows whose scaled Gram matrix has pivots above this, far above the rounding of single precision, are independent.
 WELL_CONDITIONED: Final = 0.05
@@ -164,6 +177,19 @@ FITTED: Final = 1e-12  # a misfit below this share of the largest value is round
 # Matrices of up to so many entries are fitted on a basis where least squares leave more than rounding.
 FITTED_ON_BASIS: Final = 1_000_000
 FITS: Final = 1e-6  # a dual this near to a candidate in log x is the better point to measure from
+
+# Tables with given margins.
+SWEEPS: Final = 5  # rounds of proportional fitting before Newton's method: more pay where these are nearly enough
+SHALLOW: Final = 250.0  # priors of so many e-folds are projected at once
+TABLE_FURTHER: Final = 3.0  # the share of the prior over that of the stage before
+# What leaves more is no solution: along some direction A W A' is zero to rounding, and log x is not known there.
+TABLE_UNSOLVED: Final = 0.1
+TABLE_MEASURED: Final = (
+    1e-2  # the residual asked of a Newton step that is only measured, and then of what is left of it
+)
+PROJECTED: Final = 1e-12  # to this share a right-hand side is taken into the range; iterates nearer show rounding only
+TABLE_PROBED: Final = 1e-3  # a hidden direction is a larger share of a random vector, as a rule
+TABLE_SOLVED: Final = 1e-2  # the error of log x that is asked, over the tolerance
 
 # Products alone.
 MANY_NORMS: Final = 1_000  # of so many rows or columns one random product tells whether their norms are about the same

@@ -34,11 +34,11 @@ class NewtonBackend(Backend):
 
     def supports(self, problem: Problem) -> Support:
         if isinstance(problem, BregmanProjection | L1Minimization):
-            return KrylovBackend().supports(problem) if by_products(problem.unsigned) else Support(True)
+            return KrylovBackend().supports(problem) if _is_left_to_krylov(problem) else Support(True)
         return Support(False, "newton solves Bregman projections and their limits only")
 
     def claim(self, problem: Problem) -> Claim:
-        if by_products(problem.unsigned):
+        if _is_left_to_krylov(problem):
             return self._from_products(problem)
         started = perf_counter()
         if isinstance(problem, L1Minimization):
@@ -71,6 +71,13 @@ class NewtonBackend(Backend):
         left = None if self.time_limit is None else max(budget.seconds_left, 1e-3)
         claim = HighsBackend(tol=self.tol, max_iter=self.max_iter, time_limit=left).claim(problem)
         return replace(claim, raw_status=f"HiGHS: {claim.raw_status}", iterations=budget.used + claim.iterations)
+
+
+def _is_left_to_krylov(problem: Problem) -> bool:
+    """Whether A is known by products alone; projections of tables need no more than that."""
+    if isinstance(problem, BregmanProjection) and problem.unsigned.is_table and problem.potential.is_logarithmic:
+        return False
+    return by_products(problem.unsigned)
 
 
 def claims_along(problems: list[BregmanProjection], cost: Vector, tol: float) -> list[Claim]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from bregman_l1 import settings
 from bregman_l1._types import Real, Vector, Wide
 from bregman_l1.claim import Claim, Farkas
 from bregman_l1.errors import InfeasibleError, InvalidProblemError, UnsupportedProblemError
@@ -284,6 +286,7 @@ class BregmanProjection(Problem):
     def refuse(self, claim: Claim) -> None:
         """Raise `InfeasibleError` where the zeros of the prior leave no solution."""
         system = self.part.system
+        system = system.explicit() if system.is_table else system
         try:
             if isinstance(claim.proof, Farkas) and separates(system, claim.proof.z):
                 raise infeasible(system, claim.proof.z, claim.setup_time + claim.solve_time)
@@ -294,8 +297,16 @@ class BregmanProjection(Problem):
     def certify(self, claim: Claim, tol: float = 1e-9, steps: NewtonSteps | None = None) -> Certificate:
         """As `Problem.certify`; ``steps`` may be shared by projections on one system, priors of the same zeros."""
         if by_products(self.unsigned):
-            return ProductResiduals(self, claim).certificate(tol)
+            certificate = ProductResiduals(self, claim).certificate(tol)
+            is_small = self._system.is_table and np.prod(self.unsigned.shape) <= settings.LARGEST_TABLEAU
+            return self._explicit().certify(claim, tol) if is_small and not certificate.ok else certificate
         return ProjectionResiduals(self, claim, steps).certificate(tol)
+
+    def _explicit(self) -> BregmanProjection:
+        """The same projection with the columns of A in memory."""
+        twin = copy(self)
+        twin._system = self._system.explicit()
+        return twin
 
     def _scaled(self) -> tuple[float, Vector]:
         """The weight of the objective, and its tilt where the prior is positive; see `dcp`."""
