@@ -68,9 +68,9 @@ def _positive(shape: tuple[int, int], A: Matrix, x: Vector, weights: Vector) -> 
 def _refuse_many(what: str, count: int, shape: tuple[int, int], size: int) -> None:
     if count > _share(shape, size):
         raise UnsupportedStorageError(
-            f"x has {count} {what} among {size} columns. An l1 minimiser is certified on these columns, which are gathered "
-            f"into memory up to {8 * settings.GATHERED:.3g} bytes: solve() finds a minimiser with no more entries than A "
-            "has rows"
+            f"x has {count} {what} among {size} columns. An l1 minimiser is certified on these columns, which are "
+            f"gathered into memory up to {8 * settings.GATHERED:.3g} bytes: solve() finds a minimiser with no more entries "
+            "than A has rows"
         )
 
 
