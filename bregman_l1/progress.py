@@ -26,8 +26,8 @@ class ProgressBar:
 
     Parameters
     ----------
-    total : int
-        Steps in all.
+    total : int, optional
+        Steps in all, where that is known.
     wanted : bool, optional
         True shows the bar at once, False never; by default it appears after three seconds on a terminal.
     done : int, default 0
@@ -40,7 +40,7 @@ class ProgressBar:
     ...         bar.update(step + 1)
     """
 
-    def __init__(self, total: int, *, wanted: bool | None = None, done: int = 0) -> None:
+    def __init__(self, total: int | None, *, wanted: bool | None = None, done: int = 0) -> None:
         self._wanted = None if wanted is None else checked_flag("progress", wanted)
         self._total, self._done = total, done
         self._began = time.monotonic()

@@ -164,3 +164,69 @@ FITTED: Final = 1e-12  # a misfit below this share of the largest value is round
 # Matrices of up to so many entries are fitted on a basis where least squares leave more than rounding.
 FITTED_ON_BASIS: Final = 1_000_000
 FITS: Final = 1e-6  # a dual this near to a candidate in log x is the better point to measure from
+
+# Products alone.
+MANY_NORMS: Final = 1_000  # of so many rows or columns one random product tells whether their norms are about the same
+# The fourth moment of a normal number over the square of its variance is 3; one drawn from so many has less than this.
+EVEN_NORMS: Final = 4.0
+NORM_PROBES: Final = 16  # random products that measure norms to a third
+LEAST_NORM: Final = 1e-12  # squared norms below this share of the median are those of zero rows and columns
+# Entries of x that weigh so many times the mean of the rest in a row are unknowns of their own; lower values take more.
+HEAVY: Final = 2.0
+MOST_HEAVY: Final = 0.4  # as many a row: the columns of more come close to dependent
+LIGHTEST: Final = 1e-12  # stands for the weight of the rest where there is none
+MOST_MINRES: Final = 500  # iterations of one linear system; those that are solvable in products take up to 200
+# The residual asked of Newton's equations beside the error of log x that is expected after them: asking for more
+# saves steps, asking for less saves the first twenty iterations of each, in which no error falls.
+FORCING: Final = 0.3
+LOOSEST: Final = 0.3  # while steps are long, half a digit is enough;
+TIGHTEST: Final = 0.01  # where they do not get shorter, two digits are
+SLOW: Final = 0.5  # a step that is longer than this share of the last gets no shorter
+SHARE: Final = 0.3  # of the error that is allowed, which the residual of the last equations may take up
+UNSOLVED: Final = 3.0  # the error of a step over its size times the residual of its equations,
+LEAST_LEFT: Final = 0.03  # and the share of it at least: what resists the iteration shows once all else has vanished
+ROUNDED: Final = 30.0  # directions that weigh less than the mean magnify rounding by so much
+LONGEST_RISE: Final = 3.0  # e-folds that a light entry may rise in one step: its exponential is not linear
+LEAST_FACTOR: Final = 0.1  # what a heavy entry keeps in one step at least
+WEIGHS: Final = 1e-3  # lighter entries, beside the weight of a row, may rise as they will
+LARGEST_MIXED: Final = 100.0  # log x is cut off here on the way
+NEARBY: Final = 1.0  # an error of log x from which Newton's method converges, so that the walk may go on
+FIRST_STRIDE: Final = 4.0  # e-folds of the prior that the first stage takes, where no entry stands out yet,
+STRIDE: Final = 2.0  # those that the next takes,
+LEAST_STRIDE: Final = 0.05  # and what is too few to go on with
+STRETCHED: Final = 0.3  # the share of a stride by which the last stages together may exceed theirs
+LONGER: Final = 1.1  # by so much is the next stage longer
+EASY_STEPS: Final = 5  # after one that took so few steps
+MOST_MIXED_STEPS: Final = 14  # stages that settle do so within ten
+LOST: Final = 3.0  # a residual that has grown by so much leads nowhere
+MOST_LAST_MIXED_STEPS: Final = 25  # steps square the error, seven do; the rest would be rounding
+BELOW: Final = 0.1  # of the tolerance is aimed at: an error that is estimated is not known
+LOOSEST_ASCENT: Final = 0.1  # the residual asked of an ascent direction
+LONGEST_ASCENT: Final = 50.0  # e-folds that one ascent may change log x by
+MOST_ASCENTS: Final = 100  # ascents of a dual that is attained take ten to fifty
+MOST_NORMAL: Final = 200  # iterations of least squares on chosen columns, which take thirty where these are few
+NORMAL_ROUNDS: Final = 4  # or so many times the columns: rounding makes up for the finite end
+MOST_PURSUITS: Final = 40  # rounds of a pursuit; a dozen, where the columns are far from parallel
+PURSUED: Final = 0.9  # a residual that keeps more than this share in one round is not going to vanish
+ABOVE_NOISE: Final = 2.5  # entries above so many standard deviations of what the residual says elsewhere are kept,
+MOST_CHOSEN: Final = 0.45  # and no more than so many a row, so that least squares on them is well conditioned
+FITTED_ROUGHLY: Final = 0.1  # the residual of these least squares while entries are still missing,
+SUPPORT_SHOWS: Final = 1e-4  # and from this residual of A x = y on,
+FITTED_WELL: Final = 1e-12  # when the smallest entries are in
+HIDDEN: Final = 1e-11  # of the largest entry: rounding of least squares hides what is smaller
+EXACT: Final = 4e-15  # |A x - y| / |y| that is rounding of A x
+MOST_REFITS: Final = 3  # the second refines the first, the third drops what was rounding of the support
+MOST_PULLS: Final = 10  # rounds of a search for a dual; two or three, where there is one with some slack
+MOST_ROUGH: Final = 25  # iterations of one, which four are enough for where the columns are independent
+FITTED_DUAL: Final = 1e-2  # residual of its least squares
+WATCHED: Final = 0.05  # columns with less slack than this, in units of the largest cost, are watched from then on
+PULLED: Final = 0.1  # and pulled to so much
+ENOUGH_SLACK: Final = 0.02  # that survives the last change, which is small
+REFINED_DUAL: Final = (1e-12, 1e-6)  # residuals of the last least squares, and of their refinement
+DUAL_ROUNDING: Final = 1e-13  # a misfit of A'mu below this share of the largest cost is rounding
+DEEPEST: Final = 30.0  # e-folds of the prior at which the support shows, if the entries are not too far apart
+SHALLOWEST: Final = 6.0  # and from which on it is worth looking for,
+DEEPER: Final = 1.5  # and again when the depth has grown by so much
+LARGE: Final = 1e-3  # entries below this share of the largest are left to the pursuit
+SUPPORT_SHARES: Final = (0.1, 1e-3)  # of the largest entry, above which the support may lie
+LOWEST: Final = -700.0  # log x from which on x underflows

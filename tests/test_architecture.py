@@ -19,6 +19,7 @@ LAYERS = [
     {"polyhedron", "certificate", "claim", "potential"},
     {"basis"},
     {"newton"},
+    {"krylov"},
     {"problems"},
     {"_backends"},
     {"solution", "_solve"},

@@ -84,6 +84,7 @@ def _conic(solver: str, package: str, solves: tuple[str, ...] = (_LP, _EXP)) -> 
 
 _ENTRIES = {
     "newton": Entry(module=f"{_PACKAGE}.newton", backend="NewtonBackend", package=_OURS, solves=(_LP, _EXP, _POW)),
+    "krylov": Entry(module=f"{_PACKAGE}.krylov", backend="KrylovBackend", package=_OURS, solves=(_LP, _EXP)),
     "highs": Entry(module=f"{_PACKAGE}.highs", backend="HighsBackend", package="highspy", solves=(_LP, _MILP)),
     "clarabel": _conic("CLARABEL", "clarabel", (_LP, _EXP, _POW)),
     "ecos": _conic("ECOS", "ecos"),
@@ -101,7 +102,7 @@ def backends() -> BackendTable:
     --------
     >>> from bregman_l1 import backends
     >>> [row.name for row in backends()][:3]
-    ['newton', 'highs', 'clarabel']
+    ['newton', 'krylov', 'highs']
     """
     return BackendTable(tuple(entry.info(name) for name, entry in _all_entries().items()))
 

@@ -1,0 +1,7 @@
+"""Projections and l1 minimisers from products with A and A' alone; their iterations are applications of either."""
+
+from bregman_l1.krylov.linear_solvers import conjugate_gradients
+from bregman_l1.krylov.l1 import minimiser
+from bregman_l1.krylov.projection import project
+
+__all__ = ["conjugate_gradients", "minimiser", "project"]

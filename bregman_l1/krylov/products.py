@@ -1,0 +1,94 @@
+"""Products with A whose rows are of one size, counted, and stopped where a limit is reached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bregman_l1 import settings
+from bregman_l1._types import Vector
+from bregman_l1.budget import Budget
+from bregman_l1.outcome import Outcome
+from bregman_l1.probes import probes
+
+if TYPE_CHECKING:
+    from bregman_l1.progress import ProgressBar
+    from bregman_l1.system import LinearSystem
+
+
+class StoppedError(Exception):
+    """A limit is reached, or A has returned what is no number: caught where the run began."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.value)
+        self.outcome = outcome
+
+
+class CountedProducts:
+    """Products of R^{-1} A, R = diag(row_norms), each an application that a budget counts.
+
+    A minimiser of x does not notice R; multipliers of A x = y are those of R^{-1} A x = R^{-1} y divided by it.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    y : ndarray of shape (N,)
+        R^{-1} y.
+    row_norms : ndarray of shape (N,)
+        The norms of the rows of A, or one number close to all; measured by random vectors.
+    squares : ndarray of shape (d,)
+        The squared norms of the columns of R^{-1} A, measured likewise.
+    """
+
+    def __init__(self, system: LinearSystem, budget: Budget, bar: ProgressBar | None = None) -> None:
+        self._system, self._budget, self._bar = system, budget, bar
+        self.shape = system.shape
+        self.row_norms: Vector = np.ones(system.shape[0])
+        self.row_norms = np.sqrt(_mean_squares(self.matvec, *system.shape))
+        self.squares = _mean_squares(self.rmatvec, *system.shape[::-1])
+        self.y = system.y / self.row_norms
+
+    @property
+    def used(self) -> int:
+        """Applications so far."""
+        return self._budget.used
+
+    def matvec(self, x: Vector) -> Vector:
+        """R^{-1} A x."""
+        return self._counted(self._system.matvec, x) / self.row_norms
+
+    def rmatvec(self, lam: Vector) -> Vector:
+        """(R^{-1} A)'lam."""
+        return self._counted(self._system.rmatvec, lam / self.row_norms)
+
+    def _counted(self, product: Callable[[Vector], Vector], vector: Vector) -> Vector:
+        outcome = self._budget.spent_out
+        if outcome is not None:
+            raise StoppedError(outcome)
+        self._budget.count()
+        if self._bar is not None:
+            self._bar.update(self._budget.used)
+        made = product(vector)
+        if not np.isfinite(made).all():
+            raise StoppedError(Outcome.FAILED)
+        return made
+
+
+def _mean_squares(product: Callable[[Vector], Vector], length: int, width: int) -> Vector:
+    """The squared norms of the ``length`` rows of a matrix, from products with random vectors of ``width``.
+
+    One product tells whether they are about the same, by the fourth moment, which is 3 then; more are taken where
+    they are not, or where they are too few to say.
+    """
+    seen = product(probes(1, width)[0]) ** 2
+    mean = float(seen.mean()) or 1.0
+    if length >= settings.MANY_NORMS and float((seen**2).mean()) <= settings.EVEN_NORMS * mean**2:
+        return np.full(length, mean)
+    for probe in probes(settings.NORM_PROBES, width)[1:]:
+        seen += product(probe) ** 2
+    seen /= settings.NORM_PROBES
+    positive = seen[seen > 0]
+    least = settings.LEAST_NORM * float(np.median(positive)) if positive.size else 1.0
+    return np.asarray(np.maximum(seen, least))

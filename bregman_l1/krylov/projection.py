@@ -1,0 +1,177 @@
+"""The projection of one prior from products with A and A' alone."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from itertools import islice
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bregman_l1 import settings
+from bregman_l1._types import Vector
+from bregman_l1.budget import Budget
+from bregman_l1.claim import Claim, Farkas
+from bregman_l1.frozen import read_only
+from bregman_l1.krylov.dual_gradients import ascents, is_farkas
+from bregman_l1.krylov.mixed_step import MixedPoint, corrections
+from bregman_l1.krylov.newton_system import heavy_entries
+from bregman_l1.krylov.products import CountedProducts, StoppedError
+from bregman_l1.krylov.walk import settled, walk
+from bregman_l1.outcome import Outcome
+from bregman_l1.progress import ProgressBar
+
+if TYPE_CHECKING:
+    from bregman_l1.system import LinearSystem
+
+_LOG = logging.getLogger(__name__)
+
+
+def project(
+    system: LinearSystem,
+    log_prior: Vector,
+    *,
+    start_dual: Vector | None = None,
+    tol: float = 1e-9,
+    max_iter: int | None = None,
+    time_limit: float | None = None,
+    progress: bool | None = None,
+) -> Claim:
+    """Project exp(log_prior) onto {x >= 0 : A x = y} in relative entropy, by products with A and A' alone.
+
+    Parameters
+    ----------
+    system : LinearSystem
+        Of any storage.
+    log_prior : ndarray of shape (d,)
+        Logarithms of the prior, finite.
+    start_dual : ndarray of shape (N,), optional
+        The dual of a projection nearby; where it leads nowhere the run starts cold.
+    tol : float, default 1e-9
+        Accuracy of log x at which the run counts as converged.
+    max_iter : int, optional
+        Most applications of A or A', each counting one.
+    time_limit : float, optional
+        Most seconds.
+    progress : bool, optional
+        Whether a bar counts the applications; by default it does on a terminal where the run turns out long.
+
+    Returns
+    -------
+    Claim
+        With ``log_x = log_prior + A'dual``; ``iterations`` are applications, ``error`` is what the last Newton step
+        and the residual of its equations leave. `Outcome.OPTIMAL` where that is below ``tol``; `Outcome.INACCURATE`
+        where it could not be reached.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bregman_l1 import LinearSystem
+    >>> claim = project(LinearSystem([[1.0, 0.5]], [1.0]), np.full(2, np.log(0.01)))
+    >>> np.exp(claim.log_x).round(9).tolist()
+    [0.951234377, 0.097531245]
+    """
+    started, budget = perf_counter(), Budget(max_iter, time_limit)
+    run = _Run(np.asarray(log_prior, dtype=np.float64), tol)
+    with np.errstate(all="ignore"), ProgressBar(max_iter, wanted=progress) as bar:
+        try:
+            claim = run.solved(CountedProducts(system, budget, bar), start_dual)
+        except StoppedError as stopped:
+            claim = run.claim(stopped.outcome)
+    if claim.dual is None:
+        claim = replace(claim, dual=read_only(np.zeros(system.shape[0])))
+    _LOG.debug("%r: %s after %d applications", system, claim.outcome.value, budget.used)
+    return replace(claim, iterations=budget.used, solve_time=perf_counter() - started)
+
+
+class _Run:
+    """The search for one projection, and the best point that it has met."""
+
+    def __init__(self, log_prior: Vector, tol: float) -> None:
+        self.log_prior, self.tol, self.goal = log_prior, tol, settings.BELOW * tol
+        self.dual: Vector | None = None
+        self.image, self.error, self.rounding = np.zeros_like(log_prior), np.inf, 0.0
+
+    def solved(self, products: CountedProducts, start_dual: Vector | None) -> Claim:
+        """Search near a dual if there is one, then from an even prior, then by ascent from where that has led."""
+        self.products = products
+        if start_dual is not None and self._from_dual(start_dual * products.row_norms):
+            return self._finished_claim()
+        gradient = products.rmatvec(products.y)
+        if gradient.max() <= 0:
+            return self._infeasible(products.y)
+        for stage in walk(products, self.log_prior, log_size(products, gradient)):
+            # The entries that matter keep their size if lam grows with the depth of the prior.
+            self._keep(stage.point.dual / stage.share, stage.point.image / stage.share, np.inf)
+            if stage.share == 1.0 and self._finished(stage.point, stage.error):
+                return self._finished_claim()
+        return self._climbed()
+
+    def claim(self, outcome: Outcome) -> Claim:
+        """The best point so far as an answer."""
+        return Claim(
+            log_x=read_only(self.log_prior + self.image),
+            dual=None if self.dual is None else read_only(self.dual / self.products.row_norms),
+            outcome=outcome,
+            raw_status=outcome.value,
+            error=self.error + self.rounding if self.error < np.inf else np.nan,
+        )
+
+    def _from_dual(self, dual: Vector) -> bool:
+        found, _ = settled(self.products, self.log_prior, near_dual(self.products, self.log_prior, dual))
+        return found is not None and self._finished(found.point, found.error)
+
+    def _finished(self, point: MixedPoint, error: float) -> bool:
+        """Whether Newton's method reaches the goal, or rounding, from a point nearby."""
+        steps = corrections(self.products, self.log_prior, point, self.goal, error)
+        for found in islice(steps, settings.MOST_LAST_MIXED_STEPS):
+            if found.error < self.error:
+                self._keep(found.point.dual, found.point.image, found.error, found.rounding)
+            if self.error <= max(self.goal, self.rounding):
+                return True
+        return False
+
+    def _climbed(self) -> Claim:
+        """The ascent of the dual from the best point so far, unless that is near the solution already."""
+        dual = np.zeros(self.products.shape[0]) if self.dual is None else self.dual
+        climb = ascents(self.products, self.log_prior, dual, self.image, self.goal)
+        for found in islice(climb, settings.MOST_ASCENTS if self.error > settings.NEARBY else 0):
+            self._keep(found.dual, found.image, found.error)
+            if is_farkas(found.dual, found.image, self.products.y):
+                return self._infeasible(found.dual)
+            if found.error <= self.goal:
+                break
+        return self._finished_claim()
+
+    def _finished_claim(self) -> Claim:
+        """The best point, vouched for if its error is known to be below the tolerance and no entry underflows."""
+        holds = self.error + self.rounding <= self.tol and float((self.log_prior + self.image).min()) > settings.LOWEST
+        return self.claim(Outcome.OPTIMAL if holds else Outcome.INACCURATE)
+
+    def _infeasible(self, z: Vector) -> Claim:
+        outcome = Outcome.INFEASIBLE
+        return Claim(outcome=outcome, raw_status=outcome.value, proof=Farkas(read_only(z / self.products.row_norms)))
+
+    def _keep(self, dual: Vector, image: Vector, error: float, rounding: float = 0.0) -> None:
+        self.dual, self.image, self.error, self.rounding = dual, image, error, rounding
+
+
+def log_size(products: CountedProducts, gradient: Vector) -> float:
+    """Log of the largest entry after one step of steepest descent from zero, cut at zero: the size that x has."""
+    step = np.maximum(gradient, 0.0)
+    moved = products.matvec(step)
+    return float(np.log(float(step.max()) * (products.y @ moved) / (moved @ moved)))
+
+
+def near_dual(products: CountedProducts, log_prior: Vector, dual: Vector) -> MixedPoint:
+    """Where to start from the dual of a prior nearby: the heavy entries brought to the size that y asks for.
+
+    They hardly depend on the prior, which the dual follows.
+    """
+    point = MixedPoint.of_dual(dual, products.rmatvec(dual))
+    x = point.x(log_prior)
+    heavy, image = heavy_entries(products, x), products.matvec(x)
+    size = float(products.y @ image) / float(image @ image)
+    return replace(point, heavy=heavy, x_heavy=x[heavy] * size if size > 0 else x[heavy])
