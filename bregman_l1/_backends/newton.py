@@ -10,9 +10,10 @@ import numpy as np
 
 from bregman_l1._backends.base import Backend, Support
 from bregman_l1._backends.highs import HighsBackend
+from bregman_l1._backends.krylov import KrylovBackend
 from bregman_l1.budget import Budget
 from bregman_l1.claim import Claim
-from bregman_l1.newton import project, project_along
+from bregman_l1.newton import by_products, project, project_along
 from bregman_l1.parts import both
 from bregman_l1.polyhedron.proximal import proximal_minimiser
 from bregman_l1.problems.base import Problem
@@ -33,10 +34,12 @@ class NewtonBackend(Backend):
 
     def supports(self, problem: Problem) -> Support:
         if isinstance(problem, BregmanProjection | L1Minimization):
-            return Support(True)
+            return KrylovBackend().supports(problem) if by_products(problem.unsigned) else Support(True)
         return Support(False, "newton solves Bregman projections and their limits only")
 
     def claim(self, problem: Problem) -> Claim:
+        if by_products(problem.unsigned):
+            return self._from_products(problem)
         started = perf_counter()
         if isinstance(problem, L1Minimization):
             return replace(self._minimiser(problem), solve_time=perf_counter() - started)
@@ -51,6 +54,11 @@ class NewtonBackend(Backend):
             time_limit=self.time_limit,
         )
         return replace(part.embedded(claim), solve_time=perf_counter() - started)
+
+    def _from_products(self, problem: Problem) -> Claim:
+        backend = KrylovBackend(tol=self.tol, max_iter=self.max_iter, time_limit=self.time_limit)
+        claim = backend.claim(problem)
+        return replace(claim, raw_status=f"{backend.name}: {claim.raw_status}")
 
     def _minimiser(self, problem: L1Minimization) -> Claim:
         """A vertex from proximal points, whose inner problems Newton's method solves, or from the simplex method."""

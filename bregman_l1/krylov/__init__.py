@@ -1,7 +1,7 @@
 """Projections and l1 minimisers from products with A and A' alone; their iterations are applications of either."""
 
-from bregman_l1.krylov.linear_solvers import conjugate_gradients
 from bregman_l1.krylov.l1 import minimiser
+from bregman_l1.krylov.measurement import MeasuredStep, measured_step
 from bregman_l1.krylov.projection import project
 
-__all__ = ["conjugate_gradients", "minimiser", "project"]
+__all__ = ["MeasuredStep", "measured_step", "minimiser", "project"]

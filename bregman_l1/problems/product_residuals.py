@@ -11,7 +11,7 @@ from bregman_l1._types import ROUNDINGS, Mask, Vector
 from bregman_l1.budget import Budget
 from bregman_l1.caching import cached_property
 from bregman_l1.claim import ExposingVector
-from bregman_l1.newton import Gradients
+from bregman_l1.krylov import measured_step
 from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron.feasible_set import exposes
 from bregman_l1.problems.residuals import Residuals
@@ -21,18 +21,12 @@ if TYPE_CHECKING:
     from bregman_l1.claim import Claim
     from bregman_l1.problems.projection import BregmanProjection
 
-# The Newton step is solved to this relative residual, and once more for what is left of it.
-_SOLVED = 1e-2
 # The multiplier that fits best is found to this accuracy, where none was claimed.
 _FITTED = 1e-14
 
 
 class ProductResiduals(Residuals):
-    """Residuals from products alone; a step of conjugate gradients, with what it leaves, stands for Newton's.
-
-    The step solves (A W A') dlam = y - A x + A W m, m = theta(x) - theta(p) - A'lam. What it leaves of the right-hand
-    side is solved for again, and the size of that correction is added to that of the step.
-    """
+    """Residuals from products alone, Newton's step by a Krylov method: its correction is added to its size."""
 
     of_feasibility = "max |A x - y|, relative to |A||x| + |y|, or to max |y| where |A| is not known"
 
@@ -125,19 +119,11 @@ class ProductResiduals(Residuals):
         if not self._is_candidate or self._claim.outcome is Outcome.TIME_LIMIT:
             return np.inf
         log_x = np.where(self._positive, self._log_x, -np.inf)
-        equations = Gradients(self._system, self._budget)
-        missed = equations.at(log_x, np.where(self._positive, self._potential.log_weight(log_x), -np.inf))
-        if missed is None:
+        weights = np.where(self._positive, np.exp(self._potential.log_weight(log_x)), 0.0)
+        step = measured_step(self._system, weights, self._misfit, self._missed, self._budget)
+        if step is None:
             return np.inf
-        right = missed + self._system.matvec(equations.weights * self._misfit)
-        first = equations.solve(right, _SOLVED)
-        along = self._system.rmatvec(first)
-        second = equations.solve(right - self._system.matvec(equations.weights * along), _SOLVED)
-        correction = self._log_change(self._system.rmatvec(second))
-        step = self._log_change(along - self._misfit) + correction
-        if self._budget.spent_out:
-            return np.inf
-        return largest(step) + largest(correction)
+        return largest(self._log_change(step.change)) + largest(self._log_change(step.correction))
 
     def _log_change(self, change: Vector) -> Vector:
         return np.where(self._positive, self._potential.log_change(self._theta, change), 0.0)
@@ -146,7 +132,7 @@ class ProductResiduals(Residuals):
         """What was measured otherwise than with columns, and what was not."""
         if self._claim.outcome is Outcome.TIME_LIMIT or self._budget.spent_out:
             return ("the time limit was reached: the Newton step was not measured",)
-        remarks = ["the Newton step was measured by conjugate gradients, with a second one for what it left"]
+        remarks = ["the Newton step was measured from products alone, and what that left of its equations once more"]
         if self._outside:
             remarks.append(f"{self._outside} entries are not zero where the prior is")
         zeros = int(np.count_nonzero(~self._positive))
