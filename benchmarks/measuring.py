@@ -208,6 +208,7 @@ def report(case: Case, seed: int, measured: Measured) -> tuple[float, bool]:
         value = figure / (theirs or 1.0)
         bounds = {"moon": goal.moonshot, "must": goal.must}
         met = [name for name, bound in bounds.items() if bound is not None and value <= bound]
+        asked = any(bound is not None for bound in bounds.values())
         notes = dict.fromkeys(answer.note for answer in (ours, *measured.answers.values()) if answer.note)
         line = _LINE.format(
             case.name,
@@ -216,7 +217,7 @@ def report(case: Case, seed: int, measured: Measured) -> tuple[float, bool]:
             goal.against if theirs is None else f"{goal.against} {theirs:.4g}",
             "-" if isnan(value) else f"{measured.sign(goal.against)}{value:.3g}",
             *("-" if bound is None else f"{bound:.3g}" for bound in (goal.must, goal.moonshot)),
-            met[0] if met and (certified or not case.certified) else "no",
+            met[0] if met and (certified or not case.certified) else "no" if asked else "-",
             f"{ours.right}/{ours.asked}",
             "; ".join(notes),
         )
