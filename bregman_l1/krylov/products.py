@@ -63,6 +63,13 @@ class CountedProducts:
         """(R^{-1} A)'lam."""
         return self._counted(self._system.rmatvec, lam / self.row_norms)
 
+    def of_one_sign(self, estimate: Vector) -> Vector:
+        """An estimate of x without the smaller of x_plus and x_minus, where these are the unknowns."""
+        if not self._system.is_doubled:
+            return estimate
+        plus, minus = np.split(estimate, 2)
+        return np.concatenate([np.where(plus >= minus, plus, 0.0), np.where(minus > plus, minus, 0.0)])
+
     def _counted(self, product: Callable[[Vector], Vector], vector: Vector) -> Vector:
         outcome = self._budget.spent_out
         if outcome is not None:

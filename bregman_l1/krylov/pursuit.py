@@ -36,7 +36,7 @@ def pursued(products: CountedProducts, x: Vector) -> Vector | None:
         if not left < settings.PURSUED * last:
             return None
         last, noise = left, settings.ABOVE_NOISE * float(np.linalg.norm(residual)) / np.sqrt(y.size * squares)
-        estimate = x + products.rmatvec(residual) / squares
+        estimate = products.of_one_sign(x + products.rmatvec(residual) / squares)
         kept = np.flatnonzero(estimate > noise)
         most = int(settings.MOST_CHOSEN * y.size)
         if kept.size > most:

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bregman_l1._types import EPS
+
 
 class Solved(NamedTuple):
     """What conjugate gradients found.
@@ -15,6 +17,7 @@ class Solved(NamedTuple):
     Attributes
     ----------
     solution : ndarray of shape (N,)
+        Of all iterates the one that leaves least.
     residual : float
         What is left of the right-hand side, relative to it, in the norm of the preconditioner.
     """
@@ -30,6 +33,7 @@ def conjugate_gradients(
     residual: float,
     most: int,
     preconditioned: Callable[[NDArray[Any]], NDArray[Any]] = np.copy,
+    least: float = EPS,
 ) -> Solved:
     """Solve H z = right for a symmetric, positive semidefinite H, until ``residual`` or after ``most`` products.
 
@@ -45,6 +49,9 @@ def conjugate_gradients(
         Most products.
     preconditioned : callable
         M^{-1} times a vector, M near H; by default the vector.
+    least : float, default EPS
+        Where p'H p falls to this share of p'M p, the products cannot tell H p from zero: the iteration ends, with the
+        best solution met. What is left of ``right`` then may lie outside the range of H.
 
     Examples
     --------
@@ -53,20 +60,23 @@ def conjugate_gradients(
     [1.0, 0.5, 0.25]
     """
     kind = right.dtype.type
-    rest, solution = right.copy(), np.zeros_like(right)
+    rest, solution, best = right.copy(), np.zeros_like(right), np.zeros_like(right)
     direction = fitted = preconditioned(rest)
-    energy = first = float(rest @ fitted)
+    energy = first = lowest = size = float(rest @ fitted)
     for _ in range(most):
         if not energy > residual**2 * first:
             break
         image = product(direction)
         curvature = float(direction @ image)
-        if not curvature > 0.0:
+        if not curvature > least * size:
             break
         length = kind(energy / curvature)
         solution += length * direction
         rest -= length * image
         fitted = preconditioned(rest)
         before, energy = energy, float(rest @ fitted)
+        if energy < lowest:
+            lowest, best[:] = energy, solution
         direction = fitted + kind(energy / before) * direction
-    return Solved(solution, float(np.sqrt(energy / first)) if first > 0.0 else 0.0)
+        size = energy + (energy / before) ** 2 * size  # p'M p: M^{-1} rest is M-orthogonal to the directions before
+    return Solved(best, float(np.sqrt(lowest / first)) if first > 0.0 else 0.0)

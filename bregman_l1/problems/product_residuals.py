@@ -12,6 +12,7 @@ from bregman_l1.budget import Budget
 from bregman_l1.caching import cached_property
 from bregman_l1.claim import ExposingVector
 from bregman_l1.krylov import measured_step
+from bregman_l1.newton import measured_table_step
 from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron.feasible_set import exposes
 from bregman_l1.problems.residuals import Residuals
@@ -34,6 +35,10 @@ class ProductResiduals(Residuals):
         super().__init__(problem, claim)
         self._budget = Budget(seconds=claim.time_left)
         self._positive: Mask = np.isfinite(self._log_x)
+
+    @cached_property
+    def _point(self) -> Vector:
+        return self._claim.point
 
     @cached_property
     def _theta(self) -> Vector:
@@ -66,15 +71,15 @@ class ProductResiduals(Residuals):
 
     @cached_property
     def _missed(self) -> Vector:
-        return self._system.y - self._system.matvec(self._claim.point)
+        return self._system.y - self._system.matvec(self._point)
 
     @cached_property
     def _terms(self) -> Vector:
-        return self._system.terms(self._claim.point)
+        return self._system.terms(self._point)
 
     @cached_property
     def _is_candidate(self) -> bool:
-        return bool(self._positive.any() and np.isfinite(self._claim.point).all() and self._claim.point.min() >= 0.0)
+        return bool(self._positive.any() and np.isfinite(self._point).all() and self._point.min() >= 0.0)
 
     @cached_property
     def infeasibility(self) -> float:
@@ -90,7 +95,7 @@ class ProductResiduals(Residuals):
         proof = self._claim.proof
         if self._positive.all() or (
             isinstance(proof, ExposingVector)
-            and self._system.knows is Knows.COLUMNS
+            and (self._system.knows is Knows.COLUMNS or self._system.is_table)
             and exposes(self._system, proof.z, self._positive)
         ):
             return float(self._outside)
@@ -106,7 +111,7 @@ class ProductResiduals(Residuals):
         """As for the residuals from columns: divergences of the misfits, and lam'(A x - y) beyond its rounding."""
         if not self._is_candidate:
             return np.inf
-        x, misfit, sizes = self._claim.point, self._misfit, np.abs(self._dual) @ self._terms
+        x, misfit, sizes = self._point, self._misfit, np.abs(self._dual) @ self._terms
         rounding = ROUNDINGS * (largest(self._ratio) + largest(self._log_prior))
         gap = self._potential.distance(x, self._theta, misfit, rounding)
         gap += max(0.0, abs(float(self._dual @ self._missed)) - ROUNDINGS * float(sizes))
@@ -120,18 +125,23 @@ class ProductResiduals(Residuals):
             return np.inf
         log_x = np.where(self._positive, self._log_x, -np.inf)
         weights = np.where(self._positive, np.exp(self._potential.log_weight(log_x)), 0.0)
-        step = measured_step(self._system, weights, self._misfit, self._missed, self._budget)
+        measured = measured_table_step if self._system.is_table else measured_step
+        step = measured(self._system, weights, self._misfit, self._missed, self._budget)
         if step is None:
             return np.inf
-        return largest(self._log_change(step.change)) + largest(self._log_change(step.correction))
+        change, correction = step
+        return largest(self._log_change(change)) + largest(self._log_change(correction))
 
     def _log_change(self, change: Vector) -> Vector:
-        return np.where(self._positive, self._potential.log_change(self._theta, change), 0.0)
+        moved = self._potential.log_change(self._theta, change)
+        return moved if self._positive.all() else np.where(self._positive, moved, 0.0)
 
     def remarks(self) -> tuple[str, ...]:
         """What was measured otherwise than with columns, and what was not."""
         if self._claim.outcome is Outcome.TIME_LIMIT or self._budget.spent_out:
             return ("the time limit was reached: the Newton step was not measured",)
+        if self._is_candidate and not self.deviation < np.inf:
+            return ("the equations of the Newton step could not be solved from products: it was not measured",)
         remarks = ["the Newton step was measured from products alone, and what that left of its equations once more"]
         if self._outside:
             remarks.append(f"{self._outside} entries are not zero where the prior is")

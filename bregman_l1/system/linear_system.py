@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from threading import local
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -10,16 +10,19 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
-from bregman_l1._types import Index, Matrix, Single, Vector, Wide
+from bregman_l1._types import Index, Mask, Matrix, Single, Vector, Wide
 from bregman_l1.caching import computed_last, computed_once
 from bregman_l1.entry import entry_point
 from bregman_l1.errors import InfeasibleError, InvalidProblemError, InvalidSystemError, UnsupportedStorageError
-from bregman_l1.foreign import Labels, labels_of
+from bregman_l1.foreign import Labels, is_lazy, labels_of
 from bregman_l1.frozen import read_only
 from bregman_l1.names import chosen, given_names, place, rows_called
+from bregman_l1.system.distributed import Distributed
 from bregman_l1.system.making import refuse_beyond_budget
+from bregman_l1.system.margins import read_margins
 from bregman_l1.system.matrices import dense, one_for_zero
 from bregman_l1.system.reading import checked_names, in_order, read_target, refuse_empty, refuse_non_finite
+from bregman_l1.system.restricted import restricted
 from bregman_l1.system.signed import Doubled, DoubledProducts, doubled
 from bregman_l1.system.storage import Knows, Products, Storage
 from bregman_l1.system.storages import stored
@@ -113,6 +116,7 @@ class LinearSystem:
         column_names: Iterable[Hashable] | None = None,
     ) -> None:
         storage, (row_labels, column_labels) = stored(A), labels_of(A)
+        y = y.compute() if is_lazy(y) else y  # type: ignore[union-attr]
         y, of_rows = in_order(y, row_labels)
         target = read_target(y, storage.shape[0])
         rows = checked_names("row_names", row_names, storage.shape[0]) or of_rows
@@ -127,9 +131,11 @@ class LinearSystem:
         self.row_names, self.column_names, self.shape = row_names, column_names, storage.shape
         self._memory: dict[Hashable, Any] = {}
         self._memory_of_thread = local()
-        if isinstance(storage, Storage):
-            self._refuse_impossible_row()
+        if isinstance(storage, Storage | Distributed):
+            self._refuse_impossible_row(self.row_peaks == 0)
             self._refuse_extreme_row()
+        elif storage.is_table:
+            self._refuse_impossible_row(storage.gram_diagonal(np.ones(storage.shape[1])) == 0)
 
     @classmethod
     def _of(
@@ -141,6 +147,60 @@ class LinearSystem:
         system._hold(storage, y, row_names, column_names)
         return system
 
+    @classmethod
+    @entry_point
+    def margins(
+        cls,
+        shape: Sequence[int],
+        margins: Sequence[int | Sequence[int]],
+        targets: Sequence[ArrayLike],
+        *,
+        row_names: Iterable[Hashable] | None = None,
+        column_names: Iterable[Hashable] | None = None,
+    ) -> LinearSystem:
+        """The system of a table x >= 0 with given margins; its matrix of zeros and ones is never formed.
+
+        Row i of A sums the cells of the table that belong to entry i of a margin: with the axes M that a margin keeps,
+        sum over all other axes of x = target_M. Projections are those of transport (two one-way margins of a matrix,
+        prior exp(-cost / epsilon)) and of raking (the prior is the table that is fitted to new margins).
+
+        Parameters
+        ----------
+        shape : sequence of int
+            The lengths of the axes of the table. The unknowns are its cells in C order, d = prod(shape).
+        margins : sequence of int or of sequences of int
+            The axes that each margin keeps: ``[0, 1]`` are the sums of the rows and of the columns of a matrix,
+            ``[(0, 1), (0, 2)]`` two of the two-way margins of a table with three axes. The empty tuple is the total.
+        targets : sequence of array_like
+            The margins themselves, each with one axis of its own for each that it keeps, in the same order. The rows of
+            A are the entries of each, in C order with its axes ascending, one margin after the other. Where an entry
+            is zero, so is every cell of it.
+        row_names, column_names : sequence of hashable, optional
+            What the equations and the cells are called.
+
+        Raises
+        ------
+        InvalidSystemError
+            If the axes are not those of the table, two margins keep the same, or a target is not of the shape, not
+            numeric or not finite, or all are zero.
+        InfeasibleError
+            If an entry is negative, or two margins have not the same sums over the axes that both keep, the total
+            being one, to 1e-12 of these.
+
+        Examples
+        --------
+        >>> from bregman_l1 import BregmanProjection, LinearSystem, solve
+        >>> system = LinearSystem.margins((2, 3), [0, 1], [[6.0, 4.0], [5.0, 3.0, 2.0]])
+        >>> system
+        LinearSystem(N=5, d=6, margins of a 2 x 3 table)
+        >>> solve(BregmanProjection(system, alpha=1.0)).x.reshape(2, 3).round(6).tolist()
+        [[3.0, 1.8, 1.2], [2.0, 1.2, 0.8]]
+        """
+        storage, y = read_margins(shape, margins, targets)
+        rows = checked_names("row_names", row_names, storage.shape[0])
+        columns = checked_names("column_names", column_names, storage.shape[1])
+        return cls._of(storage, read_target(y, storage.shape[0]), rows, columns)
+
     @property
     def knows(self) -> Knows:
         """What A can tell as it is stored: its products, its Gram matrices too, or all of its columns."""
@@ -151,11 +211,17 @@ class LinearSystem:
         """The storage, if it has columns."""
         if isinstance(self._storage, Storage):
             return self._storage
+        n_rows, n_columns = self.shape
         raise UnsupportedStorageError(
             f"this needs the columns of A, and A is stored as {self._storage.kind}, of which only products are known: "
-            "solve() and certify() take it for BregmanProjection and L1Minimization; for all else "
-            f"{self._storage.way_out}"
+            "solve() and certify() take it for BregmanProjection and L1Minimization; for all else system.explicit() "
+            f"stores its columns: {n_rows} x {n_columns} entries, {8e-9 * n_rows * n_columns:.2g} GB where A is dense"
         )
+
+    @property
+    def _with_gram(self) -> Products:
+        """The storage, if it knows Gram matrices and the sizes of rows."""
+        return self._storage if self.knows >= Knows.GRAM else self._columns
 
     @property
     def matrix(self) -> Matrix | sp.csc_array:
@@ -178,6 +244,11 @@ class LinearSystem:
         return self._columns.is_sparse
 
     @property
+    def is_distributed(self) -> bool:
+        """Whether A is an array of dask: vectors of shape (d,) may be ones too, and those computed from A are."""
+        return isinstance(self._storage, Distributed)
+
+    @property
     def doubled(self) -> LinearSystem:
         """The system of the unknowns of either sign: [A, -A] (x_plus, x_minus) = y with 2d nonnegative ones.
 
@@ -193,6 +264,29 @@ class LinearSystem:
         array([ 2.,  1., -2., -1.])
         """
         return self.remember("doubled", self._doubled)
+
+    @entry_point
+    def explicit(self) -> LinearSystem:
+        """The same system with the columns of A in memory: itself, where they are.
+
+        What is known by products is multiplied by unit vectors, and stored dense; the matrix of `margins` is sparse.
+
+        Raises
+        ------
+        UnsupportedStorageError
+            If that would take more than 4 GiB as a dense array.
+
+        Examples
+        --------
+        >>> LinearSystem.margins((2, 3), [0, 1], [[6.0, 4.0], [5.0, 3.0, 2.0]]).explicit()
+        LinearSystem(N=5, d=6, sparse)
+        """
+        if self.knows is Knows.COLUMNS:
+            return self
+        return self.remember("explicit", lambda: LinearSystem._of(*self._in_memory()))
+
+    def _in_memory(self) -> tuple[Products, Vector, Labels | None, Labels | None]:
+        return stored(self._storage.explicit()), self._y, self.row_names, self.column_names
 
     @property
     def is_doubled(self) -> bool:
@@ -225,7 +319,7 @@ class LinearSystem:
     @property
     def row_peaks(self) -> Vector:
         """The largest |A_ij| of each row, shape (N,)."""
-        return self._columns.row_peaks
+        return self._with_gram.row_peaks
 
     @property
     def row_units(self) -> Vector:
@@ -239,11 +333,13 @@ class LinearSystem:
 
     def matvec(self, x: ArrayLike) -> Vector:
         """A @ x, shape (N,)."""
-        return np.asarray(self._storage.matvec(np.asarray(x)), dtype=np.float64)
+        vector: Any = x if self.is_distributed else np.asarray(x)
+        return np.asarray(self._storage.matvec(vector), dtype=np.float64)
 
     def rmatvec(self, lam: ArrayLike) -> Vector:
-        """A.T @ lam, shape (d,)."""
-        return np.asarray(self._storage.rmatvec(np.asarray(lam)), dtype=np.float64)
+        """A.T @ lam, shape (d,); an array of dask, not computed yet, where A is distributed."""
+        product = self._storage.rmatvec(np.asarray(lam))
+        return product if self.is_distributed else np.asarray(product, dtype=np.float64)
 
     def over_columns(self, work: Callable[..., _T], *vectors: Vector) -> _T:
         """The sum of work(A[:, piece], *vectors[piece]) over pieces of the columns, in one pass over A.
@@ -254,21 +350,57 @@ class LinearSystem:
             Given a piece of A, which has products with ``@`` and ``.T`` and is a matrix in memory where A has columns
             or is distributed, and the same piece of each vector. What it returns has a ``+``.
         *vectors : ndarray of shape (d,)
+            Arrays of dask too, where A is distributed.
         """
         return self._storage.total(work, *vectors)
+
+    def each_column(self, work: Callable[..., Vector], *vectors: Any) -> Any:
+        """The vector, shape (d,), of work(A[:, piece], *vectors[piece]) over pieces of the columns.
+
+        Where A is distributed it is an array of dask, not computed yet.
+        """
+        return self._storage.each(work, *vectors)
+
+    def entrywise(self, function: Callable[..., NDArray[Any]], *vectors: Any) -> Any:
+        """function(*vectors), entry by entry and without warnings; not computed yet where one is an array of dask."""
+        return self._storage.entrywise(function, *vectors)
+
+    def within_reach(self, vector: Any) -> Any:
+        """A vector of shape (d,) where it can be used: an array of dask is computed, unless A is distributed."""
+        return vector.compute() if is_lazy(vector) and not self.is_distributed else vector
+
+    @property
+    def positions(self) -> Any:
+        """The numbers 0 ... d - 1 of the columns, as a vector for `over_columns` and `each_column`."""
+        return self._storage.positions
 
     def gram(self, weights: Vector | None = None) -> Matrix:
         """A diag(weights) A.T, shape (N, N); weights >= 0 of shape (d,), ones if omitted.
 
         Works in blocks of columns, so that no second matrix of the size of A is made.
         """
-        storage = self._storage if self.knows >= Knows.GRAM else self._columns
         refuse_beyond_budget("A diag(weights) A'", *self.shape[:1] * 2)
-        return storage.gram(np.ones(self.shape[1]) if weights is None else weights)
+        return self._with_gram.gram(np.ones(self.shape[1]) if weights is None else weights)
 
     def gram_diagonal(self, weights: Vector) -> Vector:
         """What is known of the diagonal of A diag(weights) A.T, shape (N,): ones where A is known by products alone."""
         return self._storage.gram_diagonal(weights)
+
+    def gram_product(self, weights: Vector) -> Callable[[Vector], Vector]:
+        """The function that multiplies A diag(weights) A.T, which is not made, by a vector of shape (N,)."""
+        return self._storage.gram_product(weights)
+
+    @property
+    def is_table(self) -> bool:
+        """Whether A x are margins of a table with the cells x, as of `margins`: entries of A are zero or one."""
+        return self._storage.is_table
+
+    def balanced(self, log_x: Vector, sweeps: int) -> Vector:
+        """The lam, shape (N,), by which the margins of exp(log_x + A'lam) fit y one after the other, so many times.
+
+        That is iterative proportional fitting, which is known of margins of tables (see `is_table`).
+        """
+        return self._storage.balanced(log_x, self._y, sweeps)
 
     def terms(self, x: Vector) -> Vector:
         """|A| x + |y|, shape (N,): the size of the terms of the equations at x >= 0, by which residuals are measured.
@@ -310,9 +442,22 @@ class LinearSystem:
         """The weights w with A diag(weights) A' = B diag(w) B', where B are the columns of `distinct`."""
         return self._columns.merged(weights)
 
-    def columns_in_single_precision(self) -> Single:
-        """B' in single precision: the columns of a dense A, each contiguous, as many as `merged` has weights for."""
+    def columns_in_single_precision(self) -> Single | sp.csr_array:
+        """B' in single precision: the columns of A, each contiguous, as many as `merged` has weights for."""
         return self._columns.single_precision()
+
+    @property
+    def work(self) -> tuple[int, int]:
+        """How many multiplications A x and A diag(w) A' take, without those of zeros that are not stored."""
+        return self.remember("work", self._columns.work)
+
+    def stored_columns(self, index: ArrayLike) -> Matrix | sp.csc_array:
+        """The columns A[:, index], sparse where A is."""
+        return self._columns.picked(np.asarray(index))
+
+    def stored_rows(self, index: ArrayLike) -> Matrix | sp.csc_array:
+        """The rows A[index], sparse where A is."""
+        return self._columns.rows(np.asarray(index))
 
     def pieces(self) -> Iterator[tuple[slice, Any]]:
         """The columns in pieces that fit the cache, each with its A[:, piece], sparse where A is."""
@@ -398,7 +543,7 @@ class LinearSystem:
         index = np.asarray(index)
         target = self._y if y is None else read_target(y, self.shape[0])
         names = chosen(self.column_names, index, self.shape[1])
-        return LinearSystem._of(self._columns.restricted(index), target, self.row_names, names)
+        return LinearSystem._of(restricted(self._storage, index), target, self.row_names, names)
 
     def remember(self, key: Hashable, make: Callable[[], _T]) -> _T:
         """Return what ``make()`` gave the first time ``key`` was asked for on this system.
@@ -464,8 +609,8 @@ class LinearSystem:
         large: Any = self._columns.picked(columns).astype(np.longdouble)
         return np.asarray(self._y - large @ x.astype(np.longdouble) - image, dtype=np.float64)
 
-    def _refuse_impossible_row(self) -> None:
-        impossible = np.flatnonzero((self.row_peaks == 0) & (self._y != 0))
+    def _refuse_impossible_row(self, empty: Mask) -> None:
+        impossible = np.flatnonzero(empty & (self._y != 0))
         if impossible.size:
             i = int(impossible[0])
             farkas = np.zeros(self.shape[0])
@@ -486,9 +631,9 @@ class LinearSystem:
         i = int(extreme.argmax() if extreme.any() else size_of_x.argmax())
         if not extreme[i] and abs(size_of_x[i]) <= np.log10(_LARGEST):
             return
-        j = int(np.abs(self.rows([i])[0]).argmax())
         limits = f"beyond {1 / _LARGEST:.0e} ... {_LARGEST:.0e}"
-        entry = f"A{place((i, j), self.row_names, self.column_names)}"
+        j = None if self.is_distributed else int(np.abs(self.rows([i])[0]).argmax())
+        entry = "an entry of A" if j is None else f"A{place((i, j), self.row_names, self.column_names)}"
         found = f"{entry}, the largest of its row, is {sizes[i]:.3g} and y[{i}] is {self._y[i]:.3g}"
         if extreme[i]:
             raise InvalidSystemError(

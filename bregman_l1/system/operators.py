@@ -50,14 +50,6 @@ class Operator(Products):
     def __reduce__(self) -> tuple[Any, ...]:
         return Operator, (self._operator,)
 
-    @property
-    def way_out(self) -> str:
-        n_rows, n_columns = self.shape
-        return (
-            f"give A as a matrix; of this operator it is numpy.column_stack([A.matvec(e) for e in "
-            f"numpy.eye({n_columns})]), and takes {8e-9 * n_rows * n_columns:.2g} GB"
-        )
-
     def matvec(self, x: NDArray[Any]) -> NDArray[Any]:
         return self._product("matvec", x, self.shape[0])
 

@@ -10,7 +10,7 @@ as the column of A and the sign of each, until it has no more columns than A: th
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -41,9 +41,8 @@ class DoubledProducts(Products):
     def __reduce__(self) -> tuple[Any, ...]:
         return DoubledProducts, (self._base,)
 
-    @property
-    def way_out(self) -> str:
-        return self._base.way_out
+    def explicit(self) -> Stored:
+        return Doubled(storage_of(self._base.explicit())).explicit()
 
     def check(self, row_names: Labels | None, column_names: Labels | None) -> None:
         self._base.check(row_names, column_names)
@@ -63,6 +62,10 @@ class DoubledProducts(Products):
     def gram_diagonal(self, weights: Vector) -> Vector:
         plus, minus = np.split(weights, 2)
         return self._base.gram_diagonal(plus + minus)
+
+    def gram_product(self, weights: Vector) -> Callable[[Vector], Vector]:
+        plus, minus = np.split(weights, 2)
+        return self._base.gram_product(plus + minus)
 
     def terms(self, x: Vector, y: Vector) -> Vector:
         plus, minus = np.split(x, 2)
@@ -166,8 +169,11 @@ class Multiples(Storage):
     def merged(self, weights: Vector) -> Vector:
         return self._base.merged(self._sum(weights))
 
-    def single_precision(self) -> Single:
+    def single_precision(self) -> Single | sp.csr_array:
         return self._base.single_precision()
+
+    def work(self) -> tuple[int, int]:
+        return self._base.work()
 
     @property
     def row_peaks(self) -> Vector:

@@ -16,6 +16,7 @@ from scipy.sparse.linalg import LinearOperator
 
 from bregman_l1._types import Index, Matrix, Single, Vector
 from bregman_l1.foreign import Labels
+from bregman_l1.system.making import refuse_beyond_budget
 
 Stored: TypeAlias = Matrix | sp.csc_array
 _Sum = TypeVar("_Sum")
@@ -62,11 +63,16 @@ class Products(ABC):
     kind: str
     """The storage in a word or two."""
     knows: Knows = Knows.PRODUCTS
+    is_table: bool = False
+    """Whether A x are margins of a table of cells x, so that A has zeros and ones, and `balanced` is known."""
 
-    @property
-    def way_out(self) -> str:
-        """What to do where the columns of A are needed, and are not known."""
-        return "give A as an array or a sparse matrix"
+    def explicit(self) -> Stored:
+        """A itself, which is made where it is not stored: from products with unit vectors, if nothing else is known."""
+        n_rows, n_columns = self.shape
+        refuse_beyond_budget("A", n_rows, n_columns)
+        if n_columns < n_rows:
+            return np.column_stack([self.matvec(unit) for unit in np.eye(n_columns)])
+        return np.array([self.rmatvec(unit) for unit in np.eye(n_rows)])
 
     @abstractmethod
     def matvec(self, x: NDArray[Any]) -> NDArray[Any]:
@@ -88,9 +94,33 @@ class Products(ABC):
         """What is known of the diagonal of A diag(weights) A', shape (N,): ones where nothing is."""
         return np.ones(self.shape[0])
 
+    def gram_product(self, weights: Vector) -> Callable[[Vector], Vector]:
+        """The function that multiplies A diag(weights) A' by a vector of shape (N,)."""
+
+        def product(lam: Vector) -> Vector:
+            along = self.rmatvec(lam)
+            along *= weights
+            return self.matvec(along)
+
+        return product
+
+    def balanced(self, log_x: Vector, y: Vector, sweeps: int) -> Vector:
+        """Lam for which A x = y holds nearly at log_x + A'lam, by fitting one margin of a table after the other."""
+        raise NotImplementedError(f"{self.kind}: A is not that of the margins of a table")
+
     def terms(self, x: Vector, y: Vector) -> Vector:  # noqa: ARG002
         """|A| x + |y|, shape (N,), the size of the terms of the equations at x >= 0; the largest |y| where unknown."""
         return np.full(self.shape[0], np.abs(y).max())
+
+    @property
+    def row_peaks(self) -> Vector:
+        """The largest |A_ij| of each row, shape (N,), where the Gram matrix is known."""
+        raise NotImplementedError(f"{self.kind}: the sizes of its entries are not known")
+
+    @property
+    def positions(self) -> Any:
+        """The numbers 0 ... d - 1 of the columns, as a vector that goes with them."""
+        return np.arange(self.shape[1])
 
     def pieces(self) -> Iterator[tuple[slice, Any]]:
         """The columns in pieces, each with its A[:, piece], which has ``@`` and ``.T``; here all in one."""
@@ -99,6 +129,15 @@ class Products(ABC):
     def total(self, work: Callable[..., _Sum], *vectors: Vector) -> _Sum:
         """The sum of work(A[:, piece], *vectors[piece]) over the pieces of the columns."""
         return reduce(add, (work(block, *(vector[part] for vector in vectors)) for part, block in self.pieces()))
+
+    def each(self, work: Callable[..., Vector], *vectors: Any) -> Any:
+        """The vector of work(A[:, piece], *vectors[piece]) over the pieces of the columns."""
+        return np.concatenate([work(A, *(vector[part] for vector in vectors)) for part, A in self.pieces()])
+
+    def entrywise(self, function: Callable[..., NDArray[Any]], *vectors: Any) -> Any:
+        """function(*vectors), entry by entry and without warnings."""
+        with np.errstate(all="ignore"):
+            return function(*vectors)
 
 
 class Storage(Products):
@@ -123,7 +162,7 @@ class Storage(Products):
 
     @abstractmethod
     def explicit(self) -> Stored:
-        """A itself, which is made where it is not stored."""
+        """A itself, which is made where it is not stored so."""
 
     @abstractmethod
     def rows(self, index: Any) -> Stored:
@@ -191,8 +230,12 @@ class Storage(Products):
         """The weights w with A diag(weights) A' = B diag(w) B', B the matrix of `distinct`."""
 
     @abstractmethod
-    def single_precision(self) -> Single:
-        """B' in single precision, each column contiguous (see `merged`)."""
+    def single_precision(self) -> Single | sp.csr_array:
+        """B' in single precision, each column contiguous (see `merged`); sparse where A is."""
+
+    @abstractmethod
+    def work(self) -> tuple[int, int]:
+        """How many multiplications B x and B diag(w) B' take."""
 
     # Sizes of entries
 

@@ -143,6 +143,11 @@ FUNCTIONS = {
         {"A": A, "y": [1.0, 2.0]},
         {"A": pd.DataFrame(A, index=["p", "q"]), "y": pd.Series([1.0, 2.0], index=["q", "p"])},
     ),
+    "margins": _calls(
+        LinearSystem.margins,
+        {"shape": (2, 3), "margins": [0, 1], "targets": [[6.0, 4.0], [5.0, 3.0, 2.0]]},
+        {"shape": [2, 2, 2], "margins": [(0, 1), (2,)], "targets": [np.ones((2, 2)), [1.0, 3.0]]},
+    ),
     "BregmanProjection": _calls(
         BregmanProjection,
         {"system": SYSTEM, "alpha": 0.1},
