@@ -70,6 +70,10 @@ SPARSE_FROM: Final = 500  # systems of fewer rows are factorised in milliseconds
 # The gradients of a Newton step take as long as so many multiplications of a sparse Gram matrix for each entry of A,
 GRADIENTS_TAKE: Final = 4
 DENSE_SHARE: Final = 4e-3  # and one of a dense factor takes this share of one of these.
+MOST_PAIRS: Final = 50  # where so many pairs of entries a row share a column, A A' is not looked at
+LEAST_RIDGE: Final = 1e-14  # raises the unit diagonal of a sparse normal matrix, so that dependent rows are factorised
+# Where rows are felt far away after n products, gradients take twice as many, a twentieth of the above each.
+GRADIENTS_OF_REACH: Final = 0.4
 DOMINANT_SPARSE: Final = 10.0  # As DOMINANT; where A is sparse a column more costs little.
 LEAST_SHARE: Final = 1e-8  # rows that dominant columns make up to this share leave the others that much
 MOST_SPARSE_GRADIENTS: Final = 400  # gradients that take longer have met a matrix singular in single precision
