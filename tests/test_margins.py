@@ -215,6 +215,21 @@ def test_zeros_that_no_margin_shows_are_found_in_a_small_table(targets):
     np.testing.assert_allclose(solution.x, expected.x, rtol=1e-9)
 
 
+@pytest.mark.parametrize(
+    "targets",
+    [
+        [[[1, 1], [4, 0], [1, 5]], [[2, 0], [3, 1], [0, 6]], [[2, 4], [3, 3]]],
+        [[[2, 1], [1, 1], [0, 2]], [[0, 3], [2, 0], [2, 0]], [[2, 1], [2, 2]]],
+    ],
+)
+def test_a_table_of_which_only_several_margins_together_are_impossible_is_refused_with_a_proof(targets):
+    margins = [(0, 1), (0, 2), (1, 2)]
+    system = LinearSystem.margins((3, 2, 2), margins, targets)
+    with pytest.raises(InfeasibleError, match="no x >= 0 solves A x = y: rows") as caught:
+        solve(BregmanProjection(system, alpha=1.0))
+    assert contradicts((explicit((3, 2, 2), margins), system.y), caught.value)
+
+
 def test_what_exposes_zeros_of_a_table_is_a_vector_of_rows_that_are_zero():
     system = of(np.array([[1.0, 2.0], [3.0, 0.0], [0.0, 0.0]]), [0, 1])
     z, vanishes = -(system.y == 0.0).astype(float), np.array([0, 0, 0, 0, 1, 1], dtype=bool)

@@ -23,7 +23,7 @@ from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron.feasible_set import refusal
 from bregman_l1.potential import ENTROPY
 from bregman_l1.probes import probes
-from bregman_l1.system import largest
+from bregman_l1.system import largest, one_for_zero
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
@@ -146,7 +146,7 @@ def _followed(system: LinearSystem, log_prior: Vector, tol: float, budget: Budge
         point = dual_newton(system, equations, ENTROPY, prior, budget, dual=start, until=closely, most=most)
         _LOG.debug("table: %.3g of the prior, error %.2g, %d Newton steps in all", share, point.error, budget.used)
         if share == 1.0 and point.error <= tol / 10:
-            return replace(point, error=max(point.error, _noise(system, equations)))
+            return replace(point, error=max(point.error, _missed(system, point), _noise(system, equations)))
         if budget.spent_out:
             return point
         if point.error <= settings.CLOSE:
@@ -156,6 +156,12 @@ def _followed(system: LinearSystem, log_prior: Vector, tol: float, budget: Budge
         if share == good == 1.0 or further < settings.LEAST_FURTHER:
             return point
         share = min(1.0, further * good) if good else share / further
+
+
+def _missed(system: LinearSystem, point: DualPoint) -> float:
+    """How much A x misses of y: steps are short, too, where their equations have no solution."""
+    x = np.exp(point.log_x)
+    return largest((system.y - system.matvec(x)) / one_for_zero(system.y))
 
 
 def _noise(system: LinearSystem, equations: Gradients) -> float:
