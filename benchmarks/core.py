@@ -28,7 +28,7 @@ for _library in ("OMP", "OPENBLAS", "MKL"):
 import numpy as np
 import peers
 import systems
-from measuring import SECONDS, Answer, Case, Goal, Work, headings, report, run
+from measuring import SECONDS, Answer, Case, Goal, Work, headings, remembering, report, run
 from systems import Data
 
 import bregman_l1
@@ -37,13 +37,13 @@ from bregman_l1 import BregmanProjection, L1Minimization, projection_path, solve
 LOG10 = float(np.log(10))
 
 
-def _said(solutions: Sequence[bregman_l1.Solution], note: str = "", figure: float | None = None) -> Answer:
+def _said(solutions: Sequence[bregman_l1.Solution], note: str = "", seconds: float | None = None) -> Answer:
     statuses = Counter(solution.status.value for solution in solutions if not solution.status.is_certified)
     others = ", ".join(f"{count} {status}" for status, count in statuses.items())
     return Answer(
         right=len(solutions) - statuses.total(),
         asked=len(solutions),
-        figure=figure,
+        figures={} if seconds is None else {SECONDS: seconds},
         note="; ".join(part for part in (note, others) if part),
     )
 
@@ -171,17 +171,6 @@ def moments() -> Iterator[Case]:
             peers={"Newton": partial(peers.newton, data, log_alpha)},
         )
 
-    def remembered(seed: int, _: float, N: int, d: int) -> Work:
-        before = _resident("VmRSS")
-        problem = BregmanProjection(systems.moments(N, d, seed).system(), log_alpha=-float(np.log(d)))
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak counts from here
-
-        def ours(problem: BregmanProjection) -> Answer:
-            solution = solve(problem)
-            return _said([solution], figure=(_resident("VmHWM") - before) / (8 * N * d))
-
-        return Work(fresh=lambda: problem, ours=ours)
-
     for N, d in ((20, 10**6), (5, 10**7)):
         shape, slow = {"N": N, "d": d}, d > 10**6
         goal = Goal(against="Newton", must=1.5, moonshot=1.0)
@@ -190,17 +179,11 @@ def moments() -> Iterator[Case]:
         )
         yield Case(
             name=f"moments {N} x 1e{np.log10(d):.0f}, peak memory",
-            prepare=partial(remembered, **shape),
+            prepare=remembering(partial(prepare, **shape), "size of A", 8 * N * d),
             goals=(Goal(against="size of A", must=1.5, moonshot=1.0),),
             slow=slow,
             repeats=1,
         )
-
-
-def _resident(which: str) -> int:
-    """VmRSS, the memory of this process now, or VmHWM, its peak, in bytes."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith(which))
 
 
 def sparse() -> Iterator[Case]:
@@ -226,7 +209,7 @@ def small() -> Iterator[Case]:
         def ours(problems: list[BregmanProjection]) -> Answer:
             started = perf_counter()
             solutions = [solve(problem) for problem in problems] if together is None else together(problems)
-            return _said(solutions, figure=(perf_counter() - started) / count)
+            return _said(solutions, seconds=(perf_counter() - started) / count)
 
         return Work(fresh=lambda: [BregmanProjection(data.system(), alpha=1e-6) for data in drawn], ours=ours)
 

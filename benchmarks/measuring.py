@@ -5,9 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf, isnan, nan
 from multiprocessing.connection import Connection
+from pathlib import Path
 from time import perf_counter
 
 from threadpoolctl import threadpool_limits
@@ -25,12 +26,15 @@ _LINE = "{:42} {:>4} {:>10} {:>21} {:>9} {:>6} {:>6}  {:5} {:>9}  {}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """How many answers are right (of a peer: whether it ended), a remark, and a figure where seconds are not it."""
+    """How many answers are right (of a peer: whether it ended), a remark, and figures by the name goals have for them.
+
+    A figure for `SECONDS` replaces the seconds measured.
+    """
 
     right: int = 1
     asked: int = 1
     note: str = ""
-    figure: float | None = None
+    figures: dict[str, float] = field(default_factory=dict)
 
 
 class StoppedError(Exception):
@@ -48,7 +52,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Goal:
-    """The most that ours may take, in units of a peer or in seconds (or of the case's own figure)."""
+    """The most that ours may take: seconds in units of a peer, or the figure of this name."""
 
     against: str
     must: float | None
@@ -129,7 +133,12 @@ def _measure(case: Case, seed: int, timeout: float, sender: Connection) -> None:
         return seconds
 
     with threadpool_limits(1):
-        work, started = case.prepare(seed, _PEER_SHARE * timeout), perf_counter()
+        try:
+            work = case.prepare(seed, _PEER_SHARE * timeout)
+        except BregmanError as error:
+            sender.send(("ours", (nan, _failed(error))))
+            return
+        started = perf_counter()
         for repeat in range(1, case.repeats + 1):
             brief = [peer for peer in work.peers if timed(peer) < _BRIEF]
             timed("ours")
@@ -140,11 +149,41 @@ def _measure(case: Case, seed: int, timeout: float, sender: Connection) -> None:
                 break
 
 
+def remembering(prepare: Callable[[int, float], Work], figure: str, unit: float = 1e6) -> Callable[[int, float], Work]:
+    """The same work alone, its figure the peak memory of its process above what that held when it was forked."""
+
+    def remembered(seed: int, seconds: float) -> Work:
+        before = resident("VmRSS")
+        work = prepare(seed, seconds)
+        state, solved = work.fresh(), work.ours
+        del work  # and with it the data that the problem holds a copy of
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak counts from here
+
+        def ours(state: object) -> Answer:
+            answer, peak = solved(state), resident("VmHWM")
+            note = "; ".join(part for part in (answer.note, f"{peak / 1e6:.0f} MB with the libraries") if part)
+            return replace(answer, note=note, figures={figure: (peak - before) / unit})
+
+        return Work(fresh=lambda: state, ours=ours)
+
+    return remembered
+
+
+def resident(which: str) -> int:
+    """VmRSS, the memory of this process now, or VmHWM, its peak, in bytes."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith(which))
+
+
 def _ours(work: Work, state: object) -> Answer:
     try:
         return work.ours(state)
     except BregmanError as error:
-        return Answer(right=0, note=f"{type(error).__name__}: {str(error)[:60]}")
+        return _failed(error)
+
+
+def _failed(error: BregmanError) -> Answer:
+    return Answer(right=0, note=f"{type(error).__name__}: {str(error)[:60]}")
 
 
 def _peer(action: Callable[[], str]) -> Answer:
@@ -160,15 +199,16 @@ def headings() -> str:
 
 
 def report(case: Case, seed: int, measured: Measured) -> tuple[float, bool]:
-    """Print a line for every goal; return our seconds (or figure), and whether all answers were certified."""
+    """Print a line for every goal; return our seconds, and whether all answers were certified."""
     ours = measured.answers.get("ours", Answer(right=0, note="" if measured.stopped else "failed"))
-    figure = measured.least.get("ours", nan) if ours.figure is None else ours.figure
+    figures = {SECONDS: measured.least.get("ours", nan)} | ours.figures
     certified = ours.right == ours.asked
     for goal in case.goals:
-        theirs = measured.least.get(goal.against)
+        theirs, figure = measured.least.get(goal.against), figures.get(goal.against, figures[SECONDS])
         value = figure / (theirs or 1.0)
         bounds = {"moon": goal.moonshot, "must": goal.must}
         met = [name for name, bound in bounds.items() if bound is not None and value <= bound]
+        asked = any(bound is not None for bound in bounds.values())
         notes = dict.fromkeys(answer.note for answer in (ours, *measured.answers.values()) if answer.note)
         line = _LINE.format(
             case.name,
@@ -177,9 +217,9 @@ def report(case: Case, seed: int, measured: Measured) -> tuple[float, bool]:
             goal.against if theirs is None else f"{goal.against} {theirs:.4g}",
             "-" if isnan(value) else f"{measured.sign(goal.against)}{value:.3g}",
             *("-" if bound is None else f"{bound:.3g}" for bound in (goal.must, goal.moonshot)),
-            met[0] if met and (certified or not case.certified) else "no",
+            met[0] if met and (certified or not case.certified) else "no" if asked else "-",
             f"{ours.right}/{ours.asked}",
             "; ".join(notes),
         )
         print(line, flush=True)
-    return figure, certified
+    return figures[SECONDS], certified

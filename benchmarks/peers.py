@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import redirect_stdout
+from functools import partial
+from math import isnan
 from time import perf_counter
+from typing import NamedTuple
 
 import highspy
 import numpy as np
 import scipy.linalg as sla
 from measuring import StoppedError
-from systems import Data
+from systems import Data, Table
 
 from bregman_l1 import BregmanProjection
 
-# Stopping tolerance at which spgl1's largest error is about 3e-11 at 600 x 2560.
+# Stopping tolerance at which spgl1's largest error is about 3e-11 at 600 x 2560; 1e-6 gives 3e-7 for a partial DCT.
 _SPGL1_TOLERANCE = 5e-9
 # ||A x - y||_2 asked of Sinkhorn's iteration: ours ends near 1e-16, in logarithms it stalls not far below this.
 _SINKHORN_TOLERANCE = 1e-12
-# Iterations between two looks at the clock, which POT does not have.
-_SINKHORN_ITERATIONS = 200
+# 200 iterations between two looks at the clock, which POT does not have.
+_SINKHORN = {"numItermax": 200, "stopThr": _SINKHORN_TOLERANCE, "log": True, "warn": False}
 # Columns a pass of Newton's method takes at a time: 20 rows of them fit into a second-level cache.
 _CHUNK = 4096
 
@@ -52,36 +56,82 @@ def simplex(data: Data, seconds: float) -> str:
     return f"HiGHS {status.name[1:].lower()}"
 
 
-def spgl1(data: Data) -> Callable[[], str]:
+def spgl1(data: Data, tolerance: float = _SPGL1_TOLERANCE) -> Callable[[], str]:
     """Basis pursuit by spectral projected gradients."""
     from spgl1 import spg_bp
 
     def solve() -> str:
-        x, *_ = spg_bp(data.A, data.y, **dict.fromkeys(("bp_tol", "ls_tol", "opt_tol"), _SPGL1_TOLERANCE))
+        x, *_ = spg_bp(data.A, data.y, **dict.fromkeys(("bp_tol", "ls_tol", "opt_tol"), tolerance))
         return f"spgl1 error {np.abs(x - data.x0).max() / data.x0.max():.0e}"
 
     return solve
 
 
-def sinkhorn(data: Data, epsilon: float, seconds: float) -> Callable[[], str]:
+def sinkhorn(data: Data | Table, epsilon: float, seconds: float) -> Callable[[], str]:
     """POT's Sinkhorn iteration in logarithms until its marginals are right to rounding."""
     from ot.bregman import sinkhorn_log
 
     n = data.y.size // 2
     here, there, cost = data.y[:n], data.y[n:], data.cost.reshape(n, n)
 
-    def solve() -> str:
-        stop, potentials = perf_counter() + seconds, None
-        limits = {"numItermax": _SINKHORN_ITERATIONS, "stopThr": _SINKHORN_TOLERANCE, "log": True, "warn": False}
-        while True:
-            _, log = sinkhorn_log(here, there, cost, epsilon, warmstart=potentials, **limits)
-            potentials, reached = (log["log_u"], log["log_v"]), log["err"][-1]
-            if reached < _SINKHORN_TOLERANCE:
-                return f"POT error {reached:.0e}"
-            if perf_counter() > stop:
-                raise StoppedError(f"POT stopped at error {reached:.0e}")
+    def steps(potentials: tuple[np.ndarray, np.ndarray] | None) -> Steps:
+        plan, log = sinkhorn_log(here, there, cost, epsilon, warmstart=potentials, **_SINKHORN)
+        return Steps((log["log_u"], log["log_v"]), log["err"][-1], plan)
 
-    return solve
+    return partial(_iterated, steps, seconds)
+
+
+def sinkhorn_kernel(table: Table, epsilon: float, seconds: float) -> Callable[[], str]:
+    """POT's Sinkhorn iteration on the kernel exp(-cost / epsilon), faster and of a smaller range."""
+    from ot.bregman import sinkhorn_knopp
+
+    def steps(potentials: tuple[np.ndarray, np.ndarray] | None) -> Steps:
+        plan, log = sinkhorn_knopp(*table.targets, table.cost, epsilon, warmstart=potentials, **_SINKHORN)
+        return Steps((np.log(log["u"]), np.log(log["v"])), log["err"][-1], plan)
+
+    return partial(_iterated, steps, seconds)
+
+
+class Steps(NamedTuple):
+    """Where some iterations ended: the potentials, ||A x - y||_2 and the plan x."""
+
+    potentials: tuple[np.ndarray, np.ndarray]
+    error: float
+    plan: np.ndarray
+
+
+def _iterated(steps: Callable[[tuple[np.ndarray, np.ndarray] | None], Steps], seconds: float) -> str:
+    stop, potentials = perf_counter() + seconds, None
+    while True:
+        potentials, error, plan = steps(potentials)
+        if not np.isfinite(plan).all() or isnan(error):
+            raise StoppedError("POT left the range of floats")
+        if error < _SINKHORN_TOLERANCE:
+            return f"POT error {error:.0e}"
+        if perf_counter() > stop:
+            raise StoppedError(f"POT stopped at error {error:.0e}")
+
+
+def ipfn(table: Table, rate: float) -> str:
+    """The package ipfn, whose loops are in Python, on its arrays of numpy until no margin is off by more than rate."""
+    from ipfn.ipfn import ipfn as fitting
+
+    kept = [list(margin) for margin in table.margins]
+    with redirect_stdout(None):
+        raked = fitting(table.seed.copy(), list(table.targets), kept, convergence_rate=rate).iteration()
+    return f"ipfn error {table.error(raked):.0e}"
+
+
+def proportional_fitting(table: Table, tol: float) -> str:
+    """Iterative proportional fitting in five lines of numpy, to a relative error of the margins."""
+    x = table.seed.copy()
+    for sweep in range(1, 1000):
+        for margin, target in zip(table.margins, table.targets, strict=True):
+            others = tuple(axis for axis in range(x.ndim) if axis not in margin)
+            x *= np.expand_dims(target / x.sum(axis=others), others)
+        if (error := table.error(x)) < tol:
+            return f"numpy's fitting, {sweep} sweeps, error {error:.0e}"
+    raise StoppedError(f"numpy's fitting stopped at error {error:.0e}")
 
 
 def newton(data: Data, log_prior: float, tol: float = 1e-12) -> str:

@@ -2,7 +2,8 @@
 
     python benchmarks/pictures.py
 
-`accuracy.py` writes figures/accuracy.csv, `speed.py --only growth` figures/growth.csv; both draw their picture anew.
+`accuracy.py` writes figures/accuracy.csv, `speed.py --only growth` figures/growth.csv, `large.py growth`
+figures/large.csv; each draws its picture anew.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import matplotlib.pyplot as plt
 from bregman_l1.plotting import backend_looks
 
 FIGURES = Path(__file__).parent / "figures"
-ACCURACY, GROWTH = FIGURES / "accuracy.csv", FIGURES / "growth.csv"
+ACCURACY, GROWTH, LARGE = (FIGURES / f"{name}.csv" for name in ("accuracy", "growth", "large"))
 # Pixels an inch: 900 pixels wide, as wide as a page shows it.
 _DPI = 100
 
@@ -75,6 +76,27 @@ def draw_growth() -> None:
     _save(figure, "growth.png")
 
 
+def draw_large() -> None:
+    """Draw the seconds of a certified answer over d, and over the workers that share a distributed system."""
+    rows = read_rows(LARGE)
+    kinds = dict.fromkeys(row["kind"] for row in rows if row["kind"] != "workers")
+    measured = {
+        kind: {int(row["size"]): float(row["seconds"]) for row in rows if row["kind"] == kind}
+        for kind in (*kinds, "workers")
+    }
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.3), layout="constrained", width_ratios=(2, 1))
+    for kind, marker in zip(kinds, "os", strict=True):
+        left.plot(list(measured[kind]), list(measured[kind].values()), marker=marker, label=kind)
+    left.set(xlabel="d", ylabel="seconds, certified", xscale="log", yscale="log", title="one thread")
+    left.legend()
+    seconds = measured["workers"]
+    names = [f"{workers}" if workers else "in memory" for workers in seconds]
+    right.bar(names, list(seconds.values()), width=0.5, color="0.6")
+    largest = max(measured[next(reversed(kinds))])
+    right.set(xlabel="workers of one thread", ylabel="seconds", title=f"wide, N = 20, d = {largest:.0e}")
+    _save(figure, "large.png")
+
+
 def _save(figure: plt.Figure, name: str) -> None:
     figure.savefig(FIGURES / name, dpi=_DPI, metadata={"Software": None})
     plt.close(figure)
@@ -84,3 +106,4 @@ if __name__ == "__main__":
     mpl.use("Agg")
     draw_accuracy()
     draw_growth()
+    draw_large()

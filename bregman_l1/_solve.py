@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from bregman_l1._backends.base import Backend
 from bregman_l1._backends.registry import choose_backend
-from bregman_l1._types import EPS, Vector
+from bregman_l1._types import EPS, Mask, Vector
 from bregman_l1.budget import Budget
 from bregman_l1.certificate import Certificate
 from bregman_l1.claim import Claim, Farkas
@@ -24,9 +24,10 @@ from bregman_l1.errors import (
     InvalidProblemError,
     NotCertifiedWarning,
 )
+from bregman_l1.newton.gathering import separates_all
 from bregman_l1.outcome import Outcome
 from bregman_l1.parts import of_either_sign
-from bregman_l1.polyhedron.feasible_set import infeasible, require_feasible, separates
+from bregman_l1.polyhedron.feasible_set import infeasible, no_solution, require_feasible, separates
 from bregman_l1.problems.base import Problem
 from bregman_l1.scale import as_float
 from bregman_l1.solution import Solution, Status
@@ -34,6 +35,8 @@ from bregman_l1.validation import checked_flag, checked_tolerance, checked_vecto
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from bregman_l1.system import LinearSystem
 
 _LOG = logging.getLogger(__name__)
 # What exp and log round, relative to |log x|: x and log_x of one vector differ by no more.
@@ -197,7 +200,7 @@ def certify(
     if x is None and log_x is None:
         raise InvalidProblemError("give x or log_x")
     claim = Claim(**vectors_of(problem, {"x": x, "log_x": log_x, "dual": dual}))
-    _refuse_disagreement(claim)
+    _refuse_disagreement(problem.unsigned, claim)
     return certificate_of(problem, claim, checked_tolerance(tol))
 
 
@@ -210,20 +213,24 @@ def certificate_of(problem: Problem, claim: Claim, tol: float, **shared: Any) ->
         return problem.certify(claim, tol, **shared)
 
 
-def _refuse_disagreement(claim: Claim) -> None:
+def _refuse_disagreement(system: LinearSystem, claim: Claim) -> None:
     """Raise if x and log_x are both given and are not the same vector."""
-    x, log_x = claim.x, claim.log_x
-    if x is None or log_x is None:
+    if claim.x is None or claim.log_x is None:
         return
-    with np.errstate(all="ignore"):
-        expected = np.exp(log_x)
-        close = np.abs(np.log(x) - log_x) <= _ROUNDINGS * np.maximum(1.0, np.abs(log_x))
-        underflows = (x >= 0) & (np.abs(x - expected) <= 2 * _SMALLEST)
-    same = (x == expected) | ((close | underflows) & np.isfinite(log_x))
+    same = system.entrywise(_agreeing, claim.x, claim.log_x)
     if not same.all():
-        j = int(np.flatnonzero(~same)[0])
-        other = f"exp(log_x[{j}]) = {expected[j]:.17g}" if x[j] >= 0 else "which has no logarithm: give x alone"
-        raise InvalidProblemError(f"x and log_x disagree at entry {j}: x[{j}] = {x[j]:.17g}, {other}")
+        j = int(np.argmin(same))
+        x, expected = float(claim.x[j]), float(np.exp(claim.log_x[j]))
+        other = f"exp(log_x[{j}]) = {expected:.17g}" if x >= 0 else "which has no logarithm: give x alone"
+        raise InvalidProblemError(f"x and log_x disagree at entry {j}: x[{j}] = {x:.17g}, {other}")
+
+
+def _agreeing(x: Vector, log_x: Vector) -> Mask:
+    """Where an entry of one is that of the other, rounded."""
+    expected = np.exp(log_x)
+    close = np.abs(np.log(x) - log_x) <= _ROUNDINGS * np.maximum(1.0, np.abs(log_x))
+    underflows = (x >= 0) & (np.abs(x - expected) <= 2 * _SMALLEST)
+    return np.asarray((x == expected) | ((close | underflows) & np.isfinite(log_x)))
 
 
 def _feasible_claim(problem: Problem, backend: Backend) -> Claim:
@@ -259,7 +266,7 @@ def _legible(claim: Any, problem: Problem, backend: Backend) -> Claim:
             "solve_time": float(claim.solve_time),
         }
         legible: Claim = replace(claim, raw_status=said, **counts, **vectors)
-        _refuse_disagreement(legible)
+        _refuse_disagreement(problem.unsigned, legible)
     except InvalidProblemError as error:
         raise BackendError(f"{backend.name} made a claim that cannot be read: {error}", claim.raw_status) from error
     return legible
@@ -272,6 +279,7 @@ def vectors_of(problem: Problem, given: Mapping[str, Any]) -> dict[str, Any]:
     for name, vector in given.items():
         if vector is None:
             continue
+        vector = vector if name == "dual" else system.within_reach(vector)
         length, names, axis = (
             (n_rows, system.row_names, "row") if name == "dual" else (n_columns, system.column_names, "column")
         )
@@ -299,9 +307,13 @@ def refuse_infeasible(problem: Problem, claim: Claim, backend: str) -> None:
     if claim.outcome not in (Outcome.INFEASIBLE, Outcome.UNBOUNDED):
         return
     system = problem.unsigned.explicit() if problem.unsigned.is_table else problem.unsigned
-    if isinstance(claim.proof, Farkas) and separates(system, claim.proof.z):
+    if system.is_distributed:
+        if isinstance(claim.proof, Farkas) and separates_all(system, claim.proof.z):
+            raise no_solution(system, claim.proof.z)
+    elif isinstance(claim.proof, Farkas) and separates(system, claim.proof.z):
         raise infeasible(system, claim.proof.z, claim.setup_time + claim.solve_time)
-    require_feasible(system)
+    else:
+        require_feasible(system)
     problem.refuse(claim)
     raise BackendError(
         f"{backend} said {claim.raw_status!r}, but no Farkas vector confirms it; {WHAT_TO_TRY}", claim.raw_status

@@ -35,9 +35,9 @@ class Budget:
         self._deadline = inf if seconds is None else perf_counter() + seconds
         self.used = 0
 
-    def count(self) -> None:
-        """Spend one iteration."""
-        self.used += 1
+    def count(self, iterations: int = 1) -> None:
+        """Spend one iteration, or several."""
+        self.used += iterations
 
     @property
     def spent_out(self) -> Outcome | None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from bregman_l1._types import Vector
 from bregman_l1.errors import InvalidProblemError
+from bregman_l1.foreign import entrywise
 from bregman_l1.frozen import read_only
 from bregman_l1.one_line import OneLine
 from bregman_l1.outcome import Outcome
@@ -35,7 +36,7 @@ class Claim(OneLine):
     Attributes
     ----------
     x : ndarray of shape (d,), optional
-        The primal vector.
+        The primal vector; it and its logarithm are arrays of dask, not computed yet, where A is one.
     log_x : ndarray of shape (d,), optional
         Its logarithm, where x itself may underflow; -inf for exact zeros.
     dual : ndarray of shape (N,), optional
@@ -83,16 +84,15 @@ class Claim(OneLine):
             return self.x
         if self.log_x is None:
             raise InvalidProblemError("the claim holds neither x nor log_x")
-        with np.errstate(under="ignore", over="ignore"):
-            return read_only(np.exp(self.log_x))
+        return read_only(entrywise(np.exp, self.log_x))
 
     @property
     def log_point(self) -> Vector:
         """The logarithm of the primal vector: -inf for zeros, NaN for negative entries."""
         if self.log_x is not None:
             return self.log_x
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.log(self.point)
+        log_x: Vector = entrywise(np.log, self.point)
+        return log_x
 
     def improved(
         self, *, x: Vector | None = None, log_x: Vector | None = None, dual: Vector | None, iterations: int = 0

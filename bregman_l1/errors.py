@@ -17,11 +17,13 @@
         ├── UnknownBackendError (ValueError)
         ├── BackendNotInstalledError (ImportError)
         ├── UnsupportedProblemError (ValueError)
+        ├── LostClusterError                 the dask cluster died; holds the dual reached
         └── InvalidOptionError (TypeError, ValueError)
 
     BregmanWarning (UserWarning)
     ├── NotCertifiedWarning                  an answer is returned that its certificate does not support
-    └── NotProvedWarning                     a proof was asked for and not found
+    ├── NotProvedWarning                     a proof was asked for and not found
+    └── RechunkWarning                       the blocks of a dask array are changed in every pass over it
 """
 
 from __future__ import annotations
@@ -141,6 +143,24 @@ class UnsupportedProblemError(BackendError, ValueError):
     """The backend cannot solve this problem; the message says why and names one that can."""
 
 
+class LostClusterError(BackendError):
+    """The dask cluster that holds A is lost, or a block ends every worker that takes it up.
+
+    Attributes
+    ----------
+    dual : ndarray of shape (N,) or None
+        The multiplier that the run had reached, None before the first. Of a projection it is the whole state:
+        ``solve(problem, start_dual=error.dual)`` goes on from there, on another cluster too.
+    """
+
+    def __init__(self, message: str, raw_status: str = "", dual: Vector | None = None) -> None:
+        super().__init__(message, raw_status)
+        self.dual = dual
+
+    def __reduce__(self) -> tuple[type[LostClusterError], tuple[str, str, Vector | None]]:
+        return type(self), (str(self), self.raw_status, self.dual)
+
+
 class InvalidOptionError(BackendError, TypeError, ValueError):
     """An option the backend does not know, or a value it cannot have; the message lists what there is."""
 
@@ -155,3 +175,7 @@ class NotCertifiedWarning(BregmanWarning):
 
 class NotProvedWarning(BregmanWarning):
     """The answer returned could not be proved; read ``.proof``."""
+
+
+class RechunkWarning(BregmanWarning):
+    """The blocks of a dask array do not do as they are: what changing them costs, and how it is done once."""

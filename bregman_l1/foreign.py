@@ -6,7 +6,7 @@ Whoever hands over an object of a library has imported it: none is imported here
 from __future__ import annotations
 
 import sys
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,38 @@ UNREADABLE = (TypeError, ValueError, RuntimeError)
 
 _REAL_KINDS = "buif"
 
+# Packages of dask's arrays and data frames.
+_LAZY = ("dask", "dask_expr")
+
+
+def is_lazy(values: Any) -> bool:
+    """Whether this is a collection of dask, whose entries are computed when and where they are asked for.
+
+    Examples
+    --------
+    >>> is_lazy(np.zeros(2))
+    False
+    """
+    return type(values).__module__.partition(".")[0] in _LAZY
+
+
+def entrywise(function: Callable[[NDArray[Any]], NDArray[Any]], values: Any) -> Any:
+    """A function of every entry, without warnings of numpy; not computed yet where the values are an array of dask.
+
+    Examples
+    --------
+    >>> entrywise(np.log, np.zeros(1))
+    array([-inf])
+    """
+    if is_lazy(values):
+        return values.map_blocks(_quietly, function, dtype=np.float64)
+    return _quietly(values, function)
+
+
+def _quietly(values: NDArray[Any], function: Callable[[NDArray[Any]], NDArray[Any]]) -> NDArray[Any]:
+    with np.errstate(all="ignore"):
+        return function(values)
+
 
 def as_number(value: Any) -> Any:
     """A scalar array or tensor as a number of Python; anything else as it is.
@@ -28,7 +60,7 @@ def as_number(value: Any) -> Any:
     >>> as_number(np.array(0.5)), as_number("text")
     (0.5, 'text')
     """
-    if getattr(value, "shape", None) != () or not hasattr(value, "item"):
+    if is_lazy(value) or getattr(value, "shape", None) != () or not hasattr(value, "item"):
         return value
     try:
         return value.item()

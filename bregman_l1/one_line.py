@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from bregman_l1.foreign import is_lazy
+
 _LONGEST_LINE = 120
 _LONGEST_VALUE = 48
 
@@ -56,6 +58,8 @@ def brief(value: Any) -> str:
     >>> brief(np.zeros((2, 3))), brief(0.1 + 0.2), brief(("a", 1)), brief([np.ones(2)] * 7)
     ('float64[2, 3]', '0.3', "('a', 1)", 'ndarray[7]')
     """
+    if is_lazy(value) and hasattr(value, "dtype"):
+        return f"dask {value.dtype}[{', '.join(map(str, value.shape))}]"
     return _cut(repr(value))
 
 

@@ -37,7 +37,7 @@ from bregman_l1.path import ProjectionPath
 from bregman_l1.polyhedron.kernel_cone import BasePoint
 from bregman_l1.proof.arithmetic import Enclosed
 from bregman_l1.proof.record import Proof, ProvedSupport, RightHandSide, Step
-from bregman_l1.solution import Solution, Status
+from bregman_l1.solution import Solution, Status, in_memory
 from bregman_l1.system import LinearSystem
 from bregman_l1.theory.analysis import Analysis
 from bregman_l1.theory.asymptotics import Layer, LeadingConstants, PowerLaws
@@ -76,6 +76,8 @@ def save(result: Solution | ProjectionPath | Analysis, path: str | os.PathLike[s
     InvalidProblemError
         If the result is something else, or has names that are neither text nor numbers nor tuples of them; if the
         path is no path.
+    UnsupportedStorageError
+        If the vectors of a solution are arrays of dask, and large.
     InputFileError
         If the file cannot be written: for instance because the path is that of a directory or a device.
 
@@ -92,6 +94,7 @@ def save(result: Solution | ProjectionPath | Analysis, path: str | os.PathLike[s
     """
     if not isinstance(result, _RESULTS):
         raise InvalidProblemError(f"a Solution, ProjectionPath or Analysis can be saved, got {type(result).__name__}")
+    result = in_memory(result) if isinstance(result, Solution) else result
     arrays: dict[str, NDArray[Any]] = {}
     tree = _tree(result, "", arrays)
     meta = json.dumps({"format": _FORMAT, "version": _VERSION, "result": tree})

@@ -32,6 +32,16 @@ ENOUGH_TO_THIN: Final = 32  # if so many columns a row are left: their sums are 
 # Deeper priors are entered from here: the support shows, and double precision still holds all of x.
 LEAVE_AT: Final = 16.0
 
+# Wide systems.
+GATHERED_WHOLE: Final = 2**20  # matrices of so many entries are gathered whole: they are solved at once in memory
+SAMPLED: Final = 2**21  # entries of A in a sample of the columns, 16 MB
+FIRST_PRICED: Final = 2**16  # entries of A in the columns that a linear program over very many begins with
+GATHERED: Final = 2**25  # entries of A that are gathered into memory at most, 256 MB
+HEAVIEST: Final = 10_000  # so many of the heaviest columns are gathered at a time
+NEGLECTED: Final = 1e-13  # columns that together weigh less than this share of the lightest of a basis change nothing
+MOST_GATHERINGS: Final = 40  # gatherings; those that succeed take two to ten
+RISE: Final = 2.0  # log x rises by no more in one step: steps from where x is far too small lead far too high
+
 # The normal equations.
 # From so many rows on, single precision and conjugate gradients are faster than a double Cholesky factor.
 ITERATIVE_FROM: Final = 160
@@ -54,6 +64,23 @@ RIDGE: Final = 1e-5
 SINGLE: Final = 1e-6  # sums of some thousand terms in single precision are right to this
 MOST_PRODUCTS: Final = 2000  # conjugate gradients from products end here: a Newton step that is rough is one too
 MOST_GRADIENTS: Final = 80  # conjugate gradients that take longer have met a matrix singular in single precision
+
+# The normal equations of sparse matrices.
+SPARSE_FROM: Final = 500  # systems of fewer rows are factorised in milliseconds
+# The gradients of a Newton step take as long as so many multiplications of a sparse Gram matrix for each entry of A,
+GRADIENTS_TAKE: Final = 4
+DENSE_SHARE: Final = 4e-3  # and one of a dense factor takes this share of one of these.
+MOST_PAIRS: Final = 50  # where so many pairs of entries a row share a column, A A' is not looked at
+LEAST_RIDGE: Final = 1e-14  # raises the unit diagonal of a sparse normal matrix, so that dependent rows are factorised
+# Where rows are felt far away after n products, gradients take twice as many, a twentieth of the above each.
+GRADIENTS_OF_REACH: Final = 0.4
+DOMINANT_SPARSE: Final = 10.0  # As DOMINANT; where A is sparse a column more costs little.
+LEAST_SHARE: Final = 1e-8  # rows that dominant columns make up to this share leave the others that much
+MOST_SPARSE_GRADIENTS: Final = 400  # gradients that take longer have met a matrix singular in single precision
+MOST_SIGN_ROUNDS: Final = (
+    20  # rounds in which rows may turn out to have one sign, of the presolve: proofs grow with them
+)
+MOST_FACTORED: Final = 20_000  # rows beyond which no dense matrix of them is made: three gigabytes
 
 # Rows.
 # Rows whose scaled Gram matrix has pivots above this, far above the rounding of single precision, are independent.
@@ -185,19 +212,19 @@ EVEN_NORMS: Final = 4.0
 NORM_PROBES: Final = 16  # random products that measure norms to a third
 LEAST_NORM: Final = 1e-12  # squared norms below this share of the median are those of zero rows and columns
 # Entries of x that weigh so many times the mean of the rest in a row are unknowns of their own; lower values take more.
-HEAVY: Final = 2.0
+HEAVY: Final = 3.0
 MOST_HEAVY: Final = 0.4  # as many a row: the columns of more come close to dependent
 LIGHTEST: Final = 1e-12  # stands for the weight of the rest where there is none
 MEASURED: Final = 0.1  # the residual asked of a Newton step that is only measured, and then of what is left of it
 MOST_MINRES: Final = 500  # iterations of one linear system; those that are solvable in products take up to 200
 # The residual asked of Newton's equations beside the error of log x that is expected after them: asking for more
 # saves steps, asking for less saves the first twenty iterations of each, in which no error falls.
-FORCING: Final = 0.3
-LOOSEST: Final = 0.3  # while steps are long, half a digit is enough;
+FORCING: Final = 0.7
+LOOSEST: Final = 0.2  # while steps are long, half a digit is enough;
 TIGHTEST: Final = 0.01  # where they do not get shorter, two digits are
 SLOW: Final = 0.5  # a step that is longer than this share of the last gets no shorter
 SHARE: Final = 0.3  # of the error that is allowed, which the residual of the last equations may take up
-UNSOLVED: Final = 3.0  # the error of a step over its size times the residual of its equations,
+UNSOLVED: Final = 10.0  # the error of a step over its size times the residual of its equations,
 LEAST_LEFT: Final = 0.03  # and the share of it at least: what resists the iteration shows once all else has vanished
 ROUNDED: Final = 30.0  # directions that weigh less than the mean magnify rounding by so much
 LONGEST_RISE: Final = 3.0  # e-folds that a light entry may rise in one step: its exponential is not linear
@@ -212,11 +239,14 @@ STRETCHED: Final = 0.3  # the share of a stride by which the last stages togethe
 LONGER: Final = 1.1  # by so much is the next stage longer
 EASY_STEPS: Final = 5  # after one that took so few steps
 MOST_MIXED_STEPS: Final = 14  # stages that settle do so within ten
-LOST: Final = 3.0  # a residual that has grown by so much leads nowhere
+LOST: Final = 10.0  # a residual that has grown by so much leads nowhere,
+MOST_CUT_SHORT: Final = 3  # nor do more steps in a row that must be cut short
 MOST_LAST_MIXED_STEPS: Final = 25  # steps square the error, seven do; the rest would be rounding
-BELOW: Final = 0.1  # of the tolerance is aimed at: an error that is estimated is not known
-LOOSEST_ASCENT: Final = 0.1  # the residual asked of an ascent direction
+BELOW: Final = 0.3  # of the tolerance is aimed at: an error that is estimated is not known
+LOOSEST_ASCENT: Final = 0.1  # the residual asked of an ascent direction,
+MOST_ASCENT_GRADIENTS: Final = 80  # and the iterations that one is worth: any of them climbs
 LONGEST_ASCENT: Final = 50.0  # e-folds that one ascent may change log x by
+REACHED: Final = 4.0  # a line search that has not passed its end goes on by this factor
 MOST_ASCENTS: Final = 100  # ascents of a dual that is attained take ten to fifty
 MOST_NORMAL: Final = 200  # iterations of least squares on chosen columns, which take thirty where these are few
 NORMAL_ROUNDS: Final = 4  # or so many times the columns: rounding makes up for the finite end
@@ -228,14 +258,15 @@ FITTED_ROUGHLY: Final = 0.1  # the residual of these least squares while entries
 SUPPORT_SHOWS: Final = 1e-4  # and from this residual of A x = y on,
 FITTED_WELL: Final = 1e-12  # when the smallest entries are in
 HIDDEN: Final = 1e-11  # of the largest entry: rounding of least squares hides what is smaller
-EXACT: Final = 4e-15  # |A x - y| / |y| that is rounding of A x
+EXACT: Final = 4e-15  # |A x - y| / |y| that is rounding of A x,
+NEARLY_EXACT: Final = 1e-12  # and where it does not fall any more
 MOST_REFITS: Final = 3  # the second refines the first, the third drops what was rounding of the support
 MOST_PULLS: Final = 10  # rounds of a search for a dual; two or three, where there is one with some slack
 MOST_ROUGH: Final = 25  # iterations of one, which four are enough for where the columns are independent
 FITTED_DUAL: Final = 1e-2  # residual of its least squares
-WATCHED: Final = 0.05  # columns with less slack than this, in units of the largest cost, are watched from then on
-PULLED: Final = 0.1  # and pulled to so much
-ENOUGH_SLACK: Final = 0.02  # that survives the last change, which is small
+WATCHED: Final = 0.02  # columns with less slack than this, in units of the largest cost, are watched from then on
+PULLED: Final = 0.03  # and pulled to so much
+ENOUGH_SLACK: Final = 0.01  # that survives the last change, which is small
 REFINED_DUAL: Final = (1e-12, 1e-6)  # residuals of the last least squares, and of their refinement
 DUAL_ROUNDING: Final = 1e-13  # a misfit of A'mu below this share of the largest cost is rounding
 DEEPEST: Final = 30.0  # e-folds of the prior at which the support shows, if the entries are not too far apart
@@ -244,3 +275,4 @@ DEEPER: Final = 1.5  # and again when the depth has grown by so much
 LARGE: Final = 1e-3  # entries below this share of the largest are left to the pursuit
 SUPPORT_SHARES: Final = (0.1, 1e-3)  # of the largest entry, above which the support may lie
 LOWEST: Final = -700.0  # log x from which on x underflows
+ABOVE_SIZE: Final = 3.0  # e-folds above the size of x that a prior is beyond what is left of y

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -10,7 +10,8 @@ import numpy as np
 from bregman_l1._types import Vector
 from bregman_l1.certificate import Certificate
 from bregman_l1.documented import DocumentedEnum
-from bregman_l1.foreign import Labels
+from bregman_l1.errors import UnsupportedStorageError
+from bregman_l1.foreign import Labels, is_lazy
 from bregman_l1.frozen import FrozenArrays, read_only
 from bregman_l1.html import Markup, folded, table, together, verdict
 from bregman_l1.one_line import brief
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from bregman_l1.proof.record import Proof
 
 _ENTRIES_SHOWN = 4
+# Arrays of dask up to so many bytes are computed where a file or a table asks for their entries.
+_COMPUTED_BYTES = 2**28
 
 
 class Status(DocumentedEnum):
@@ -69,6 +72,10 @@ class Status(DocumentedEnum):
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Solution(FrozenArrays):
     """An answer, its status and its certificate; its arrays are read-only.
+
+    Where A is an array of dask the vectors of shape (d,) are, too, and not computed before somebody asks:
+    ``solution.x.compute()``, ``solution.x.max()``. What prints a solution asks for none; `to_series`, `to_frame`,
+    `to_dict` and `save` do if x and log x take up to 256 MB.
 
     Attributes
     ----------
@@ -139,6 +146,8 @@ class Solution(FrozenArrays):
         ------
         MissingPackageError
             If pandas is not installed.
+        UnsupportedStorageError
+            If x is an array of dask, and large.
 
         Examples
         --------
@@ -151,7 +160,7 @@ class Solution(FrozenArrays):
         Name: x, dtype: float64
         """
         pandas = require("pandas", "data frames")
-        return pandas.Series(self.x, index=self._index(pandas), name="x", copy=True)
+        return pandas.Series(in_memory(self).x, index=self._index(pandas), name="x", copy=True)
 
     @property
     def vectors(self) -> dict[str, Vector]:
@@ -179,6 +188,8 @@ class Solution(FrozenArrays):
         ------
         MissingPackageError
             If pandas is not installed.
+        UnsupportedStorageError
+            If x is an array of dask, and large.
 
         Examples
         --------
@@ -189,7 +200,7 @@ class Solution(FrozenArrays):
         1  1.0    0.0
         """
         pandas = require("pandas", "data frames")
-        return pandas.DataFrame(self.vectors, index=self._index(pandas), copy=True)
+        return pandas.DataFrame(in_memory(self).vectors, index=self._index(pandas), copy=True)
 
     def _index(self, pandas: ModuleType) -> pd.Index | None:
         return None if self.names is None else pandas.Index(list(self.names))  # tuples make a MultiIndex
@@ -204,7 +215,7 @@ class Solution(FrozenArrays):
             "iterations": self.iterations,
             "setup_time": self.setup_time,
             "solve_time": self.solve_time,
-            **{name: vector.tolist() for name, vector in self.vectors.items()},
+            **{name: vector.tolist() for name, vector in in_memory(self).vectors.items()},
             "names": None if self.names is None else [str(name) for name in self.names],
             "dual": None if self.dual is None else self.dual.tolist(),
             "certificate": self.certificate.to_dict(),
@@ -239,7 +250,28 @@ class Solution(FrozenArrays):
         return together(*parts)
 
     def _largest_entries(self) -> str:
+        if is_lazy(self.x):
+            return "not computed"
         order = np.argsort(-np.abs(self.x), kind="stable")[:_ENTRIES_SHOWN]
         dots = ", ..." if self.x.size > _ENTRIES_SHOWN else ""
         labels = range(self.x.size) if self.names is None else self.names
         return ", ".join(f"x[{labels[j]!r}] = {self.x[j]:.6g}" for j in order) + dots
+
+
+def in_memory(solution: Solution) -> Solution:
+    """The solution with vectors of numpy, computed where they are arrays of dask.
+
+    Raises
+    ------
+    UnsupportedStorageError
+        If they are large.
+    """
+    lazy: dict[str, Any] = {name: vector for name, vector in solution.vectors.items() if is_lazy(vector)}
+    size = sum(vector.nbytes for vector in lazy.values())
+    if size > _COMPUTED_BYTES:
+        raise UnsupportedStorageError(
+            f"{' and '.join(lazy)} are arrays of dask and take {size:.3g} bytes, above the {_COMPUTED_BYTES:.3g} that "
+            "are brought into memory unasked: compute them if they fit, as by solution.x.compute(), or write them from "
+            "where they are, as by solution.x.to_zarr or dask.array.to_npy_stack"
+        )
+    return replace(solution, **{name: vector.compute() for name, vector in lazy.items()}) if lazy else solution

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bregman_l1._types import Mask, Vector
 from bregman_l1.errors import BregmanError, InvalidOptionError, InvalidProblemError
-from bregman_l1.foreign import Labels, as_array, as_number, labels_of
+from bregman_l1.foreign import Labels, as_array, as_number, is_lazy, labels_of
 from bregman_l1.frozen import frozen
 from bregman_l1.names import given_names, matched, place
 from bregman_l1.scale import as_float
@@ -114,8 +114,11 @@ def checked_vector(
     """Return values as a float64 vector of the given length; entries may be anything but text and complex.
 
     A series is put in the order of the columns, or whatever ``axis`` says, by its labels, where these are called
-    ``names``.
+    ``names``. An array of dask is not computed.
     """
+    if is_lazy(values):
+        lazy: Vector = _checked_lazy(name, values, length)
+        return lazy
     array = checked_array(name, values)
     if array.shape != (length,):
         raise InvalidProblemError(f"{name} must have shape ({length},), got {array.shape}")
@@ -124,11 +127,24 @@ def checked_vector(
         return (array if order is None else array[order]).astype(np.float64)
 
 
+def _checked_lazy(name: str, values: Any, length: int) -> Any:
+    """An array of dask as one of float64, whose shape is known."""
+    if not hasattr(values, "chunks"):
+        raise InvalidProblemError(f"{name} is a {type(values).__name__} of dask; give its .to_dask_array(lengths=True)")
+    if values.shape != (length,):
+        raise InvalidProblemError(
+            f"{name} must have shape ({length},), got {values.shape}"
+            + ("; give its .compute_chunk_sizes()" if np.isnan(values.shape).any() else "")
+        )
+    refuse_other_than_real(name, values.dtype, InvalidProblemError)
+    return values.astype(np.float64)
+
+
 def refuse_unless_all(name: str, vector: Vector, fine: Mask, rule: str, names: Labels | None) -> None:
     """Refuse a vector of which not every entry is fine: the first that is not is named, with the rule it breaks."""
     if not fine.all():
         first = int(np.argmin(fine))
-        raise InvalidProblemError(f"{name}{place([first], names)} is {vector[first]}; {rule}")
+        raise InvalidProblemError(f"{name}{place([first], names)} is {float(vector[first])}; {rule}")
 
 
 def checked_cost(cost: ArrayLike | None, length: int, names: Labels | None = None) -> Vector:

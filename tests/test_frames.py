@@ -261,17 +261,6 @@ def test_what_is_no_matrix_of_numbers_is_refused_by_its_entry_or_type(matrix, me
         LinearSystem(matrix, [1.0])
 
 
-def test_a_dask_array_is_refused_until_it_is_computed():
-    import dask.array as dask_array
-
-    matrix, target = dask_array.from_array(np.array(A)), dask_array.from_array(np.array(Y))
-    with pytest.raises(InvalidSystemError, match=r"A is a collection of dask.* give A.compute\(\)"):
-        LinearSystem(matrix, Y)
-    with pytest.raises(InvalidSystemError, match=r"y is a collection of dask.* give y.compute\(\)"):
-        LinearSystem(A, target)
-    np.testing.assert_array_equal(LinearSystem(matrix.compute(), target.compute()).A, A)
-
-
 def test_truth_values_and_unmasked_arrays_are_numbers():
     np.testing.assert_array_equal(LinearSystem(np.array(A) > 0, Y).A, (np.array(A) > 0).astype(float))
     np.testing.assert_array_equal(LinearSystem(np.ma.array(A), Y).A, A)

@@ -22,6 +22,10 @@ class KrylovBackend(Backend):
         return "krylov"
 
     def supports(self, problem: Problem) -> Support:
+        if problem.unsigned.is_distributed:
+            return Support(
+                False, "krylov keeps vectors of shape (d,) in memory, and those of this system are distributed"
+            )
         if isinstance(problem, L1Minimization):
             return Support(True)
         if not isinstance(problem, BregmanProjection):

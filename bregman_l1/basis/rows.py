@@ -37,6 +37,12 @@ class Rows:
     dropped: Index
     weights: Matrix
 
+    @classmethod
+    def every(cls, n_rows: int) -> Rows:
+        """All rows, none of them dropped."""
+        everything = np.arange(n_rows)
+        return cls(kept=everything, dropped=everything[:0], weights=np.zeros((0, n_rows)))
+
     @property
     def relations(self) -> Matrix:
         """Z of shape (dropped, N) with Z A = 0, to the rounding of the terms."""
@@ -121,9 +127,8 @@ def split_rows(system: LinearSystem, budget: Budget | None = None) -> Rows:
     (2, 1)
     """
     system = system.distinct
-    everything = np.arange(system.shape[0])
     if _shows_independence(system.matrix):
-        return Rows(kept=everything, dropped=everything[:0], weights=np.zeros((0, everything.size)))
+        return Rows.every(system.shape[0])
     with np.errstate(all="ignore"):
         # In units of rows and columns: combinations of rows do not depend on them.
         matrix: Any = system.scaled(1.0 / system.row_units, np.ldexp(1.0, -np.frexp(system.column_sizes)[1]))
@@ -132,7 +137,7 @@ def split_rows(system: LinearSystem, budget: Budget | None = None) -> Rows:
         alone = np.unique(first)
         kept, weights = _eliminated(matrix[alone] if alone.size < first.size else matrix, budget or Budget())
     kept = alone[kept]
-    dropped, units = np.setdiff1d(everything, kept), system.row_units
+    dropped, units = np.setdiff1d(np.arange(system.shape[0]), kept), system.row_units
     weights = weights[np.searchsorted(alone, first[dropped])]
     return Rows(kept=kept, dropped=dropped, weights=weights * (factor * units)[dropped, None] / units[kept])
 

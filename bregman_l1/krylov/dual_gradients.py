@@ -7,6 +7,7 @@ slow, where x is not sparse it is the faster method.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from bregman_l1 import settings
 from bregman_l1._types import EPS, Vector
 from bregman_l1.krylov.linear_solvers import conjugate_gradients
+from bregman_l1.probes import probes
 
 if TYPE_CHECKING:
     from bregman_l1.krylov.products import CountedProducts
@@ -41,7 +43,7 @@ def ascents(products: CountedProducts, log_prior: Vector, dual: Vector, image: V
     """Climb y'lam - sum exp(log_prior + A'lam) by Newton's method, for ever."""
     norm_y, error = float(np.linalg.norm(products.y)), np.inf
     while True:
-        x = np.exp(np.minimum(log_prior + image, settings.LARGEST_MIXED))
+        x = np.exp(log_prior + image)
         gradient = products.y - products.matvec(x)
         missing = float(np.linalg.norm(gradient)) / norm_y
         expected = min(1.0, error)
@@ -50,7 +52,7 @@ def ascents(products: CountedProducts, log_prior: Vector, dual: Vector, image: V
         def hessian(u: Vector, x: Vector = x) -> Vector:
             return products.matvec(x * products.rmatvec(u))
 
-        solved = conjugate_gradients(hessian, gradient, tolerance, settings.MOST_MINRES)
+        solved = conjugate_gradients(hessian, gradient, tolerance, settings.MOST_ASCENT_GRADIENTS)
         if not solved.x.any():
             yield Ascent(dual, image, 0.0 if not gradient.any() else error)
             return
@@ -63,30 +65,54 @@ def ascents(products: CountedProducts, log_prior: Vector, dual: Vector, image: V
         yield Ascent(dual, image, error)
 
 
+def rounding(products: CountedProducts, x: Vector) -> float:
+    """What rounding of A x by a few digits, at random, does to log x: without end where x must vanish somewhere."""
+    size = settings.ROUNDED * EPS * float(np.linalg.norm(products.y)) / np.sqrt(products.y.size)
+    noise = size * probes(1, products.y.size)[0]
+    solved = conjugate_gradients(
+        lambda u: products.matvec(x * products.rmatvec(u)), noise, settings.REFINED, settings.MOST_MINRES
+    )
+    return float(np.abs(products.rmatvec(solved.x)).max())
+
+
 def exact_length(x: Vector, change: Vector, gain: float) -> float:
     """The a > 0 at which sum change x exp(a change), which increases with a, is ``gain``; bounded if there is none.
 
-    The sum is followed on those terms that matter, by Newton's method on a bracket.
+    Newton's method on a bracket, halved where it would not shrink: beyond the root the sum is steep.
     """
-    longest = settings.LONGEST_ASCENT / max(float(np.abs(change).max()), EPS)
-    low, high, a = 0.0, max(1.0, longest), 1.0
-    first = abs(float(change @ x) - gain)
-    for _ in range(settings.MOST_TRIALS):
-        grown = x * np.exp(np.minimum(a * change, settings.LARGEST_EXPONENT))
+    largest = float(np.abs(change).max())
+    low, high = 0.0, settings.LONGEST_ASCENT / largest
+    a, first = min(1.0, 1.0 / largest, high), abs(float(change @ x) - gain)
+    for trial in range(settings.MOST_TRIALS):
+        grown = x * np.exp(a * change)
         slope = float(change @ grown) - gain
-        if abs(slope) <= settings.SEARCHED * first:
-            return a
+        if abs(slope) <= settings.SEARCHED * first or (slope < 0 and a == high):
+            break
         low, high = (a, high) if slope < 0 else (low, a)
         bend = float((change * change) @ grown)
-        a = a - slope / bend if bend > 0 else high
+        a = a - slope / bend if bend > 0 and trial % 2 == 0 else np.inf
         if not low < a < high:
-            a = (low + high) / 2 if slope > 0 or a < high else high
-        if high - low <= EPS * high or a == low:
-            break
+            # Growth is tried before the bracket is halved: the end of it is far away, as a rule.
+            a = min(settings.REACHED * low, high) if slope < 0 else (low + high) / 2
     return a
 
 
-def is_farkas(dual: Vector, image: Vector, y: Vector) -> bool:
-    """Whether A'z <= 0 < y'z for z = lam: nothing is feasible then."""
-    size = float(np.linalg.norm(dual))
-    return float(image.max()) <= 0.0 and float(y @ dual) > EPS * size * float(np.linalg.norm(y))
+def value(y: Vector, log_prior: Vector, dual: Vector, image: Vector) -> float:
+    """The dual objective that the ascent climbs; minus infinity where it overflows."""
+    return float(y @ dual) - float(np.exp(log_prior + image).sum())
+
+
+def farkas_vector(products: CountedProducts, log_size: float) -> Vector | None:
+    """A z with A'z <= 0 < y'z, so that no x >= 0 solves A x = y; None where the ascent shows none.
+
+    Without a solution the dual climbs for ever, with the entries of x bounded by what is left of y: from a prior above
+    that size A'lam falls below zero.
+    """
+    dual, image = np.zeros(products.shape[0]), np.zeros(products.shape[1])
+    log_prior = np.full(products.shape[1], log_size + settings.ABOVE_SIZE)
+    for found in islice(ascents(products, log_prior, dual, image, settings.NEARBY), settings.MOST_ASCENTS):
+        if float(found.image.max()) <= 0.0 < float(products.y @ found.dual):
+            return found.dual
+        if found.error <= settings.NEARBY or float(found.image.min()) < settings.LOWEST:
+            break
+    return None

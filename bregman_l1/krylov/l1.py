@@ -18,10 +18,11 @@ import numpy as np
 from bregman_l1 import settings
 from bregman_l1._types import Vector
 from bregman_l1.budget import Budget
-from bregman_l1.claim import Claim, Farkas
+from bregman_l1.claim import Claim
 from bregman_l1.frozen import read_only
+from bregman_l1.krylov.dual_gradients import farkas_vector
 from bregman_l1.krylov.products import CountedProducts, StoppedError
-from bregman_l1.krylov.projection import log_size
+from bregman_l1.krylov.projection import infeasible, log_size
 from bregman_l1.krylov.pursuit import fitted, pursued
 from bregman_l1.krylov.supporting_dual import Dual, supporting_dual
 from bregman_l1.krylov.walk import walk
@@ -94,15 +95,17 @@ class _Search:
         self.products = products
         gradient = products.rmatvec(products.y)
         if gradient.max() <= 0:
-            proof = Farkas(read_only(products.y / products.row_norms))
-            return Claim(outcome=Outcome.INFEASIBLE, raw_status=Outcome.INFEASIBLE.value, proof=proof)
-        for x, dual in self._guesses(gradient):
+            return infeasible(products, products.y)
+        size = log_size(products, gradient)
+        for x, dual in self._guesses(size):
             self.x = x
             proved = supporting_dual(products, self.cost, np.flatnonzero(x), dual)
             if proved is not None:
                 self.mu = proved.mu
                 return self.claim(Outcome.OPTIMAL)
-        return self.claim(Outcome.INACCURATE)
+        # A stage of the walk that was reached is feasible.
+        z = farkas_vector(products, size) if self.x is None else None
+        return self.claim(Outcome.INACCURATE) if z is None else infeasible(products, z)
 
     def claim(self, outcome: Outcome) -> Claim:
         """The best found as an answer."""
@@ -113,14 +116,14 @@ class _Search:
             raw_status=outcome.value,
         )
 
-    def _guesses(self, gradient: Vector) -> Iterator[tuple[Vector, Dual]]:
+    def _guesses(self, size: float) -> Iterator[tuple[Vector, Dual]]:
         """Solutions x >= 0 of A x = y on few columns, each with a dual that may be near one that proves it."""
         products, none = self.products, np.zeros(self.cost.size)
         x = pursued(products, none)
         if x is not None:
             yield x, Dual(np.zeros_like(products.y), none)
         largest = float(np.abs(self.cost).max())
-        size, depth, tried = log_size(products, gradient), settings.DEEPEST / (largest or 1.0), 0.0
+        depth, tried = settings.DEEPEST / (largest or 1.0), 0.0
         for stage in walk(products, size - depth * self.cost, size):
             reached = stage.share * settings.DEEPEST
             if reached < max(settings.SHALLOWEST, settings.DEEPER * tried) and stage.share < 1.0:
@@ -129,10 +132,13 @@ class _Search:
             dual = Dual(stage.point.dual / over, stage.point.image / over)
             at_depth = stage.point.x(size - over * self.cost)
             self.x, self.mu = at_depth, dual.mu
-            for x in (
-                pursued(products, np.where(at_depth > settings.LARGE * at_depth.max(), at_depth, 0.0)),
-                *(fitted(products, at_depth, share) for share in settings.SUPPORT_SHARES),
-            ):
+            for x in self._sparse(at_depth):
                 if x is not None:
                     yield x, dual
                     self.x, self.mu = at_depth, dual.mu
+
+    def _sparse(self, x: Vector) -> Iterator[Vector | None]:
+        """Solutions on few columns near to x >= 0, None for each that is not found."""
+        yield pursued(self.products, np.where(x > settings.LARGE * float(x.max()), x, 0.0))
+        for share in settings.SUPPORT_SHARES:
+            yield fitted(self.products, x, share)

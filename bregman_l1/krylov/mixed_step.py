@@ -52,6 +52,12 @@ class MixedPoint:
         x[self.heavy] = self.x_heavy
         return x
 
+    def log_ratio(self, log_prior: Vector) -> Vector:
+        """Log x - log p: A'lam but on the heavy entries, whose own values leave less of y."""
+        ratio = self.image.copy()
+        ratio[self.heavy] = np.log(self.x_heavy) - log_prior[self.heavy]
+        return ratio
+
     def beyond(self, before: MixedPoint, stretch: float) -> MixedPoint:
         """Where a straight line from the point before leads, ``stretch`` times as far again; x_K stays."""
         return MixedPoint(

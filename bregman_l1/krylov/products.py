@@ -11,7 +11,6 @@ from bregman_l1 import settings
 from bregman_l1._types import Vector
 from bregman_l1.budget import Budget
 from bregman_l1.outcome import Outcome
-from bregman_l1.probes import probes
 
 if TYPE_CHECKING:
     from bregman_l1.progress import ProgressBar
@@ -63,6 +62,13 @@ class CountedProducts:
         """(R^{-1} A)'lam."""
         return self._counted(self._system.rmatvec, lam / self.row_norms)
 
+    def of_one_sign(self, estimate: Vector) -> Vector:
+        """An estimate of x without the smaller of x_plus and x_minus, where these are the unknowns."""
+        if not self._system.is_doubled:
+            return estimate
+        plus, minus = np.split(estimate, 2)
+        return np.concatenate([np.where(plus >= minus, plus, 0.0), np.where(minus > plus, minus, 0.0)])
+
     def _counted(self, product: Callable[[Vector], Vector], vector: Vector) -> Vector:
         outcome = self._budget.spent_out
         if outcome is not None:
@@ -82,12 +88,13 @@ def _mean_squares(product: Callable[[Vector], Vector], length: int, width: int) 
     One product tells whether they are about the same, by the fourth moment, which is 3 then; more are taken where
     they are not, or where they are too few to say.
     """
-    seen = product(probes(1, width)[0]) ** 2
+    random = np.random.default_rng(0)
+    seen = product(random.standard_normal(width)) ** 2
     mean = float(seen.mean()) or 1.0
     if length >= settings.MANY_NORMS and float((seen**2).mean()) <= settings.EVEN_NORMS * mean**2:
         return np.full(length, mean)
-    for probe in probes(settings.NORM_PROBES, width)[1:]:
-        seen += product(probe) ** 2
+    for _ in range(settings.NORM_PROBES - 1):
+        seen += product(random.standard_normal(width)) ** 2
     seen /= settings.NORM_PROBES
     positive = seen[seen > 0]
     least = settings.LEAST_NORM * float(np.median(positive)) if positive.size else 1.0

@@ -15,7 +15,7 @@ from bregman_l1._types import Vector
 from bregman_l1.budget import Budget
 from bregman_l1.claim import Claim, Farkas
 from bregman_l1.frozen import read_only
-from bregman_l1.krylov.dual_gradients import ascents, is_farkas
+from bregman_l1.krylov.dual_gradients import ascents, farkas_vector, rounding, value
 from bregman_l1.krylov.mixed_step import MixedPoint, corrections
 from bregman_l1.krylov.newton_system import heavy_entries
 from bregman_l1.krylov.products import CountedProducts, StoppedError
@@ -61,9 +61,9 @@ def project(
     Returns
     -------
     Claim
-        With ``log_x = log_prior + A'dual``; ``iterations`` are applications, ``error`` is what the last Newton step
-        and the residual of its equations leave. `Outcome.OPTIMAL` where that is below ``tol``; `Outcome.INACCURATE`
-        where it could not be reached.
+        With ``log_x = log_prior + A'dual`` up to its ``error``, which is what the last Newton step and the residual
+        of its equations leave; ``iterations`` are applications. `Outcome.OPTIMAL` where the error is below ``tol``,
+        `Outcome.INACCURATE` where that could not be reached, `Outcome.INFEASIBLE` with a Farkas vector.
 
     Examples
     --------
@@ -92,7 +92,7 @@ class _Run:
     def __init__(self, log_prior: Vector, tol: float) -> None:
         self.log_prior, self.tol, self.goal = log_prior, tol, settings.BELOW * tol
         self.dual: Vector | None = None
-        self.image, self.error, self.rounding = np.zeros_like(log_prior), np.inf, 0.0
+        self.log_ratio, self.error, self.rounding = np.zeros_like(log_prior), np.inf, 0.0
 
     def solved(self, products: CountedProducts, start_dual: Vector | None) -> Claim:
         """Search near a dual if there is one, then from an even prior, then by ascent from where that has led."""
@@ -101,18 +101,21 @@ class _Run:
             return self._finished_claim()
         gradient = products.rmatvec(products.y)
         if gradient.max() <= 0:
-            return self._infeasible(products.y)
-        for stage in walk(products, self.log_prior, log_size(products, gradient)):
+            return infeasible(products, products.y)
+        size = log_size(products, gradient)
+        for stage in walk(products, self.log_prior, size):
             # The entries that matter keep their size if lam grows with the depth of the prior.
             self._keep(stage.point.dual / stage.share, stage.point.image / stage.share, np.inf)
-            if stage.share == 1.0 and self._finished(stage.point, stage.error):
+            if stage.share == 1.0 and (self._finished(stage.point, stage.error) or self.error <= settings.NEARBY):
                 return self._finished_claim()
-        return self._climbed()
+        # A stage of the walk that was reached is feasible.
+        z = farkas_vector(products, size) if self.dual is None else None
+        return self._climbed() if z is None else infeasible(products, z)
 
     def claim(self, outcome: Outcome) -> Claim:
         """The best point so far as an answer."""
         return Claim(
-            log_x=read_only(self.log_prior + self.image),
+            log_x=read_only(self.log_prior + self.log_ratio),
             dual=None if self.dual is None else read_only(self.dual / self.products.row_norms),
             outcome=outcome,
             raw_status=outcome.value,
@@ -128,34 +131,36 @@ class _Run:
         steps = corrections(self.products, self.log_prior, point, self.goal, error)
         for found in islice(steps, settings.MOST_LAST_MIXED_STEPS):
             if found.error < self.error:
-                self._keep(found.point.dual, found.point.image, found.error, found.rounding)
+                self._keep(found.point.dual, found.point.log_ratio(self.log_prior), found.error, found.rounding)
             if self.error <= max(self.goal, self.rounding):
                 return True
         return False
 
     def _climbed(self) -> Claim:
-        """The ascent of the dual from the best point so far, unless that is near the solution already."""
-        dual = np.zeros(self.products.shape[0]) if self.dual is None else self.dual
-        climb = ascents(self.products, self.log_prior, dual, self.image, self.goal)
-        for found in islice(climb, settings.MOST_ASCENTS if self.error > settings.NEARBY else 0):
+        """The ascent of the dual, from the best point so far if that is above zero."""
+        y, none = self.products.y, np.zeros(self.products.shape[0])
+        dual = none if self.dual is None else self.dual
+        if not value(y, self.log_prior, dual, self.log_ratio) > value(y, self.log_prior, none, 0 * self.log_ratio):
+            self._keep(none, 0 * self.log_ratio, np.inf)
+            dual = none
+        climb = ascents(self.products, self.log_prior, dual, self.products.rmatvec(dual), self.goal)
+        for found in islice(climb, settings.MOST_ASCENTS):
             self._keep(found.dual, found.image, found.error)
-            if is_farkas(found.dual, found.image, self.products.y):
-                return self._infeasible(found.dual)
-            if found.error <= self.goal:
+            if found.error <= self.goal or float((self.log_prior + self.log_ratio).min()) < settings.LOWEST:
                 break
+        if self.error <= self.tol:
+            self.rounding = rounding(self.products, np.exp(self.log_prior + self.log_ratio))
         return self._finished_claim()
 
     def _finished_claim(self) -> Claim:
         """The best point, vouched for if its error is known to be below the tolerance and no entry underflows."""
-        holds = self.error + self.rounding <= self.tol and float((self.log_prior + self.image).min()) > settings.LOWEST
+        holds = (
+            self.error + self.rounding <= self.tol and float((self.log_prior + self.log_ratio).min()) > settings.LOWEST
+        )
         return self.claim(Outcome.OPTIMAL if holds else Outcome.INACCURATE)
 
-    def _infeasible(self, z: Vector) -> Claim:
-        outcome = Outcome.INFEASIBLE
-        return Claim(outcome=outcome, raw_status=outcome.value, proof=Farkas(read_only(z / self.products.row_norms)))
-
-    def _keep(self, dual: Vector, image: Vector, error: float, rounding: float = 0.0) -> None:
-        self.dual, self.image, self.error, self.rounding = dual, image, error, rounding
+    def _keep(self, dual: Vector, log_ratio: Vector, error: float, rounding: float = 0.0) -> None:
+        self.dual, self.log_ratio, self.error, self.rounding = dual, log_ratio, error, rounding
 
 
 def log_size(products: CountedProducts, gradient: Vector) -> float:
@@ -175,3 +180,9 @@ def near_dual(products: CountedProducts, log_prior: Vector, dual: Vector) -> Mix
     heavy, image = heavy_entries(products, x), products.matvec(x)
     size = float(products.y @ image) / float(image @ image)
     return replace(point, heavy=heavy, x_heavy=x[heavy] * size if size > 0 else x[heavy])
+
+
+def infeasible(products: CountedProducts, z: Vector) -> Claim:
+    """The claim that there is no solution, with the z that shows it."""
+    outcome = Outcome.INFEASIBLE
+    return Claim(outcome=outcome, raw_status=outcome.value, proof=Farkas(read_only(z / products.row_norms)))

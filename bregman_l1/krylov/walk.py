@@ -63,11 +63,12 @@ def walk(products: CountedProducts, log_prior: Vector, log_size: float) -> Itera
 
 def settled(products: CountedProducts, log_prior: Vector, start: MixedPoint) -> tuple[Correction | None, int]:
     """The first correction that is near the solution and the steps it took; None where they lead away from it."""
-    first = np.inf
+    least, cut_short = np.inf, 0
     for steps, found in enumerate(corrections(products, log_prior, start, settings.NEARBY), 1):
         if found.error <= settings.NEARBY:
             return found, steps
-        first = min(first, found.missing)
-        if steps == settings.MOST_MIXED_STEPS or found.missing > settings.LOST * first:
+        least, cut_short = min(least, found.missing), cut_short + 1 if found.error == np.inf else 0
+        is_lost = found.missing > settings.LOST * least or cut_short > settings.MOST_CUT_SHORT
+        if is_lost or steps == settings.MOST_MIXED_STEPS:
             break
     return None, steps

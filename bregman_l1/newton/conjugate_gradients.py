@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bregman_l1._types import EPS
+
 
 class Solved(NamedTuple):
     """What conjugate gradients found.
@@ -31,6 +33,7 @@ def conjugate_gradients(
     residual: float,
     most: int,
     preconditioned: Callable[[NDArray[Any]], NDArray[Any]] = np.copy,
+    least: float = EPS,
 ) -> Solved:
     """Solve H z = right for a symmetric, positive semidefinite H, until ``residual`` or after ``most`` products.
 
@@ -39,13 +42,16 @@ def conjugate_gradients(
     product : callable
         H times a vector.
     right : ndarray of shape (N,)
-        In the range of H, but for rounding: the iteration ends where H is zero along its direction.
+        In the range of H.
     residual : float
         The relative residual asked, in the norm of the preconditioner.
     most : int
         Most products.
     preconditioned : callable
         M^{-1} times a vector, M near H; by default the vector.
+    least : float, default EPS
+        Where p'H p falls to this share of p'M p, the products cannot tell H p from zero: the iteration ends, with the
+        best solution met. What is left of ``right`` then may lie outside the range of H.
 
     Examples
     --------
@@ -56,22 +62,21 @@ def conjugate_gradients(
     kind = right.dtype.type
     rest, solution, best = right.copy(), np.zeros_like(right), np.zeros_like(right)
     direction = fitted = preconditioned(rest)
-    energy = first = least = size = float(rest @ fitted)
-    flat = float(np.finfo(kind).eps) * np.sqrt(right.size)
+    energy = first = lowest = size = float(rest @ fitted)
     for _ in range(most):
         if not energy > residual**2 * first:
             break
         image = product(direction)
         curvature = float(direction @ image)
-        if not curvature > flat * size:
+        if not curvature > least * size:
             break
         length = kind(energy / curvature)
         solution += length * direction
         rest -= length * image
         fitted = preconditioned(rest)
         before, energy = energy, float(rest @ fitted)
-        if energy < least:
-            least, best[:] = energy, solution
+        if energy < lowest:
+            lowest, best[:] = energy, solution
         direction = fitted + kind(energy / before) * direction
-        size = energy + (energy / before) ** 2 * size  # of the direction, in the norm of the preconditioner
-    return Solved(best, float(np.sqrt(least / first)) if first > 0.0 else 0.0)
+        size = energy + (energy / before) ** 2 * size  # p'M p: M^{-1} rest is M-orthogonal to the directions before
+    return Solved(best, float(np.sqrt(lowest / first)) if first > 0.0 else 0.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,12 +18,15 @@ from bregman_l1.errors import InfeasibleError
 from bregman_l1.frozen import read_only
 from bregman_l1.newton.dual_newton import DualPoint, dual_newton, dual_point
 from bregman_l1.newton.normal_equations import NormalEquations, normal_equations
+from bregman_l1.newton.presolve import face_of_signs, on_face
 from bregman_l1.newton.scale_free import scale_free, walked
+from bregman_l1.newton.sparse_equations import sparse_equations, stays_sparse
 from bregman_l1.newton.tables import project_table
 from bregman_l1.newton.walk import Way
 from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron.feasible_set import farkas_near
 from bregman_l1.potential import ENTROPY, Potential
+from bregman_l1.system import one_for_zero
 from bregman_l1.threads import threads_for
 
 if TYPE_CHECKING:
@@ -77,6 +80,15 @@ def project(
             return claim
         system = system.explicit()
     with threads_for(system), np.errstate(all="ignore"):
+        if stays_sparse(system):
+            face = face_of_signs(system)
+            if not face.is_whole:
+                options: dict[str, Any] = {"potential": potential, "start_dual": start_dual, "tol": tol}
+                options |= {"max_iter": max_iter, "time_limit": time_limit}
+                return on_face(system, face, lambda part, free: project(part, log_prior[free], **options))
+            end = _kept_sparse(system, _ways(system, potential, log_prior, tol)[0], start_dual, budget)
+            if end.outcome is not Outcome.INACCURATE or system.shape[0] > settings.MOST_FACTORED:
+                return _claim(system, Rows.every(system.shape[0]), end, budget)
         rows = split_rows(system, budget)
         try:
             part = rows.part(system)
@@ -84,33 +96,63 @@ def project(
             outcome = Outcome.INFEASIBLE
             return Claim(outcome=outcome, raw_status=outcome.value, proof=Farkas(error.farkas))
         _LOG.debug("%r: %d rows depend on others", system, rows.dropped.size)
-        size = np.log((np.abs(part.y) / part.row_peaks).max())  # of x if one entry had to do it all
-        no_dual, begins = np.zeros(part.shape[0]), _beginnings(potential, float(size), log_prior)
-        potential = potential.in_unit_of(log_prior)
-        dual = None if start_dual is None else start_dual[rows.kept] / np.exp(potential.log_dual_unit)
-        for even in begins:
-            way = Way(potential=potential, even=even, log_prior=log_prior, tol=tol, tau=0.0, log_x=even, dual=no_dual)
+        dual = None if start_dual is None else start_dual[rows.kept]
+        for way in _ways(part, potential, log_prior, tol):
             end = _ended_by_any(part, way, dual, budget)
             if end.outcome is not Outcome.INACCURATE:
                 break
-        end = replace(end, dual=end.dual * np.exp(potential.log_dual_unit))
         return _claim(system, rows, end, budget)
 
 
-def _ended_by_any(system: LinearSystem, way: Way, dual: Vector | None, budget: Budget) -> Way:
+def _ways(system: LinearSystem, potential: Potential, log_prior: Wide, tol: float) -> list[Way]:
+    """The ways to a prior, each from its beginning."""
+    size = np.log((np.abs(system.y) / one_for_zero(system.row_peaks)).max())  # of x if one entry had to do it all
+    no_dual, in_unit = np.zeros(system.shape[0]), potential.in_unit_of(log_prior)
+    return [
+        Way(potential=in_unit, even=even, log_prior=log_prior, tol=tol, tau=0.0, log_x=even, dual=no_dual)
+        for even in _beginnings(potential, float(size), log_prior)
+    ]
+
+
+def _kept_sparse(system: LinearSystem, way: Way, dual: Vector | None, budget: Budget) -> Way:
+    """The end of a way where sparse equations lead to it, which take dependent rows as they are."""
+    is_tried = way.e_folds <= settings.NEAR or system.shape[0] > settings.MOST_FACTORED
+    if not (is_tried and stays_sparse(system, _least_slope(way))):
+        return way
+    end = _in_double_precision(system, sparse_equations(system, budget), way, _in_unit(way, dual), budget)
+    if end.outcome is Outcome.OPTIMAL and system.backward_errors(np.exp(end.log_x)).max() > way.tol:
+        end = way  # dependent rows contradict each other
+    _LOG.debug("sparse equations: %s, %d steps", end.outcome.value, budget.used)
+    return end
+
+
+def _in_unit(way: Way, dual: Vector | None) -> Vector | None:
+    """A dual in the unit of the prior."""
+    return None if dual is None else dual / np.exp(way.potential.log_dual_unit)
+
+
+def _ended_by_any(system: LinearSystem, way: Way, start_dual: Vector | None, budget: Budget) -> Way:
     """The end of a way: from the dual, by the convex loop, or in the scale-free form."""
-    end = way
+    end, dual = way, _in_unit(way, start_dual)
     if dual is not None and way.e_folds > settings.NEAR:
         log_x, _ = dual_point(system, way.potential, way.log_prior, dual)
         if np.isfinite(log_x).all():
             end = walked(system, replace(way, tau=1.0, log_x=in_double(log_x)), budget)
     if end.outcome is not Outcome.OPTIMAL:
-        end = _in_double_precision(system, way, dual, budget)
+        equations = normal_equations(system, budget, _least_slope(way))
+        end = _in_double_precision(system, equations, way, dual, budget)
         _LOG.debug("convex loop: %s %.3g of the way, %d factorisations", end.outcome.value, end.tau, budget.used)
     if end.outcome is Outcome.INACCURATE:
         end = scale_free(system, end, budget)
         _LOG.debug("scale-free form: %s, %d factorisations in all", end.outcome.value, budget.used)
     return end
+
+
+def _least_slope(way: Way) -> float:
+    """So small is theta' where x is of its own size and the prior as deep as the convex loop takes it."""
+    deepest = way.e_folds if way.e_folds <= settings.NEAR else settings.LEAVE_AT
+    spread = way.potential.spread
+    return math.exp(-(spread - 1.0) * deepest / spread)
 
 
 def _beginnings(potential: Potential, size: float, log_prior: Wide) -> list[Vector]:
@@ -126,17 +168,16 @@ def _beginnings(potential: Potential, size: float, log_prior: Wide) -> list[Vect
     return [shifted, flat] if potential.spread * float(np.ptp(log_prior)) > settings.NEAR else [shifted]
 
 
-def _in_double_precision(system: LinearSystem, way: Way, dual: Vector | None, budget: Budget) -> Way:
+def _in_double_precision(
+    system: LinearSystem, equations: NormalEquations, way: Way, dual: Vector | None, budget: Budget
+) -> Way:
     """The convex loop, from a dual where the prior is near, and entered from nearby priors where it is deep.
 
     Returns how far it gets. On the way down x stays within double precision where the prior's depth lies in the row
     space of A, as with transport. For dense A the first stage alone is run: from there the jump is cheaper.
     """
     potential = way.potential
-    # So small is theta' where x is of its own size and the prior as deep as the convex loop takes it.
     is_near = way.e_folds <= settings.NEAR
-    deepest = min(way.e_folds, settings.NEAR if is_near else settings.LEAVE_AT) / potential.spread
-    equations = normal_equations(system, budget, math.exp(-(potential.spread - 1.0) * deepest))
     if is_near:
         dual = _thinned(system, potential, way.log_prior, budget) if dual is None else dual
         end = way if dual is None else _ended(system, equations, way, budget, dual)
@@ -210,6 +251,7 @@ def _thinned(system: LinearSystem, potential: Potential, log_prior: Wide, budget
 
 def _claim(system: LinearSystem, rows: Rows, end: Way, budget: Budget) -> Claim:
     """What there is to say, in terms of all rows; a contradiction if a dropped row does not agree."""
+    end = replace(end, dual=end.dual * np.exp(end.potential.log_dual_unit))
     outcome, proof = end.outcome, None if end.face is None else end.face.proof
     if proof is not None:
         proof = replace(proof, z=rows.embedded(proof.z))

@@ -25,17 +25,21 @@ from bregman_l1.basis.reduced import ReducedSums
 from bregman_l1.basis.rows import Rows, split_rows
 from bregman_l1.basis.serving import ServingTableaus
 from bregman_l1.basis.tableau import Tableau
+from bregman_l1.caching import cached_property
 from bregman_l1.errors import InfeasibleError
 from bregman_l1.newton.basis_point import basis_point
 from bregman_l1.newton.dual_newton import drift_noise, dual_point, largest_move, rounding_noise
 from bregman_l1.newton.exact_step import ExactProjection
 from bregman_l1.newton.normal_equations import NormalEquations, normal_equations
+from bregman_l1.newton.sparse_equations import sparse_equations, stays_sparse
 from bregman_l1.potential import ENTROPY, Potential
 from bregman_l1.system import largest
 from bregman_l1.threads import threads_for
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
+
+_TOO_LARGE = "sparse equations did not tell the Newton step, and the rows are too many for a factor or a basis"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -105,32 +109,45 @@ class NewtonSteps:
         if not alive.any():
             return Step(change=np.zeros(log_x.size))
         with threads_for(self._system), np.errstate(all="ignore"):
-            if self._positive is None or (self._positive[0] != alive).any():
-                try:
-                    steps = _Steps(self._system if alive.all() else self._system.restrict(alive))
-                except InfeasibleError:
-                    return Step(change=np.where(alive, np.inf, 0.0))
-                self._positive = alive, steps
-            if alive.all():
-                return self._positive[1].at(potential, log_prior, log_x, dual)
-            step = self._positive[1].at(potential, log_prior[alive], log_x[alive], dual)
+            try:
+                if self._positive is None or (self._positive[0] != alive).any():
+                    self._positive = alive, _Steps(self._system if alive.all() else self._system.restrict(alive))
+                if alive.all():
+                    return self._positive[1].at(potential, log_prior, log_x, dual)
+                step = self._positive[1].at(potential, log_prior[alive], log_x[alive], dual)
+            except InfeasibleError:
+                return Step(change=np.where(alive, np.inf, 0.0))
         change, noise = np.zeros(log_x.size), np.zeros(log_x.size)
         change[alive], noise[alive] = step.change, step.noise
         return replace(step, change=change, noise=noise)
 
 
 class _Steps:
-    """The steps at positive candidates, by the cheaper of two ways if its rounding does not show."""
+    """The steps at positive candidates, by the cheapest way whose rounding does not show."""
 
     def __init__(self, system: LinearSystem) -> None:
-        self._system, self._rows = system, split_rows(system)
-        self._part = self._rows.part(system)
-        self._tableaus = ServingTableaus(self._part)
+        self._system = system
         self._ways = [self._by_normal_equations, self._on_basis]
 
+    @cached_property
+    def _rows(self) -> Rows:
+        return split_rows(self._system)
+
+    @cached_property
+    def _part(self) -> LinearSystem:
+        return self._rows.part(self._system)
+
+    @cached_property
+    def _tableaus(self) -> ServingTableaus:
+        return ServingTableaus(self._part)
+
     def at(self, potential: Potential, log_prior: Wide, log_x: Vector, dual: Vector | None) -> Step:
+        step = self._by_sparse_equations(potential, log_prior, log_x, dual)
+        if step is not None:
+            return step
+        if self._system.shape[0] > settings.MOST_FACTORED:
+            return Step(change=np.full(log_x.size, np.inf), remarks=(_TOO_LARGE,))
         lam = None if dual is None else dual[self._rows.kept]
-        step = None
         for way in tuple(self._ways):
             # For another y within the margin the candidate may be right where it is not for y itself.
             other = way(potential, log_prior, log_x, lam)
@@ -205,21 +222,51 @@ class _Steps:
         point, noise, _ = basis_point(self._part, potential, tableau, log_prior, log_x[tableau.J])
         return point, noise
 
+    def _by_sparse_equations(
+        self, potential: Potential, log_prior: Wide, log_x: Vector, dual: Vector | None
+    ) -> Step | None:
+        """The step by sparse equations on all rows, where nothing need be told of their dependence.
+
+        None where they leave more than rounding: dependent rows contradict each other then.
+        """
+        system = self._system
+        if not (stays_sparse(system) and log_x.max() <= settings.PLAIN_RANGE):
+            return None
+        if not stays_sparse(system, _least_slope(potential, log_prior, log_x)):
+            return None
+        equations = sparse_equations(system)
+        step = self._solved(system, equations, potential, log_prior, log_x, dual)
+        if step is None or equations.left <= settings.REFINED:
+            return step
+        x = np.exp(log_x) * (1.0 + step.change)
+        return step if system.backward_errors(x).max() <= settings.MARGIN else None
+
     def _by_normal_equations(
         self, potential: Potential, log_prior: Wide, log_x: Vector, dual: Vector | None
     ) -> Step | None:
-        """Solve A X d = y - A x for d; None where lam comes not to rest, or rounding shows.
-
-        Where the point of lam is as good as log x, x is taken from it: nothing is left then of d in the equations.
-        """
+        """Solve A X d = y - A x for d; None where lam comes not to rest, or rounding shows."""
         system, top = self._part, log_x.max()
         if not top <= settings.PLAIN_RANGE:
             return None
         if not system.is_sparse and np.count_nonzero(log_x >= top - settings.SEEN) < min(system.shape):
             return None
-        least = np.min(potential.slope(log_x))
-        equations = normal_equations(system, least_slope=float(least / np.max(potential.slope(log_prior))))
-        slope, size = float(least), np.inf
+        equations = normal_equations(system, least_slope=_least_slope(potential, log_prior, log_x))
+        return self._solved(system, equations, potential, log_prior, log_x, dual)
+
+    def _solved(
+        self,
+        system: LinearSystem,
+        equations: NormalEquations,
+        potential: Potential,
+        log_prior: Wide,
+        log_x: Vector,
+        dual: Vector | None,
+    ) -> Step | None:
+        """The step by normal equations.
+
+        Where the point of lam is as good as log x, x is taken from it: nothing is left then of d in the equations.
+        """
+        slope, size = float(np.min(potential.slope(log_x))), np.inf
         lam = np.zeros(system.shape[0]) if dual is None else dual
         prior, theta = potential.gradient(log_prior), potential.gradient(log_x)
 
@@ -233,7 +280,7 @@ class _Steps:
             change = potential.log_change(theta, change)
             rounding = EPS * (largest(prior) + float(system.row_peaks @ np.abs(lam)))
             rounding += potential.prior_rounding(log_prior) * largest(prior)
-            residual, noise = self._left_over(potential, equations, log_x, theta, slope, change, rounding)
+            residual, noise = _left_over(system, equations, potential, log_x, theta, slope, change, rounding)
             if not noise <= settings.NEGLIGIBLE:
                 return None
             ahead = equations.solve(residual, settings.REFINED)
@@ -246,33 +293,39 @@ class _Steps:
             lam = lam + ahead
         return None
 
-    def _left_over(
-        self,
-        potential: Potential,
-        equations: NormalEquations,
-        log_x: Vector,
-        theta: Vector,
-        slope: float,
-        change: Vector,
-        rounding: float,
-    ) -> tuple[Vector, float]:
-        """What is left of y - A x once log x has changed, and what rounding does to log x; infinite where it is all."""
-        drift = rounding / slope if slope > 0.0 else np.inf
-        is_seen = drift <= settings.NEGLIGIBLE
-        fits = is_seen and largest(change) <= settings.FITS
-        if fits:  # where columns are many there is no room for another array
-            change += log_x
-            residual = equations.at(change, potential.log_weight(change))
-            change -= log_x
-        else:
-            residual = equations.at(log_x, potential.log_weight(log_x))
-        if residual is None:
-            return theta[:0], np.inf
-        if not fits:
-            residual = residual - self._part.matvec(np.exp(log_x) * change)
-        if not is_seen:
-            drift = drift_noise(self._part, equations, potential, log_x, theta, rounding)
-        return residual, drift + rounding_noise(self._part, equations, potential, theta)
+
+def _least_slope(potential: Potential, log_prior: Wide, log_x: Vector) -> float:
+    """The least slope of theta, in units of that at the prior."""
+    return float(np.min(potential.slope(log_x)) / np.max(potential.slope(log_prior)))
+
+
+def _left_over(
+    system: LinearSystem,
+    equations: NormalEquations,
+    potential: Potential,
+    log_x: Vector,
+    theta: Vector,
+    slope: float,
+    change: Vector,
+    rounding: float,
+) -> tuple[Vector, float]:
+    """What is left of y - A x once log x has changed, and what rounding does to log x; infinite where it is all."""
+    drift = rounding / slope if slope > 0.0 else np.inf
+    is_seen = drift <= settings.NEGLIGIBLE
+    fits = is_seen and largest(change) <= settings.FITS
+    if fits:  # where columns are many there is no room for another array
+        change += log_x
+        residual = equations.at(change, potential.log_weight(change))
+        change -= log_x
+    else:
+        residual = equations.at(log_x, potential.log_weight(log_x))
+    if residual is None:
+        return theta[:0], np.inf
+    if not fits:
+        residual = residual - system.matvec(np.exp(log_x) * change)
+    if not is_seen:
+        drift = drift_noise(system, equations, potential, log_x, theta, rounding)
+    return residual, drift + rounding_noise(system, equations, potential, theta)
 
 
 def _held_against_dropped_rows(system: LinearSystem, rows: Rows, log_x: Vector, step: Step) -> Step:

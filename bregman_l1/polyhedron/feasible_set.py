@@ -21,7 +21,7 @@ from bregman_l1.frozen import FrozenArrays
 from bregman_l1.names import chosen, rows_called
 from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron.linear_program import LinearProgram, solve_verified_later
-from bregman_l1.system import LinearSystem
+from bregman_l1.system import LinearSystem, dense, peaks
 
 # Sums are compared with the sum of their terms' magnitudes: at most ROUNDING of it is zero, SEPARATION of it is not.
 ROUNDING, SEPARATION = 1e-13, 1e-12
@@ -230,7 +230,14 @@ def infeasible(system: LinearSystem, farkas: Vector, seconds: float = 0.0) -> In
     z = system.remember("contradiction", lambda: _in_few_rows(system, farkas, Budget(seconds=seconds + _SPARE_SECONDS)))
     if system.is_doubled:
         return refusal(system, z, "no x solves A x = y", "change y in one of them, or leave one out")
-    return refusal(system, z, "no x >= 0 solves A x = y", "nearest_feasible(system) has the closest y with a solution")
+    return no_solution(system, z, "nearest_feasible(system) has the closest y with a solution")
+
+
+def no_solution(
+    system: LinearSystem, z: Vector, remedy: str = "change y in one of them, or leave one out"
+) -> InfeasibleError:
+    """The error that says that z proves A x = y to have no solution x >= 0, by the rows that z names."""
+    return refusal(system, z, "no x >= 0 solves A x = y", remedy)
 
 
 def refusal(system: LinearSystem, z: Vector, what: str, remedy: str) -> InfeasibleError:
@@ -340,10 +347,12 @@ def exposes(system: LinearSystem, z: Vector, mask: Mask) -> bool:
     if system.is_table:  # of zeros and ones: no sum of nonpositive entries of z rounds to zero
         return bool((z <= 0.0).all() and not system.y[z < 0.0].any() and ((system.rmatvec(z) == 0.0) == mask).all())
     rows, clear = np.flatnonzero(z), _STRICT
-    seen = system.columns(np.flatnonzero(mask))[rows]
-    seen = seen[:, seen.any(axis=0)]
-    if 0 < seen.size <= _EXACT_ENTRIES:
-        exactly = orthogonal(seen, z[rows]) if np.isfinite(z).all() else None
+    if not rows.size:
+        return False
+    seen = system.stored_rows(rows)[:, np.flatnonzero(mask)]
+    seen = seen[:, np.flatnonzero(peaks(seen, axis=0))]
+    if 0 < np.prod(seen.shape) <= _EXACT_ENTRIES:
+        exactly = orthogonal(dense(seen), z[rows]) if np.isfinite(z).all() else None
         if exactly is None:
             return False
         z, clear = _embedded(exactly, rows, z.size), ROUNDINGS

@@ -11,7 +11,7 @@ from bregman_l1._types import ROUNDINGS, Vector
 from bregman_l1.budget import Budget
 from bregman_l1.certificate import Certificate, not_finite
 from bregman_l1.claim import Claim
-from bregman_l1.errors import BackendError
+from bregman_l1.errors import BackendError, UnsupportedStorageError
 from bregman_l1.frozen import read_only
 from bregman_l1.newton import by_products
 from bregman_l1.outcome import Outcome
@@ -25,6 +25,7 @@ from bregman_l1.polyhedron.minimiser import (
     unscaled_dual,
 )
 from bregman_l1.problems.base import Problem
+from bregman_l1.problems.distributed_minimiser import distributed_certificate
 from bregman_l1.problems.minimiser_residuals import MinimiserResiduals, minimiser_residuals
 from bregman_l1.system import checked_system
 from bregman_l1.validation import checked_flag, checked_weights, refuse_unless_all
@@ -71,6 +72,12 @@ class L1Minimization(Problem):
 
     def __init__(self, system: LinearSystem, *, cost: ArrayLike | None = None, signed: bool = False) -> None:
         self._system, self._signed = checked_system(system), checked_flag("signed", signed)
+        if signed and system.is_distributed:
+            raise UnsupportedStorageError(
+                "x of either sign on a distributed system is not supported: give A as an array, or "
+                "dask.array.concatenate([A, -A], axis=1) as A, of which x is (x_plus, x_minus)"
+            )
+        cost = system.within_reach(cost)
         self._cost = self._weights = checked_weights(cost, system.shape[1], system.column_names)
         if self._signed:
             rule = "|x| would grow without end where its cost is negative"
@@ -144,7 +151,13 @@ class L1Minimization(Problem):
             optimum(self.unsigned, self.weights)
 
     def polish(self, claim: Claim, tol: float = 1e-9) -> Claim:
-        if claim.x is None or not np.isfinite(claim.x).all() or by_products(self.unsigned) or self._is_exact(claim):
+        if (
+            claim.x is None
+            or self._system.is_distributed
+            or not np.isfinite(claim.x).all()
+            or by_products(self.unsigned)
+            or self._is_exact(claim)
+        ):
             return claim
         residuals, budget = self._residuals, Budget(seconds=claim.time_left)
         x = completed_vertex(self.unsigned, self.weights, claim.x, budget)
@@ -173,9 +186,13 @@ class L1Minimization(Problem):
         return self._residuals.shortfall(x, dual) <= ROUNDINGS and largest_correction(self.unsigned, x) <= _GOOD
 
     def objective(self, claim: Claim) -> float:
+        if self._system.is_distributed:
+            return float(self._system.entrywise(np.multiply, self.weights, claim.point).sum())
         return float(self.weights @ claim.point)
 
     def certify(self, claim: Claim, tol: float = 1e-9) -> Certificate:
+        if self._system.is_distributed:
+            return distributed_certificate(self, claim, tol)
         x = claim.point
         if not np.isfinite(x).all():
             return not_finite(self.title)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from copy import copy
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,14 +14,22 @@ from numpy.typing import ArrayLike
 from bregman_l1 import settings
 from bregman_l1._types import Real, Vector, Wide
 from bregman_l1.claim import Claim, Farkas
-from bregman_l1.errors import InfeasibleError, InvalidProblemError, UnsupportedProblemError
+from bregman_l1.errors import (
+    InfeasibleError,
+    InvalidProblemError,
+    UnsupportedProblemError,
+    UnsupportedStorageError,
+)
+from bregman_l1.foreign import is_lazy
 from bregman_l1.frozen import read_only
-from bregman_l1.newton import NewtonSteps, by_products, project
+from bregman_l1.newton import NewtonSteps, by_products, project, project_wide
+from bregman_l1.newton.gathering import separates_all
 from bregman_l1.outcome import Outcome
 from bregman_l1.parts import both
 from bregman_l1.polyhedron.feasible_set import infeasible, require_feasible, separates
 from bregman_l1.potential import Potential, potential_of
 from bregman_l1.problems.base import Problem
+from bregman_l1.problems.distributed_residuals import DistributedResiduals
 from bregman_l1.problems.positive_part import PositivePart, infeasible_outside_zeros, positive_part
 from bregman_l1.problems.product_residuals import ProductResiduals
 from bregman_l1.problems.projection_residuals import ProjectionResiduals
@@ -110,6 +119,8 @@ class BregmanProjection(Problem):
     ) -> None:
         self._system = checked_system(system)
         self._potential, self._signed = potential_of(depth), checked_flag("signed", signed)
+        self._refuse_on_distributed()
+        prior, cost = map(system.within_reach, (prior, cost))
         self._prior = checked_prior(prior, system.shape[1], system.column_names)
         has_alpha = alpha is not None or log_alpha is not None
         if prior is None and not has_alpha:
@@ -122,8 +133,7 @@ class BregmanProjection(Problem):
             self._refuse_unused_cost(has_alpha)
         # One number stands for all entries of an even prior: columns may be many.
         some = slice(1) if cost is None and prior is None else slice(None)
-        log_prior = _log_prior(self._prior[some], self._cost[some], self._log_alpha)
-        log_prior = np.broadcast_to(log_prior, self._cost.shape)
+        log_prior: Vector = self._log_prior_of(self._prior[some], self._cost[some])
         self._log_prior = read_only(both(log_prior) if self._signed else log_prior)
         sign, of_what = "signed " if self._signed else "", "" if prior is None else " of a prior"
         scale = f" at log(alpha) = {self._log_alpha:.6g}" if has_alpha else ""
@@ -189,6 +199,20 @@ class BregmanProjection(Problem):
         log_prior = _log_prior(prior, cost, self._log_alpha)
         return both(log_prior) if self._signed else log_prior
 
+    def _log_prior_of(self, prior: Any, cost: Any) -> Any:
+        """Log p, shape (d,), of entries of prior and cost, or of the one of each that stands for all."""
+        if is_lazy(prior) or is_lazy(cost):
+            return self._system.entrywise(partial(_log_prior, log_alpha=self._log_alpha), prior, cost)
+        return np.broadcast_to(_log_prior(prior, cost, self._log_alpha), self._cost.shape)
+
+    def _refuse_on_distributed(self) -> None:
+        if self._system.is_distributed and (self._signed or not self._potential.is_logarithmic):
+            what = "x of either sign" if self._signed else f"depth {self._potential.depth:g}"
+            raise UnsupportedStorageError(
+                f"{what} on a distributed system is not supported, only depth 2 and x >= 0 are, whose dual is finite "
+                "everywhere, so that passes over the blocks can maximise it: give A as an array"
+            )
+
     @staticmethod
     def _is_even(values: Vector) -> bool:
         return bool((values == values[0]).all())
@@ -202,6 +226,8 @@ class BregmanProjection(Problem):
         InfeasibleError
             If a row is zero there while y is not.
         """
+        if self._system.is_distributed:  # zeros of the prior are its -inf: no columns are taken out
+            return PositivePart(system=self._system, columns=slice(None), n_columns=self._system.shape[1])
         return positive_part(self.unsigned, both(self._prior) if self._signed else self._prior)
 
     @property
@@ -261,21 +287,19 @@ class BregmanProjection(Problem):
     def polish(self, claim: Claim, tol: float = 1e-9) -> Claim:
         if claim.log_x is not None:
             return claim
-        part, limit = self.part, claim.time_left if np.isfinite(claim.time_left) else None
-        answer = part.embedded(
-            project(
-                part.system,
-                self.log_prior[part.columns],
-                self._potential,
-                start_dual=_finite(claim.dual),
-                tol=tol,
-                time_limit=limit,
-            )
-        )
+        limit = claim.time_left if np.isfinite(claim.time_left) else None
+        start: dict[str, Any] = {"start_dual": _finite(claim.dual), "tol": tol, "time_limit": limit}
+        part, log_prior = self.part, self.log_prior
+        if self._system.is_distributed:
+            answer = project_wide(self._system, log_prior, **start)
+        else:
+            answer = part.embedded(project(part.system, log_prior[part.columns], self._potential, **start))
         polished = claim.improved(log_x=answer.log_x, dual=answer.dual, iterations=answer.iterations)
         return replace(polished, outcome=Outcome.TIME_LIMIT) if answer.outcome is Outcome.TIME_LIMIT else polished
 
     def objective(self, claim: Claim) -> float:
+        if self._system.is_distributed:
+            return DistributedResiduals(self, claim).value
         log_point, value = claim.log_point, 0.0
         with np.errstate(under="ignore", over="ignore", invalid="ignore"):
             for part, _ in self.unsigned.pieces():
@@ -285,6 +309,10 @@ class BregmanProjection(Problem):
 
     def refuse(self, claim: Claim) -> None:
         """Raise `InfeasibleError` where the zeros of the prior leave no solution."""
+        if self._system.is_distributed:
+            if isinstance(claim.proof, Farkas) and separates_all(self._system, claim.proof.z, alive=self._prior):
+                raise infeasible_outside_zeros(self._system, claim.proof.z)
+            return
         system = self.part.system
         system = system.explicit() if system.is_table else system
         try:
@@ -296,6 +324,8 @@ class BregmanProjection(Problem):
 
     def certify(self, claim: Claim, tol: float = 1e-9, steps: NewtonSteps | None = None) -> Certificate:
         """As `Problem.certify`; ``steps`` may be shared by projections on one system, priors of the same zeros."""
+        if self._system.is_distributed:
+            return DistributedResiduals(self, claim).certificate(tol)
         if by_products(self.unsigned):
             certificate = ProductResiduals(self, claim).certificate(tol)
             is_small = self._system.is_table and np.prod(self.unsigned.shape) <= settings.LARGEST_TABLEAU

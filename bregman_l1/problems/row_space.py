@@ -12,9 +12,14 @@ from bregman_l1._types import Mask, Vector
 from bregman_l1.basis.choice import SingularBasisError, choose_basis
 from bregman_l1.basis.rows import independent_rows
 from bregman_l1.basis.tableau import Tableau
-from bregman_l1.newton.normal_equations import Factored
+from bregman_l1.newton.normal_equations import Factored, NormalEquations
+from bregman_l1.newton.sparse_equations import sparse_equations, stays_sparse
 from bregman_l1.system import LinearSystem, largest
 from bregman_l1.threads import threads_for
+
+# Least squares are refined so often: a factor gains all its digits at once, conjugate gradients four at a time.
+_ROUNDS, _GRADIENT_ROUNDS = 3, 5
+_SOLVED = 1e-4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,9 +60,14 @@ def fit(system: LinearSystem, values: Vector, on: Mask) -> Fit:
         if not sizes.any():
             return whole
         part = system.restrict(on, sizes)  # with a y that no row is refused for
+        if stays_sparse(part):
+            whole.dual[:], whole.misfit[on] = _by_least_squares(
+                part, sparse_equations(part), values[on], _GRADIENT_ROUNDS
+            )
+            return whole
         rows = independent_rows(part)
         part = part.of_rows(rows)
-        lam, misfit = _by_least_squares(part, values[on])
+        lam, misfit = _by_least_squares(part, Factored(part), values[on], _ROUNDS)
         small = settings.FITTED * max(1.0, largest(values))
         if largest(misfit) > small and rows.size * misfit.size <= settings.FITTED_ON_BASIS:
             lam, misfit = min((lam, misfit), _on_basis(part, values[on]), key=lambda fitted: np.linalg.norm(fitted[1]))
@@ -65,12 +75,13 @@ def fit(system: LinearSystem, values: Vector, on: Mask) -> Fit:
     return whole
 
 
-def _by_least_squares(system: LinearSystem, values: Vector) -> tuple[Vector, Vector]:
+def _by_least_squares(
+    system: LinearSystem, equations: NormalEquations, values: Vector, rounds: int
+) -> tuple[Vector, Vector]:
     lam, misfit, even = np.zeros(system.shape[0]), values, np.zeros(values.size)
-    equations = Factored(system)
     if equations.at(even, even) is not None:
-        for _ in range(3):
-            lam = lam + equations.solve(system.matvec(misfit), 0.0)
+        for _ in range(rounds):
+            lam = lam + equations.solve(system.matvec(misfit), _SOLVED)
             misfit = values - system.rmatvec(lam)
     return lam, misfit
 

@@ -14,9 +14,10 @@ from bregman_l1._types import Index, Mask, Matrix, Single, Vector, Wide
 from bregman_l1.caching import computed_last, computed_once
 from bregman_l1.entry import entry_point
 from bregman_l1.errors import InfeasibleError, InvalidProblemError, InvalidSystemError, UnsupportedStorageError
-from bregman_l1.foreign import Labels, labels_of
+from bregman_l1.foreign import Labels, is_lazy, labels_of
 from bregman_l1.frozen import read_only
 from bregman_l1.names import chosen, given_names, place, rows_called
+from bregman_l1.system.distributed import Distributed
 from bregman_l1.system.making import refuse_beyond_budget
 from bregman_l1.system.margins import read_margins
 from bregman_l1.system.matrices import dense, one_for_zero
@@ -115,6 +116,7 @@ class LinearSystem:
         column_names: Iterable[Hashable] | None = None,
     ) -> None:
         storage, (row_labels, column_labels) = stored(A), labels_of(A)
+        y = y.compute() if is_lazy(y) else y  # type: ignore[union-attr]
         y, of_rows = in_order(y, row_labels)
         target = read_target(y, storage.shape[0])
         rows = checked_names("row_names", row_names, storage.shape[0]) or of_rows
@@ -129,7 +131,7 @@ class LinearSystem:
         self.row_names, self.column_names, self.shape = row_names, column_names, storage.shape
         self._memory: dict[Hashable, Any] = {}
         self._memory_of_thread = local()
-        if isinstance(storage, Storage):
+        if isinstance(storage, Storage | Distributed):
             self._refuse_impossible_row(self.row_peaks == 0)
             self._refuse_extreme_row()
         elif storage.is_table:
@@ -217,6 +219,11 @@ class LinearSystem:
         )
 
     @property
+    def _with_gram(self) -> Products:
+        """The storage, if it knows Gram matrices and the sizes of rows."""
+        return self._storage if self.knows >= Knows.GRAM else self._columns
+
+    @property
     def matrix(self) -> Matrix | sp.csc_array:
         """A as stored: a read-only (N, d) array, or a ``scipy.sparse.csc_array``; made where it is not stored so."""
         return self._columns.explicit()
@@ -235,6 +242,11 @@ class LinearSystem:
     def is_sparse(self) -> bool:
         """Whether A is stored sparse."""
         return self._columns.is_sparse
+
+    @property
+    def is_distributed(self) -> bool:
+        """Whether A is an array of dask: vectors of shape (d,) may be ones too, and those computed from A are."""
+        return isinstance(self._storage, Distributed)
 
     @property
     def doubled(self) -> LinearSystem:
@@ -307,7 +319,7 @@ class LinearSystem:
     @property
     def row_peaks(self) -> Vector:
         """The largest |A_ij| of each row, shape (N,)."""
-        return self._columns.row_peaks
+        return self._with_gram.row_peaks
 
     @property
     def row_units(self) -> Vector:
@@ -321,11 +333,13 @@ class LinearSystem:
 
     def matvec(self, x: ArrayLike) -> Vector:
         """A @ x, shape (N,)."""
-        return np.asarray(self._storage.matvec(np.asarray(x)), dtype=np.float64)
+        vector: Any = x if self.is_distributed else np.asarray(x)
+        return np.asarray(self._storage.matvec(vector), dtype=np.float64)
 
     def rmatvec(self, lam: ArrayLike) -> Vector:
-        """A.T @ lam, shape (d,)."""
-        return np.asarray(self._storage.rmatvec(np.asarray(lam)), dtype=np.float64)
+        """A.T @ lam, shape (d,); an array of dask, not computed yet, where A is distributed."""
+        product = self._storage.rmatvec(np.asarray(lam))
+        return product if self.is_distributed else np.asarray(product, dtype=np.float64)
 
     def over_columns(self, work: Callable[..., _T], *vectors: Vector) -> _T:
         """The sum of work(A[:, piece], *vectors[piece]) over pieces of the columns, in one pass over A.
@@ -336,17 +350,37 @@ class LinearSystem:
             Given a piece of A, which has products with ``@`` and ``.T`` and is a matrix in memory where A has columns
             or is distributed, and the same piece of each vector. What it returns has a ``+``.
         *vectors : ndarray of shape (d,)
+            Arrays of dask too, where A is distributed.
         """
         return self._storage.total(work, *vectors)
+
+    def each_column(self, work: Callable[..., Vector], *vectors: Any) -> Any:
+        """The vector, shape (d,), of work(A[:, piece], *vectors[piece]) over pieces of the columns.
+
+        Where A is distributed it is an array of dask, not computed yet.
+        """
+        return self._storage.each(work, *vectors)
+
+    def entrywise(self, function: Callable[..., NDArray[Any]], *vectors: Any) -> Any:
+        """function(*vectors), entry by entry and without warnings; not computed yet where one is an array of dask."""
+        return self._storage.entrywise(function, *vectors)
+
+    def within_reach(self, vector: Any) -> Any:
+        """A vector of shape (d,) where it can be used: an array of dask is computed, unless A is distributed."""
+        return vector.compute() if is_lazy(vector) and not self.is_distributed else vector
+
+    @property
+    def positions(self) -> Any:
+        """The numbers 0 ... d - 1 of the columns, as a vector for `over_columns` and `each_column`."""
+        return self._storage.positions
 
     def gram(self, weights: Vector | None = None) -> Matrix:
         """A diag(weights) A.T, shape (N, N); weights >= 0 of shape (d,), ones if omitted.
 
         Works in blocks of columns, so that no second matrix of the size of A is made.
         """
-        storage = self._storage if self.knows >= Knows.GRAM else self._columns
         refuse_beyond_budget("A diag(weights) A'", *self.shape[:1] * 2)
-        return storage.gram(np.ones(self.shape[1]) if weights is None else weights)
+        return self._with_gram.gram(np.ones(self.shape[1]) if weights is None else weights)
 
     def gram_diagonal(self, weights: Vector) -> Vector:
         """What is known of the diagonal of A diag(weights) A.T, shape (N,): ones where A is known by products alone."""
@@ -408,9 +442,22 @@ class LinearSystem:
         """The weights w with A diag(weights) A' = B diag(w) B', where B are the columns of `distinct`."""
         return self._columns.merged(weights)
 
-    def columns_in_single_precision(self) -> Single:
-        """B' in single precision: the columns of a dense A, each contiguous, as many as `merged` has weights for."""
+    def columns_in_single_precision(self) -> Single | sp.csr_array:
+        """B' in single precision: the columns of A, each contiguous, as many as `merged` has weights for."""
         return self._columns.single_precision()
+
+    @property
+    def work(self) -> tuple[int, int]:
+        """How many multiplications A x and A diag(w) A' take, without those of zeros that are not stored."""
+        return self.remember("work", self._columns.work)
+
+    def stored_columns(self, index: ArrayLike) -> Matrix | sp.csc_array:
+        """The columns A[:, index], sparse where A is."""
+        return self._columns.picked(np.asarray(index))
+
+    def stored_rows(self, index: ArrayLike) -> Matrix | sp.csc_array:
+        """The rows A[index], sparse where A is."""
+        return self._columns.rows(np.asarray(index))
 
     def pieces(self) -> Iterator[tuple[slice, Any]]:
         """The columns in pieces that fit the cache, each with its A[:, piece], sparse where A is."""
@@ -584,9 +631,9 @@ class LinearSystem:
         i = int(extreme.argmax() if extreme.any() else size_of_x.argmax())
         if not extreme[i] and abs(size_of_x[i]) <= np.log10(_LARGEST):
             return
-        j = int(np.abs(self.rows([i])[0]).argmax())
         limits = f"beyond {1 / _LARGEST:.0e} ... {_LARGEST:.0e}"
-        entry = f"A{place((i, j), self.row_names, self.column_names)}"
+        j = None if self.is_distributed else int(np.abs(self.rows([i])[0]).argmax())
+        entry = "an entry of A" if j is None else f"A{place((i, j), self.row_names, self.column_names)}"
         found = f"{entry}, the largest of its row, is {sizes[i]:.3g} and y[{i}] is {self._y[i]:.3g}"
         if extreme[i]:
             raise InvalidSystemError(

@@ -176,6 +176,10 @@ class Dense(InMemory):
             single[:, rows] = self._matrix[rows].T
         return single
 
+    def work(self) -> tuple[int, int]:
+        n_rows, n_columns = self.shape
+        return n_rows * n_columns, n_rows**2 * n_columns
+
     def column_sizes(self, row_units: Vector) -> Vector:
         units = 1.0 / row_units
         return np.concatenate([peaks(block * units[:, None], axis=0) for _, block in self.pieces()])
@@ -206,8 +210,22 @@ class Sparse(InMemory):
         scaled.data *= row_factors[scaled.indices]
         return scaled
 
-    def single_precision(self) -> Single:
-        return np.asarray(self._matrix.T.toarray(), dtype=np.float32)
+    def gram_diagonal(self, weights: Vector) -> Vector:
+        return np.asarray(self._of_same_places(self._matrix.data**2) @ weights)
+
+    def abs_matvec(self, x: Vector) -> Vector:
+        return np.asarray(self._of_same_places(np.abs(self._matrix.data)) @ x)
+
+    def single_precision(self) -> sp.csr_array:
+        return self._of_same_places(self._matrix.data.astype(np.float32)).T
+
+    def work(self) -> tuple[int, int]:
+        counts = np.diff(self._matrix.indptr).astype(np.int64)
+        return int(counts.sum()), int(counts @ counts)
+
+    def _of_same_places(self, entries: NDArray[Any]) -> sp.csc_array:
+        """The matrix with other entries, sharing the index arrays."""
+        return sp.csc_array((entries, self._matrix.indices, self._matrix.indptr), self.shape)
 
     def column_sizes(self, row_units: Vector) -> Vector:
         return peaks(self.scaled(1.0 / row_units, np.ones(self.shape[1])), axis=0)
@@ -248,8 +266,12 @@ def dense(matrix: Any) -> Matrix:
 def peaks(matrix: Stored, axis: int) -> Vector:
     """Largest magnitude along an axis."""
     if not isinstance(matrix, np.ndarray):
-        found = np.zeros(matrix.shape[1 - axis])
-        np.maximum.at(found, matrix.tocoo().coords[1 - axis], np.abs(matrix.data))
+        found, sizes = np.zeros(matrix.shape[1 - axis]), np.abs(matrix.data)
+        if axis == 1:
+            np.maximum.at(found, matrix.indices, sizes)
+        else:
+            filled = np.flatnonzero(np.diff(matrix.indptr))
+            found[filled] = np.maximum.reduceat(sizes, matrix.indptr[filled]) if filled.size else 0.0
         return found
     return np.asarray(np.maximum(matrix.max(axis=axis), -matrix.min(axis=axis)), dtype=np.float64)
 

@@ -15,13 +15,9 @@ from bregman_l1.frozen import read_only
 from bregman_l1.names import matched, place, shared_names
 from bregman_l1.validation import checked_array, refuse_other_than_real
 
-# Packages of dask's arrays and data frames.
-_LAZY = ("dask", "dask_expr")
-
 
 def read_matrix(A: Any) -> Matrix | sp.csc_array:
     """A as it is stored, a copy."""
-    refuse_not_in_memory("A", A)
     if sp.issparse(A):
         refuse_other_than_real("A", A.dtype, InvalidSystemError)
     else:
@@ -40,7 +36,6 @@ def refuse_empty(shape: tuple[int, ...]) -> None:
 
 def read_target(y: Any, n_rows: int) -> Vector:
     """The target vector as it is stored, a copy in its given order."""
-    refuse_not_in_memory("y", y)
     if sp.issparse(y):
         raise InvalidSystemError("y must be a dense vector; pass y.toarray().ravel()")
     array = checked_array("y", y, InvalidSystemError)
@@ -51,15 +46,6 @@ def read_target(y: Any, n_rows: int) -> Vector:
     if not array.any():
         raise InvalidSystemError("y is zero: Assumption II.1(a) requires y != 0 (its l1 minimiser is x = 0)")
     return _copy(array)
-
-
-def refuse_not_in_memory(name: str, values: Any) -> None:
-    """Refuse what has its entries elsewhere: reading them might fill the memory unasked."""
-    if type(values).__module__.partition(".")[0] in _LAZY:
-        raise InvalidSystemError(
-            f"{name} is a collection of dask, and these are not supported yet: give {name}.compute(), if it fits into "
-            "memory"
-        )
 
 
 def refuse_non_finite(name: str, stored: Any, *names: Labels | None) -> None:

@@ -169,8 +169,11 @@ class Multiples(Storage):
     def merged(self, weights: Vector) -> Vector:
         return self._base.merged(self._sum(weights))
 
-    def single_precision(self) -> Single:
+    def single_precision(self) -> Single | sp.csr_array:
         return self._base.single_precision()
+
+    def work(self) -> tuple[int, int]:
+        return self._base.work()
 
     @property
     def row_peaks(self) -> Vector:

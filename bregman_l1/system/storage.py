@@ -112,6 +112,16 @@ class Products(ABC):
         """|A| x + |y|, shape (N,), the size of the terms of the equations at x >= 0; the largest |y| where unknown."""
         return np.full(self.shape[0], np.abs(y).max())
 
+    @property
+    def row_peaks(self) -> Vector:
+        """The largest |A_ij| of each row, shape (N,), where the Gram matrix is known."""
+        raise NotImplementedError(f"{self.kind}: the sizes of its entries are not known")
+
+    @property
+    def positions(self) -> Any:
+        """The numbers 0 ... d - 1 of the columns, as a vector that goes with them."""
+        return np.arange(self.shape[1])
+
     def pieces(self) -> Iterator[tuple[slice, Any]]:
         """The columns in pieces, each with its A[:, piece], which has ``@`` and ``.T``; here all in one."""
         yield slice(0, self.shape[1]), LinearOperator(self.shape, self.matvec, self.rmatvec, dtype=np.float64)
@@ -119,6 +129,15 @@ class Products(ABC):
     def total(self, work: Callable[..., _Sum], *vectors: Vector) -> _Sum:
         """The sum of work(A[:, piece], *vectors[piece]) over the pieces of the columns."""
         return reduce(add, (work(block, *(vector[part] for vector in vectors)) for part, block in self.pieces()))
+
+    def each(self, work: Callable[..., Vector], *vectors: Any) -> Any:
+        """The vector of work(A[:, piece], *vectors[piece]) over the pieces of the columns."""
+        return np.concatenate([work(A, *(vector[part] for vector in vectors)) for part, A in self.pieces()])
+
+    def entrywise(self, function: Callable[..., NDArray[Any]], *vectors: Any) -> Any:
+        """function(*vectors), entry by entry and without warnings."""
+        with np.errstate(all="ignore"):
+            return function(*vectors)
 
 
 class Storage(Products):
@@ -211,8 +230,12 @@ class Storage(Products):
         """The weights w with A diag(weights) A' = B diag(w) B', B the matrix of `distinct`."""
 
     @abstractmethod
-    def single_precision(self) -> Single:
-        """B' in single precision, each column contiguous (see `merged`)."""
+    def single_precision(self) -> Single | sp.csr_array:
+        """B' in single precision, each column contiguous (see `merged`); sparse where A is."""
+
+    @abstractmethod
+    def work(self) -> tuple[int, int]:
+        """How many multiplications B x and B diag(w) B' take."""
 
     # Sizes of entries
 
