@@ -1,11 +1,6 @@
 """Arrays of dask as A: the answers are those in memory, x stays where A is, and what does not do is said."""
 
-import itertools
-import os
 import pickle
-import signal
-import time
-from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
@@ -19,7 +14,6 @@ from bregman_l1 import (
     InvalidSystemError,
     L1Minimization,
     LinearSystem,
-    LostClusterError,
     NotCertifiedWarning,
     RechunkWarning,
     Status,
@@ -35,7 +29,7 @@ from bregman_l1 import (
 from bregman_l1 import settings as package_settings
 from bregman_l1.newton import project, project_wide
 from bregman_l1.system import Knows
-from bregman_l1.system.distributed import Distributed, distributed
+from bregman_l1.system.distributed import distributed
 
 da = pytest.importorskip("dask.array")
 dask = pytest.importorskip("dask")
@@ -438,108 +432,3 @@ def test_small_solutions_are_computed_for_tables_and_files_and_large_ones_refuse
     for write in (solution.to_series, solution.to_frame, solution.to_dict, lambda: solution.save(tmp_path / "s.npz")):
         with pytest.raises(UnsupportedStorageError, match=r"take 9.6e\+05 bytes.*solution.x.compute\(\)"):
             write()
-
-
-# ---------------------------------------------------------------- schedulers
-
-
-@pytest.mark.parametrize("scheduler", ["synchronous", "threads"])
-def test_any_scheduler_does(few, scheduler):
-    with dask.config.set(scheduler=scheduler):
-        assert solve(BregmanProjection(LinearSystem(blocks(), DENSE_Y), 0.5)).status is Status.CERTIFIED
-
-
-def test_blocks_are_worked_on_in_processes(few):
-    with dask.config.set(scheduler="processes", num_workers=2):
-        solution = solve(BregmanProjection(LinearSystem(blocks(A[:, :20_000], 7_000), A[:, 0]), 0.5))
-        assert solution.status is Status.CERTIFIED
-        assert float(solution.x.sum()) > 0.0
-
-
-@contextmanager
-def in_pass(number, happens):
-    """Something happens at the beginning of a pass over the columns."""
-    count = itertools.count()
-    original = Distributed.total
-
-    def total(self, *args):
-        if next(count) == number:
-            happens()
-        return original(self, *args)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Distributed, "total", total)
-        yield
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    of_dask = pytest.importorskip("distributed")
-    settings = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
-    with of_dask.LocalCluster(**settings) as local:
-        yield local
-
-
-@pytest.fixture
-def client(cluster):
-    with pytest.importorskip("distributed").Client(cluster) as connected:
-        connected.wait_for_workers(2, timeout=30)
-        yield connected
-
-
-def test_a_cluster_of_processes_finds_the_same(few, client):
-    problem = BregmanProjection(LinearSystem(client.persist(blocks()), DENSE_Y), 0.5)
-    solution = solve(problem)
-    assert solution.status is Status.CERTIFIED
-    expected = solve(BregmanProjection(LinearSystem(A, DENSE_Y), 0.5))
-    np.testing.assert_allclose(solution.log_x.compute(), expected.log_x, atol=1e-10)
-    assert solve(L1Minimization(problem.system)).status is Status.CERTIFIED
-
-
-def test_a_worker_that_is_killed_does_not_lose_the_run(few, client):
-    system = LinearSystem(client.persist(blocks()), DENSE_Y)
-
-    def kill_one():
-        os.kill(min(client.run(os.getpid).values()), signal.SIGKILL)
-
-    with in_pass(2, kill_one):
-        assert solve(BregmanProjection(system, 0.5)).status is Status.CERTIFIED
-
-
-def test_a_scheduler_that_dies_is_told_and_the_dual_is_kept(few):
-    of_dask = pytest.importorskip("distributed")
-    problem = BregmanProjection(LinearSystem(blocks(), DENSE_Y), 0.5)
-    cluster = of_dask.LocalCluster(n_workers=1, processes=False, dashboard_address=":0")
-    client = of_dask.Client(cluster.scheduler_address)
-    started = time.monotonic()
-    with (
-        in_pass(3, cluster.close),
-        pytest.raises(LostClusterError, match="scheduler of the dask cluster is lost") as raised,
-    ):
-        solve(problem)
-    assert time.monotonic() - started < 20
-    client.close(timeout=1)
-    warm = solve(problem, start_dual=raised.value.dual)
-    assert warm.status is Status.CERTIFIED
-    assert pickle.loads(pickle.dumps(raised.value)).dual.shape == (N,)
-
-
-def test_an_error_of_the_data_is_not_taken_for_a_lost_cluster(few, client):
-    def missing(block):
-        raise FileNotFoundError("part-7.parquet")
-
-    with pytest.raises(FileNotFoundError, match="part-7"):
-        LinearSystem(blocks().map_blocks(missing, dtype=float), Y)
-
-
-def test_a_cluster_without_workers_is_not_waited_for(monkeypatch):
-    of_dask = pytest.importorskip("distributed")
-    monkeypatch.setattr("bregman_l1.system.cluster._SECONDS_WITHOUT_WORKERS", 0.0)
-    monkeypatch.setattr("bregman_l1.system.cluster._SECONDS_BETWEEN_LOOKS", 0.1)
-    settings = {"n_workers": 0, "processes": False, "dashboard_address": ":0"}
-    with (
-        of_dask.LocalCluster(**settings) as empty,
-        of_dask.Client(empty),
-        pytest.raises(LostClusterError, match="no workers left"),
-    ):
-        LinearSystem(blocks(), Y)

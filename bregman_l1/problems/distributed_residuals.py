@@ -170,11 +170,12 @@ class DistributedResiduals(Residuals):
     @cached_property
     def totals(self) -> Totals:
         """The sums over all blocks, kept for who asks next where a name tells that it is the same candidate."""
-        key = _names(self._log_x, self._log_prior)
-        if key is None:
+        names = _names(self._log_x, self._log_prior)
+        if names is None:
             return self._added_up()
-        lam = b"" if self._claim.dual is None else self._claim.dual.tobytes()
-        return self._system.remember_last("totals of a projection", (key, lam), self._added_up)
+        vectors = (self._claim.dual, self._exposing)
+        key = (names, self._coarsest, *(b"" if vector is None else vector.tobytes() for vector in vectors))
+        return self._system.remember_last("totals of a projection", key, self._added_up)
 
     def _added_up(self) -> Totals:
         with threads_for(self._system):
