@@ -70,6 +70,10 @@ SPARSE_FROM: Final = 500  # systems of fewer rows are factorised in milliseconds
 # The gradients of a Newton step take as long as so many multiplications of a sparse Gram matrix for each entry of A,
 GRADIENTS_TAKE: Final = 4
 DENSE_SHARE: Final = 4e-3  # and one of a dense factor takes this share of one of these.
+MOST_PAIRS: Final = 50  # where so many pairs of entries a row share a column, A A' is not looked at
+LEAST_RIDGE: Final = 1e-14  # raises the unit diagonal of a sparse normal matrix, so that dependent rows are factorised
+# Where rows are felt far away after n products, gradients take twice as many, a twentieth of the above each.
+GRADIENTS_OF_REACH: Final = 0.4
 DOMINANT_SPARSE: Final = 10.0  # As DOMINANT; where A is sparse a column more costs little.
 LEAST_SHARE: Final = 1e-8  # rows that dominant columns make up to this share leave the others that much
 MOST_SPARSE_GRADIENTS: Final = 400  # gradients that take longer have met a matrix singular in single precision
@@ -239,7 +243,8 @@ LOST: Final = 10.0  # a residual that has grown by so much leads nowhere,
 MOST_CUT_SHORT: Final = 3  # nor do more steps in a row that must be cut short
 MOST_LAST_MIXED_STEPS: Final = 25  # steps square the error, seven do; the rest would be rounding
 BELOW: Final = 0.3  # of the tolerance is aimed at: an error that is estimated is not known
-LOOSEST_ASCENT: Final = 0.1  # the residual asked of an ascent direction
+LOOSEST_ASCENT: Final = 0.1  # the residual asked of an ascent direction,
+MOST_ASCENT_GRADIENTS: Final = 80  # and the iterations that one is worth: any of them climbs
 LONGEST_ASCENT: Final = 50.0  # e-folds that one ascent may change log x by
 REACHED: Final = 4.0  # a line search that has not passed its end goes on by this factor
 MOST_ASCENTS: Final = 100  # ascents of a dual that is attained take ten to fifty
@@ -253,7 +258,8 @@ FITTED_ROUGHLY: Final = 0.1  # the residual of these least squares while entries
 SUPPORT_SHOWS: Final = 1e-4  # and from this residual of A x = y on,
 FITTED_WELL: Final = 1e-12  # when the smallest entries are in
 HIDDEN: Final = 1e-11  # of the largest entry: rounding of least squares hides what is smaller
-EXACT: Final = 4e-15  # |A x - y| / |y| that is rounding of A x
+EXACT: Final = 4e-15  # |A x - y| / |y| that is rounding of A x,
+NEARLY_EXACT: Final = 1e-12  # and where it does not fall any more
 MOST_REFITS: Final = 3  # the second refines the first, the third drops what was rounding of the support
 MOST_PULLS: Final = 10  # rounds of a search for a dual; two or three, where there is one with some slack
 MOST_ROUGH: Final = 25  # iterations of one, which four are enough for where the columns are independent

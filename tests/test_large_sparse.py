@@ -11,7 +11,9 @@ from bregman_l1.basis import choice
 from bregman_l1.basis.tableau import Tableau
 from bregman_l1.newton.normal_equations import Factored
 from bregman_l1.newton.presolve import face_of_signs
-from bregman_l1.newton.sparse_gradients import SparseGradients, by_sparse_gradients
+from bregman_l1.newton.sparse_equations import sparse_equations, stays_sparse
+from bregman_l1.newton.sparse_factor import SparselyFactored
+from bregman_l1.newton.sparse_gradients import SparseGradients
 
 
 def sparse(n_rows, n_columns, sparsity, seed):
@@ -163,11 +165,11 @@ def test_a_wrong_candidate_is_told_how_far_it_is(gradients_alone):
 
 def test_gradients_are_for_sparse_systems_of_many_rows():
     A, _ = ten_a_column(600, 6000, 0)
-    assert by_sparse_gradients(LinearSystem(A, np.ones(600)))
-    assert not by_sparse_gradients(LinearSystem(A.toarray(), np.ones(600)))
-    assert not by_sparse_gradients(LinearSystem(A[:, :500], np.ones(600)))
-    assert not by_sparse_gradients(LinearSystem(A[:400], np.ones(400)))
-    assert not by_sparse_gradients(LinearSystem(1e13 * A, np.ones(600)))
+    assert stays_sparse(LinearSystem(A, np.ones(600)))
+    assert not stays_sparse(LinearSystem(A.toarray(), np.ones(600)))
+    assert not stays_sparse(LinearSystem(A[:, :500], np.ones(600)))
+    assert not stays_sparse(LinearSystem(A[:400], np.ones(400)))
+    assert not stays_sparse(LinearSystem(1e13 * A, np.ones(600)))
 
 
 def test_zeros_that_rows_of_one_sign_force_are_the_answer_without_presolve(monkeypatch):
@@ -241,3 +243,52 @@ def test_rows_of_one_entry_fix_it(gradients_alone):
     rest = np.setdiff1d(np.arange(300), 7 * np.arange(10))
     without = solved(A[:, rest], A[:, rest] @ x[rest], 1e-4)
     np.testing.assert_allclose(solution.x[rest], without.x, rtol=1e-9)
+
+
+def flow(n):
+    """Flows on the edges, in both directions, of an n x n grid: the rows sum to zero."""
+    nodes = np.arange(n * n).reshape(n, n)
+    edges = np.hstack([[nodes[:, :-1].ravel(), nodes[:, 1:].ravel()], [nodes[:-1].ravel(), nodes[1:].ravel()]])
+    tails, heads = np.hstack([edges, edges[::-1]])
+    each = np.arange(tails.size)
+    return sp.csc_array((np.repeat([1.0, -1.0], tails.size), (np.append(tails, heads), np.tile(each, 2))))
+
+
+@pytest.mark.parametrize("alpha", [1e-1, 1e-4])
+def test_narrow_systems_are_factorised_sparsely(alpha, monkeypatch):
+    A, rng = flow(24), np.random.default_rng(10)
+    system = LinearSystem(A, A @ rng.random(A.shape[1]))
+    assert isinstance(sparse_equations(system), SparselyFactored)
+    with monkeypatch.context() as patched:
+        patched.setattr(Factored, "at", None)
+        solution = solve(BregmanProjection(system, alpha=alpha))
+    monkeypatch.setattr(settings, "SPARSE_FROM", 10**9)
+    assert_same(solution, solve(BregmanProjection(LinearSystem(A, system.y), alpha=alpha)))
+
+
+def test_a_sparse_factor_solves_on_dependent_rows_to_rounding():
+    A = flow(12)
+    rng = np.random.default_rng(11)
+    equations = SparselyFactored(LinearSystem(A, A @ rng.random(A.shape[1])))
+    log_x = rng.uniform(-8.0, 0.0, A.shape[1])
+    assert equations.at(log_x, log_x) is not None
+    right = A @ (np.exp(log_x) * rng.standard_normal(log_x.size))
+    H = (A * np.exp(log_x)) @ A.T
+    np.testing.assert_allclose(H @ equations.solve(right, 0.0), right, rtol=0, atol=1e-13 * np.abs(right).max())
+    assert equations.left <= 1e-12
+    equations.solve(right + 1e-3, 0.0)
+    assert equations.left > 1e-4
+
+
+@pytest.mark.parametrize("wrong", [1e-3, 1e-9])
+def test_flows_that_are_not_balanced_are_never_certified(wrong, gradients_alone):
+    A = flow(12)
+    y = A @ np.random.default_rng(12).random(A.shape[1])
+    y[5] += wrong
+    with pytest.warns(NotCertifiedWarning):
+        assert not solved(A, y, 1e-2).status.is_certified
+
+
+def test_wide_normal_matrices_are_left_to_gradients():
+    A, _ = ten_a_column(600, 6000, 0)
+    assert isinstance(sparse_equations(LinearSystem(A, np.ones(600))), SparseGradients)

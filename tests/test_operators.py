@@ -9,7 +9,15 @@ import pytest
 import scipy.sparse as sp
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
-from bregman_l1 import BregmanProjection, InvalidSystemError, LinearSystem, UnsupportedStorageError, analyze, solve
+from bregman_l1 import (
+    BregmanProjection,
+    InvalidSystemError,
+    LinearSystem,
+    UnsupportedProblemError,
+    UnsupportedStorageError,
+    analyze,
+    solve,
+)
 from bregman_l1.system import Knows
 
 RNG = np.random.default_rng(5)
@@ -195,3 +203,13 @@ def test_a_matrix_that_is_too_large_is_not_made():
 def test_a_system_in_memory_is_its_own_explicit_one():
     system = LinearSystem(A, Y)
     assert system.explicit() is system
+
+
+@pytest.mark.parametrize("backend", ["auto", "newton", "krylov"])
+def test_a_depth_that_products_do_not_solve_is_refused_with_the_way_out(backend):
+    system = LinearSystem(aslinearoperator(A), Y)
+    with pytest.raises(
+        UnsupportedProblemError, match=r"depth 3; other backends need the columns of A: give system.expl"
+    ):
+        solve(BregmanProjection(system, alpha=0.1, depth=3), backend)
+    assert solve(BregmanProjection(system.explicit(), alpha=0.1, depth=3)).certificate.ok

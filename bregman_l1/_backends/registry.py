@@ -25,6 +25,7 @@ from bregman_l1.errors import (
 )
 from bregman_l1.problems.base import Problem
 from bregman_l1.suggestions import did_you_mean
+from bregman_l1.system import Knows
 
 _PACKAGE = __name__.rpartition(".")[0]
 _OURS = __name__.partition(".")[0]
@@ -152,16 +153,29 @@ def choose_backend(
         _refuse_beside(backend, {**limits, **native})
         chosen = backend
     elif backend == "auto":
-        return next(_able(problem, tol=tol, **limits, native=native))
+        able = next(_able(problem, tol=tol, **limits, native=native), None)
+        if able is not None:
+            return able
+        chosen = make_backend(next(iter(_ENTRIES)), tol=tol, **limits, native=native)
     else:
         chosen = make_backend(backend, tol=tol, **limits, native=native)
     support = chosen.supports(problem)
     if not isinstance(support, Support):
         raise BackendError(f"{chosen.name}.supports() returned {support!r}, not a Support")
     if not support:
-        able = ", ".join(other.name for other in _able(problem))
-        raise UnsupportedProblemError(f"{chosen.name} cannot solve this {problem.title}: {support.reason}; use {able}")
+        reason = f"{chosen.name} cannot solve this {problem.title}: {support.reason}"
+        raise UnsupportedProblemError(f"{reason}; {_way_out(problem)}")
     return chosen
+
+
+def _way_out(problem: Problem) -> str:
+    """What to do where one backend cannot solve a problem."""
+    able = ", ".join(other.name for other in _able(problem))
+    if able:
+        return f"use {able}"
+    if problem.system.knows < Knows.COLUMNS:
+        return "other backends need the columns of A: give system.explicit(), if it fits into memory"
+    return "no other backend that is installed can"
 
 
 def checked_backend(given: Any) -> str | Backend:

@@ -52,7 +52,7 @@ def ascents(products: CountedProducts, log_prior: Vector, dual: Vector, image: V
         def hessian(u: Vector, x: Vector = x) -> Vector:
             return products.matvec(x * products.rmatvec(u))
 
-        solved = conjugate_gradients(hessian, gradient, tolerance, settings.MOST_GRADIENTS)
+        solved = conjugate_gradients(hessian, gradient, tolerance, settings.MOST_ASCENT_GRADIENTS)
         if not solved.x.any():
             yield Ascent(dual, image, 0.0 if not gradient.any() else error)
             return

@@ -11,7 +11,6 @@ from bregman_l1 import settings
 from bregman_l1._types import Vector
 from bregman_l1.budget import Budget
 from bregman_l1.outcome import Outcome
-from bregman_l1.probes import probes
 
 if TYPE_CHECKING:
     from bregman_l1.progress import ProgressBar
@@ -89,12 +88,13 @@ def _mean_squares(product: Callable[[Vector], Vector], length: int, width: int) 
     One product tells whether they are about the same, by the fourth moment, which is 3 then; more are taken where
     they are not, or where they are too few to say.
     """
-    seen = product(probes(1, width)[0]) ** 2
+    random = np.random.default_rng(0)
+    seen = product(random.standard_normal(width)) ** 2
     mean = float(seen.mean()) or 1.0
     if length >= settings.MANY_NORMS and float((seen**2).mean()) <= settings.EVEN_NORMS * mean**2:
         return np.full(length, mean)
-    for probe in probes(settings.NORM_PROBES, width)[1:]:
-        seen += product(probe) ** 2
+    for _ in range(settings.NORM_PROBES - 1):
+        seen += product(random.standard_normal(width)) ** 2
     seen /= settings.NORM_PROBES
     positive = seen[seen > 0]
     least = settings.LEAST_NORM * float(np.median(positive)) if positive.size else 1.0

@@ -34,7 +34,7 @@ def pursued(products: CountedProducts, x: Vector) -> Vector | None:
     for _ in range(settings.MOST_PURSUITS):
         left = float(np.linalg.norm(residual)) / norm_y
         if not left < settings.PURSUED * last:
-            return None
+            return x if left <= settings.NEARLY_EXACT else None
         last, noise = left, settings.ABOVE_NOISE * float(np.linalg.norm(residual)) / np.sqrt(y.size * squares)
         estimate = products.of_one_sign(x + products.rmatvec(residual) / squares)
         kept = np.flatnonzero(estimate > noise)
@@ -65,10 +65,11 @@ def fitted(products: CountedProducts, x: Vector, share: float) -> Vector | None:
     kept = np.flatnonzero(x > share * float(x.max()))
     if kept.size > products.y.size:
         return None
-    norm_y = float(np.linalg.norm(products.y))
+    norm_y, left = float(np.linalg.norm(products.y)), np.inf
     for _ in range(settings.MOST_REFITS):
         x, residual = _refitted(products, x, kept, 0.0)
-        if float(np.linalg.norm(residual)) <= settings.EXACT * norm_y:
-            return x
+        left = float(np.linalg.norm(residual)) / norm_y
+        if left <= settings.EXACT:
+            break
         kept = np.flatnonzero(x)
-    return None
+    return x if left <= settings.NEARLY_EXACT else None

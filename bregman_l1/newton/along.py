@@ -64,16 +64,19 @@ def project_along(
     line = _Line(base=np.zeros(cost.size) if log_base is None else log_base, cost=cost)
     curve: _Curve | None = None
     before: Claim | None = None
+    begun = 0.0  # where the claim before was projected on its own
     with threads_for(system), np.errstate(all="ignore"):
         for k in np.argsort(-log_alphas, kind="stable"):
             tau = float(log_alphas[k])
             log_prior = line.at(tau)
             is_near = largest(log_prior) <= settings.NEAR
+            if curve is None and not is_near and before is not None and before.outcome is Outcome.OPTIMAL:
+                curve = _Curve(system, line, begun, before)
             claim = None if curve is None or is_near else curve.to(tau)
             if claim is None:
                 start_dual = before.dual if before and is_near else None
                 claim = before = project(system, log_prior, tol=tol, start_dual=start_dual)
-                curve = _Curve(system, line, tau, claim) if claim.outcome is Outcome.OPTIMAL else None
+                curve, begun = None, tau
             claims[int(k)] = claim
             how = "on its own" if claim is before else "followed"
             _LOG.debug("log(alpha) = %.6g: %s, %d factorisations", tau, how, claim.iterations)

@@ -25,7 +25,7 @@ from bregman_l1._types import EPS, WIDE_EPS, Index, Single, Vector
 from bregman_l1.budget import Budget
 from bregman_l1.newton.conjugate_gradients import conjugate_gradients
 from bregman_l1.newton.gradients import Gradients
-from bregman_l1.newton.sparse_gradients import SparseGradients
+from bregman_l1.newton.sparse_equations import SparseEquations
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
@@ -209,4 +209,4 @@ def _split(x: Single, n_rows: int) -> tuple[Index, Index, np.float32]:
     return order[:count], np.sort(order[:kept]), np.float32(falling[count])
 
 
-NormalEquations = Factored | Preconditioned | Gradients | SparseGradients
+NormalEquations = Factored | Preconditioned | Gradients | SparseEquations

@@ -20,7 +20,7 @@ from bregman_l1.newton.dual_newton import DualPoint, dual_newton, dual_point
 from bregman_l1.newton.normal_equations import NormalEquations, normal_equations
 from bregman_l1.newton.presolve import face_of_signs, on_face
 from bregman_l1.newton.scale_free import scale_free, walked
-from bregman_l1.newton.sparse_gradients import SparseGradients, by_sparse_gradients
+from bregman_l1.newton.sparse_equations import sparse_equations, stays_sparse
 from bregman_l1.newton.tables import project_table
 from bregman_l1.newton.walk import Way
 from bregman_l1.outcome import Outcome
@@ -80,13 +80,13 @@ def project(
             return claim
         system = system.explicit()
     with threads_for(system), np.errstate(all="ignore"):
-        if by_sparse_gradients(system):
+        if stays_sparse(system):
             face = face_of_signs(system)
             if not face.is_whole:
                 options: dict[str, Any] = {"potential": potential, "start_dual": start_dual, "tol": tol}
                 options |= {"max_iter": max_iter, "time_limit": time_limit}
                 return on_face(system, face, lambda part, free: project(part, log_prior[free], **options))
-            end = _by_gradients(system, _ways(system, potential, log_prior, tol)[0], start_dual, budget)
+            end = _kept_sparse(system, _ways(system, potential, log_prior, tol)[0], start_dual, budget)
             if end.outcome is not Outcome.INACCURATE or system.shape[0] > settings.MOST_FACTORED:
                 return _claim(system, Rows.every(system.shape[0]), end, budget)
         rows = split_rows(system, budget)
@@ -114,13 +114,15 @@ def _ways(system: LinearSystem, potential: Potential, log_prior: Wide, tol: floa
     ]
 
 
-def _by_gradients(system: LinearSystem, way: Way, dual: Vector | None, budget: Budget) -> Way:
-    """The end of a way where conjugate gradients lead to it, which take dependent rows as they are."""
+def _kept_sparse(system: LinearSystem, way: Way, dual: Vector | None, budget: Budget) -> Way:
+    """The end of a way where sparse equations lead to it, which take dependent rows as they are."""
     is_tried = way.e_folds <= settings.NEAR or system.shape[0] > settings.MOST_FACTORED
-    if not (is_tried and by_sparse_gradients(system, _least_slope(way))):
+    if not (is_tried and stays_sparse(system, _least_slope(way))):
         return way
-    end = _in_double_precision(system, SparseGradients(system, budget), way, _in_unit(way, dual), budget)
-    _LOG.debug("conjugate gradients: %s, %d steps", end.outcome.value, budget.used)
+    end = _in_double_precision(system, sparse_equations(system, budget), way, _in_unit(way, dual), budget)
+    if end.outcome is Outcome.OPTIMAL and system.backward_errors(np.exp(end.log_x)).max() > way.tol:
+        end = way  # dependent rows contradict each other
+    _LOG.debug("sparse equations: %s, %d steps", end.outcome.value, budget.used)
     return end
 
 

@@ -28,19 +28,6 @@ if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
 
 
-def by_sparse_gradients(system: LinearSystem, least_slope: float = 1.0) -> bool:
-    """Whether conjugate gradients take less than the factor of an N x N matrix, and single precision serves them.
-
-    ``least_slope`` is as for `normal_equations`.
-    """
-    n_rows, n_columns = system.shape
-    if not (system.is_sparse and settings.SPARSE_FROM <= n_rows <= n_columns):
-        return False
-    products, gram = system.work
-    is_cheaper = settings.GRADIENTS_TAKE * products < gram + settings.DENSE_SHARE * n_rows**3
-    return is_cheaper and least_slope > settings.LEAST_SINGLE_SLOPE and system.fits_single_precision
-
-
 class SparseGradients:
     """Conjugate gradients with a diagonal preconditioner that the dominant columns are added to.
 

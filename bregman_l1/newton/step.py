@@ -31,7 +31,7 @@ from bregman_l1.newton.basis_point import basis_point
 from bregman_l1.newton.dual_newton import drift_noise, dual_point, largest_move, rounding_noise
 from bregman_l1.newton.exact_step import ExactProjection
 from bregman_l1.newton.normal_equations import NormalEquations, normal_equations
-from bregman_l1.newton.sparse_gradients import SparseGradients, by_sparse_gradients
+from bregman_l1.newton.sparse_equations import sparse_equations, stays_sparse
 from bregman_l1.potential import ENTROPY, Potential
 from bregman_l1.system import largest
 from bregman_l1.threads import threads_for
@@ -39,7 +39,7 @@ from bregman_l1.threads import threads_for
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
 
-_TOO_LARGE = "conjugate gradients did not tell the Newton step, and the rows are too many for a factor or a basis"
+_TOO_LARGE = "sparse equations did not tell the Newton step, and the rows are too many for a factor or a basis"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -142,7 +142,7 @@ class _Steps:
         return ServingTableaus(self._part)
 
     def at(self, potential: Potential, log_prior: Wide, log_x: Vector, dual: Vector | None) -> Step:
-        step = self._by_gradients(potential, log_prior, log_x, dual)
+        step = self._by_sparse_equations(potential, log_prior, log_x, dual)
         if step is not None:
             return step
         if self._system.shape[0] > settings.MOST_FACTORED:
@@ -222,17 +222,19 @@ class _Steps:
         point, noise, _ = basis_point(self._part, potential, tableau, log_prior, log_x[tableau.J])
         return point, noise
 
-    def _by_gradients(self, potential: Potential, log_prior: Wide, log_x: Vector, dual: Vector | None) -> Step | None:
-        """The step by conjugate gradients on all rows, where these are cheaper than to tell which are independent.
+    def _by_sparse_equations(
+        self, potential: Potential, log_prior: Wide, log_x: Vector, dual: Vector | None
+    ) -> Step | None:
+        """The step by sparse equations on all rows, where nothing need be told of their dependence.
 
         None where they leave more than rounding: dependent rows contradict each other then.
         """
         system = self._system
-        if not (by_sparse_gradients(system) and log_x.max() <= settings.PLAIN_RANGE):
+        if not (stays_sparse(system) and log_x.max() <= settings.PLAIN_RANGE):
             return None
-        if not by_sparse_gradients(system, _least_slope(potential, log_prior, log_x)):
+        if not stays_sparse(system, _least_slope(potential, log_prior, log_x)):
             return None
-        equations = SparseGradients(system)
+        equations = sparse_equations(system)
         step = self._solved(system, equations, potential, log_prior, log_x, dual)
         if step is None or equations.left <= settings.REFINED:
             return step

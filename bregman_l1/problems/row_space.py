@@ -12,8 +12,8 @@ from bregman_l1._types import Mask, Vector
 from bregman_l1.basis.choice import SingularBasisError, choose_basis
 from bregman_l1.basis.rows import independent_rows
 from bregman_l1.basis.tableau import Tableau
-from bregman_l1.newton.normal_equations import Factored
-from bregman_l1.newton.sparse_gradients import SparseGradients, by_sparse_gradients
+from bregman_l1.newton.normal_equations import Factored, NormalEquations
+from bregman_l1.newton.sparse_equations import sparse_equations, stays_sparse
 from bregman_l1.system import LinearSystem, largest
 from bregman_l1.threads import threads_for
 
@@ -60,9 +60,9 @@ def fit(system: LinearSystem, values: Vector, on: Mask) -> Fit:
         if not sizes.any():
             return whole
         part = system.restrict(on, sizes)  # with a y that no row is refused for
-        if by_sparse_gradients(part):
+        if stays_sparse(part):
             whole.dual[:], whole.misfit[on] = _by_least_squares(
-                part, SparseGradients(part), values[on], _GRADIENT_ROUNDS
+                part, sparse_equations(part), values[on], _GRADIENT_ROUNDS
             )
             return whole
         rows = independent_rows(part)
@@ -76,7 +76,7 @@ def fit(system: LinearSystem, values: Vector, on: Mask) -> Fit:
 
 
 def _by_least_squares(
-    system: LinearSystem, equations: Factored | SparseGradients, values: Vector, rounds: int
+    system: LinearSystem, equations: NormalEquations, values: Vector, rounds: int
 ) -> tuple[Vector, Vector]:
     lam, misfit, even = np.zeros(system.shape[0]), values, np.zeros(values.size)
     if equations.at(even, even) is not None:
