@@ -24,10 +24,9 @@ from bregman_l1.errors import (
     InvalidProblemError,
     NotCertifiedWarning,
 )
-from bregman_l1.newton.gathering import separates_all
 from bregman_l1.outcome import Outcome
 from bregman_l1.parts import of_either_sign
-from bregman_l1.polyhedron.feasible_set import infeasible, no_solution, require_feasible, separates
+from bregman_l1.problems.access import access_to
 from bregman_l1.problems.base import Problem
 from bregman_l1.scale import as_float
 from bregman_l1.solution import Solution, Status
@@ -306,14 +305,8 @@ def refuse_infeasible(problem: Problem, claim: Claim, backend: str) -> None:
     """Raise `InfeasibleError` where a Farkas vector proves the claim that nothing is feasible, `BackendError` else."""
     if claim.outcome not in (Outcome.INFEASIBLE, Outcome.UNBOUNDED):
         return
-    system = problem.unsigned.explicit() if problem.unsigned.is_table else problem.unsigned
-    if system.is_distributed:
-        if isinstance(claim.proof, Farkas) and separates_all(system, claim.proof.z):
-            raise no_solution(system, claim.proof.z)
-    elif isinstance(claim.proof, Farkas) and separates(system, claim.proof.z):
-        raise infeasible(system, claim.proof.z, claim.setup_time + claim.solve_time)
-    else:
-        require_feasible(system)
+    farkas, seconds = claim.proof.z if isinstance(claim.proof, Farkas) else None, claim.setup_time + claim.solve_time
+    access_to(problem.unsigned).refuse_infeasible(problem.unsigned, farkas, seconds)
     problem.refuse(claim)
     raise BackendError(
         f"{backend} said {claim.raw_status!r}, but no Farkas vector confirms it; {WHAT_TO_TRY}", claim.raw_status

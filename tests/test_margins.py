@@ -23,7 +23,7 @@ from bregman_l1 import (
 )
 from bregman_l1.newton import Gradients
 from bregman_l1.polyhedron.feasible_set import exposes
-from bregman_l1.problems.product_residuals import ProductResiduals
+from bregman_l1.problems.table_residuals import TableResiduals
 from bregman_l1.system import Knows
 
 TABLES = [
@@ -192,7 +192,7 @@ def test_a_direction_that_rounding_hides_is_not_measured():
     targets = [[math.fsum(line) for line in table] for table in (np.exp(log_x), np.exp(log_x.T))]
     system = LinearSystem.margins((60, 60), [0, 1], targets)
     problem = BregmanProjection(system, log_alpha=1.0, cost=log_prior.ravel())
-    residuals = ProductResiduals(problem, Claim(log_x=log_x.ravel()))
+    residuals = TableResiduals(problem, Claim(log_x=log_x.ravel()))
     assert residuals.infeasibility < 1e-15
     assert residuals.deviation == np.inf
     assert "was not measured" in residuals.remarks()[0]

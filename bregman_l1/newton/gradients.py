@@ -12,15 +12,10 @@ from bregman_l1._types import EPS, Vector
 from bregman_l1.budget import Budget
 from bregman_l1.caching import cached_property
 from bregman_l1.newton.conjugate_gradients import conjugate_gradients
-from bregman_l1.system import Knows, one_for_zero
+from bregman_l1.system import one_for_zero
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
-
-
-def by_products(system: LinearSystem) -> bool:
-    """Whether a system is solved, and its answers are certified, from products: where it has no columns to look at."""
-    return system.knows < Knows.COLUMNS
 
 
 class Gradients:

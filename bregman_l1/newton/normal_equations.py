@@ -37,10 +37,9 @@ def normal_equations(system: LinearSystem, budget: Budget | None = None, least_s
     ``least_slope`` is that of theta, in units of that at the prior: where it is small a change of log x is a difference
     of larger ones, which single precision does not hold.
     """
-    fits = system.fits_single_precision and least_slope > settings.LEAST_SINGLE_SLOPE
-    if system.is_sparse or system.shape[0] < settings.ITERATIVE_FROM or not fits:
+    if system.is_sparse or system.shape[0] < settings.ITERATIVE_FROM or least_slope <= settings.LEAST_SINGLE_SLOPE:
         return Factored(system)
-    return Preconditioned(system, budget or Budget())
+    return Preconditioned(system, budget or Budget()) if system.fits_single_precision else Factored(system)
 
 
 class Factored:

@@ -21,7 +21,6 @@ from bregman_l1.newton.normal_equations import NormalEquations, normal_equations
 from bregman_l1.newton.presolve import face_of_signs, on_face
 from bregman_l1.newton.scale_free import scale_free, walked
 from bregman_l1.newton.sparse_equations import sparse_equations, stays_sparse
-from bregman_l1.newton.tables import project_table
 from bregman_l1.newton.walk import Way
 from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron.feasible_set import farkas_near
@@ -74,11 +73,6 @@ def project(
     -1151.3
     """
     budget = Budget(max_iter, time_limit)
-    if system.is_table and potential.is_logarithmic:
-        claim = project_table(system, in_double(log_prior), budget=budget, tol=tol)
-        if claim.outcome is not Outcome.INACCURATE or np.prod(system.shape) > settings.LARGEST_TABLEAU:
-            return claim
-        system = system.explicit()
     with threads_for(system), np.errstate(all="ignore"):
         if stays_sparse(system):
             face = face_of_signs(system)

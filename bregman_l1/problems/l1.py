@@ -9,11 +9,8 @@ from numpy.typing import ArrayLike
 
 from bregman_l1._types import ROUNDINGS, Vector
 from bregman_l1.budget import Budget
-from bregman_l1.certificate import Certificate, not_finite
 from bregman_l1.claim import Claim
-from bregman_l1.errors import BackendError, UnsupportedStorageError
 from bregman_l1.frozen import read_only
-from bregman_l1.newton import by_products
 from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron.minimiser import (
     completed_vertex,
@@ -24,15 +21,16 @@ from bregman_l1.polyhedron.minimiser import (
     unscaled,
     unscaled_dual,
 )
+from bregman_l1.problems.access import access_to
 from bregman_l1.problems.base import Problem
-from bregman_l1.problems.distributed_minimiser import distributed_certificate
-from bregman_l1.problems.minimiser_residuals import MinimiserResiduals, minimiser_residuals
-from bregman_l1.system import checked_system
+from bregman_l1.problems.minimiser_residuals import FromColumns, best_optimum
+from bregman_l1.system import Knows, checked_system
 from bregman_l1.validation import checked_flag, checked_weights, refuse_unless_all
 
 if TYPE_CHECKING:
     import cvxpy as cp
 
+    from bregman_l1.certificate import Certificate
     from bregman_l1.polyhedron.linear_program import LinearProgram, LinearProgramAnswer
     from bregman_l1.system import LinearSystem
 
@@ -72,11 +70,7 @@ class L1Minimization(Problem):
 
     def __init__(self, system: LinearSystem, *, cost: ArrayLike | None = None, signed: bool = False) -> None:
         self._system, self._signed = checked_system(system), checked_flag("signed", signed)
-        if signed and system.is_distributed:
-            raise UnsupportedStorageError(
-                "x of either sign on a distributed system is not supported: give A as an array, or "
-                "dask.array.concatenate([A, -A], axis=1) as A, of which x is (x_plus, x_minus)"
-            )
+        access_to(system).refuse(signed=self._signed, depth=2)
         cost = system.within_reach(cost)
         self._cost = self._weights = checked_weights(cost, system.shape[1], system.column_names)
         if self._signed:
@@ -151,62 +145,32 @@ class L1Minimization(Problem):
             optimum(self.unsigned, self.weights)
 
     def polish(self, claim: Claim, tol: float = 1e-9) -> Claim:
-        if (
-            claim.x is None
-            or self._system.is_distributed
-            or not np.isfinite(claim.x).all()
-            or by_products(self.unsigned)
-            or self._is_exact(claim)
-        ):
+        has_vertices = self.unsigned.knows is Knows.COLUMNS
+        if not has_vertices or claim.x is None or not np.isfinite(claim.x).all() or self._is_exact(claim):
             return claim
-        residuals, budget = self._residuals, Budget(seconds=claim.time_left)
+        residuals, budget = FromColumns(self.unsigned, self._weights), Budget(seconds=claim.time_left)
         x = completed_vertex(self.unsigned, self.weights, claim.x, budget)
         if claim.dual is not None and np.isfinite(claim.dual).all():
             duals = [claim.dual, supporting_dual(self.unsigned, self.weights, x, claim.dual)]
             nearest = min(duals, key=lambda each: residuals.shortfall(x, each))
             if residuals.shortfall(x, nearest) <= min(tol, _GOOD):
                 return claim.improved(x=x, dual=nearest)
-        x, dual = self._optimum(budget) or (x, claim.dual)
+        x, dual = best_optimum(self.unsigned, self.weights, budget) or (x, claim.dual)
         return claim.improved(x=x, dual=dual)
-
-    def _optimum(self, budget: Budget) -> tuple[Vector, Vector | None] | None:
-        """A minimiser and an optimal dual vector, None where the time to find them is up."""
-        try:
-            return optimum(self.unsigned, self.weights, budget)
-        except BackendError:
-            if budget.spent_out is None:
-                raise
-            return None
 
     def _is_exact(self, claim: Claim) -> bool:
         """Whether rounding is all that the claim misses."""
         x, dual = claim.point, claim.dual
         if dual is None or x.min() < 0 or self.unsigned.residual(x) > ROUNDINGS:
             return False
-        return self._residuals.shortfall(x, dual) <= ROUNDINGS and largest_correction(self.unsigned, x) <= _GOOD
+        shortfall = FromColumns(self.unsigned, self._weights).shortfall(x, dual)
+        return shortfall <= ROUNDINGS and largest_correction(self.unsigned, x) <= _GOOD
 
     def objective(self, claim: Claim) -> float:
-        if self._system.is_distributed:
-            return float(self._system.entrywise(np.multiply, self.weights, claim.point).sum())
-        return float(self.weights @ claim.point)
+        return float(self.unsigned.entrywise(np.multiply, self.weights, claim.point).sum())
 
     def certify(self, claim: Claim, tol: float = 1e-9) -> Certificate:
-        if self._system.is_distributed:
-            return distributed_certificate(self, claim, tol)
-        x = claim.point
-        if not np.isfinite(x).all():
-            return not_finite(self.title)
-        budget, residuals, dual = Budget(seconds=claim.time_left), self._residuals, claim.dual
-        if dual is None and residuals.infeasibility(x) <= tol:
-            dual = residuals.best_dual(x)
-            dual = (self._optimum(budget) or (x, None))[1] if dual is None else dual
-        if dual is None:
-            dual = np.full(self.unsigned.shape[0], np.nan)
-        return residuals.certificate(self.title, x, dual, tol, budget)
-
-    @property
-    def _residuals(self) -> MinimiserResiduals:
-        return minimiser_residuals(self.unsigned, self._weights)
+        return access_to(self.unsigned).certify_minimiser(self, claim, tol)
 
 
 # What a claim may fall short by and not be computed anew; the tolerances of linear programs are larger.

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bregman_l1._types import ROUNDINGS, Vector
-from bregman_l1.certificate import Certificate, Check
+from bregman_l1.budget import Budget
+from bregman_l1.certificate import Certificate, Check, not_finite
 from bregman_l1.errors import BackendError
-from bregman_l1.newton import by_products
 from bregman_l1.polyhedron.feasible_set import INFEASIBILITY, infeasibility
-from bregman_l1.polyhedron.minimiser import all_minimisers, feasible_nearby, large_entries
+from bregman_l1.polyhedron.minimiser import all_minimisers, feasible_nearby, large_entries, optimum
 from bregman_l1.problems.product_minimisers import column_rank, correction, least_dual
 
 if TYPE_CHECKING:
-    from bregman_l1.budget import Budget
+    from bregman_l1.claim import Claim
     from bregman_l1.system import LinearSystem
 
 _TIES = "{} reduced costs that are zero within rounding were taken for zero: too many columns to decide it exactly"
@@ -38,8 +38,8 @@ class MinimiserResiduals(ABC):
         """How far x is from {x >= 0 : A x = y}."""
 
     @abstractmethod
-    def best_dual(self, x: Vector) -> Vector | None:
-        """A multiplier for an x that came without one, None where there is none to be had cheaply."""
+    def best_dual(self, x: Vector, budget: Budget) -> Vector | None:
+        """A multiplier for a feasible x that came without one, None where there is no time to find it."""
 
     @abstractmethod
     def _unsolved(self, x: Vector) -> float:
@@ -81,9 +81,16 @@ class MinimiserResiduals(ABC):
         """What mu misses of being an optimal multiplier for x."""
         return max(float(self.excess(dual).max()), self.relative_gap(x, dual))
 
-    def certificate(self, title: str, x: Vector, dual: Vector, tol: float, budget: Budget) -> Certificate:
-        """Every residual of a finite x against its tolerance."""
+    def certificate(self, title: str, claim: Claim, tol: float) -> Certificate:
+        """Every residual of a claim against its tolerance."""
+        x, dual, budget = claim.point, claim.dual, Budget(seconds=claim.time_left)
+        if not np.isfinite(x).all():
+            return not_finite(title)
         missed = self.infeasibility(x)
+        if dual is None and missed <= tol:
+            dual = self.best_dual(x, budget)
+        if dual is None:
+            dual = np.full(self._system.shape[0], np.nan)
         checks = {
             "primal feasibility": Check(value=missed, tolerance=tol, meaning=self.of_feasibility),
             "solvability": Check(
@@ -111,9 +118,14 @@ class MinimiserResiduals(ABC):
         return Certificate(subject=title, checks=checks, remarks=remarks)
 
 
-def minimiser_residuals(system: LinearSystem, weights: Vector) -> MinimiserResiduals:
-    """Those that suit the system."""
-    return FromProducts(system, weights) if by_products(system) else FromColumns(system, weights)
+def best_optimum(system: LinearSystem, weights: Vector, budget: Budget) -> tuple[Vector, Vector | None] | None:
+    """A minimiser and an optimal dual vector, None where the time to find them is up."""
+    try:
+        return optimum(system, weights, budget)
+    except BackendError:
+        if budget.spent_out is None:
+            raise
+        return None
 
 
 class FromColumns(MinimiserResiduals):
@@ -123,9 +135,9 @@ class FromColumns(MinimiserResiduals):
         """See the base."""
         return infeasibility(self._system, x)
 
-    def best_dual(self, x: Vector) -> Vector | None:  # noqa: ARG002
-        """None: a linear program finds one."""
-        return None
+    def best_dual(self, x: Vector, budget: Budget) -> Vector | None:  # noqa: ARG002 - it proves any minimiser
+        """See the base; a linear program finds it."""
+        return (best_optimum(self._system, self._weights, budget) or (None, None))[1]
 
     def _unsolved(self, x: Vector) -> float:
         return feasible_nearby(self._system, np.maximum(x, 0.0))[1]
@@ -168,7 +180,7 @@ class FromProducts(MinimiserResiduals):
         missed = float((np.abs(self._system.matvec(x) - self._system.y) / np.where(terms > 0.0, terms, 1.0)).max())
         return max(missed, float(-x.min() / (np.abs(x).max() or 1.0)))
 
-    def best_dual(self, x: Vector) -> Vector | None:
+    def best_dual(self, x: Vector, budget: Budget) -> Vector | None:  # noqa: ARG002
         """The multiplier of least norm that is tight where x is positive."""
         return least_dual(self._system, self._weights, np.flatnonzero(x > 0.0))
 

@@ -11,12 +11,10 @@ from bregman_l1._types import ROUNDINGS, Mask, Vector
 from bregman_l1.budget import Budget
 from bregman_l1.caching import cached_property
 from bregman_l1.claim import ExposingVector
-from bregman_l1.krylov import measured_step
-from bregman_l1.newton import measured_table_step
+from bregman_l1.krylov import MeasuredStep, measured_step
 from bregman_l1.outcome import Outcome
-from bregman_l1.polyhedron.feasible_set import exposes
 from bregman_l1.problems.residuals import Residuals
-from bregman_l1.system import Knows, largest
+from bregman_l1.system import largest
 
 if TYPE_CHECKING:
     from bregman_l1.claim import Claim
@@ -93,13 +91,8 @@ class ProductResiduals(Residuals):
         if not self.deviation < 1.0:
             return np.inf
         proof = self._claim.proof
-        if self._positive.all() or (
-            isinstance(proof, ExposingVector)
-            and (self._system.knows is Knows.COLUMNS or self._system.is_table)
-            and exposes(self._system, proof.z, self._positive)
-        ):
-            return float(self._outside)
-        return np.inf
+        is_proved = self._positive.all() or (isinstance(proof, ExposingVector) and self._exposes(proof.z))
+        return float(self._outside) if is_proved else np.inf
 
     @cached_property
     def kkt_identity(self) -> float:
@@ -125,12 +118,18 @@ class ProductResiduals(Residuals):
             return np.inf
         log_x = np.where(self._positive, self._log_x, -np.inf)
         weights = np.where(self._positive, np.exp(self._potential.log_weight(log_x)), 0.0)
-        measured = measured_table_step if self._system.is_table else measured_step
-        step = measured(self._system, weights, self._misfit, self._missed, self._budget)
+        step = self._measured(weights)
         if step is None:
             return np.inf
-        change, correction = step
-        return largest(self._log_change(change)) + largest(self._log_change(correction))
+        return largest(self._log_change(step.change)) + largest(self._log_change(step.correction))
+
+    def _measured(self, weights: Vector) -> MeasuredStep | None:
+        """Newton's step, None where time ran out."""
+        return measured_step(self._system, weights, self._misfit, self._missed, self._budget)
+
+    def _exposes(self, z: Vector) -> bool:  # noqa: ARG002 - nothing is exact without columns
+        """Whether z proves that the entries vanish that the candidate has zero."""
+        return False
 
     def _log_change(self, change: Vector) -> Vector:
         moved = self._potential.log_change(self._theta, change)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from copy import copy
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -11,28 +10,21 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bregman_l1 import settings
 from bregman_l1._types import Real, Vector, Wide
 from bregman_l1.claim import Claim, Farkas
 from bregman_l1.errors import (
-    InfeasibleError,
     InvalidProblemError,
     UnsupportedProblemError,
-    UnsupportedStorageError,
 )
 from bregman_l1.foreign import is_lazy
 from bregman_l1.frozen import read_only
-from bregman_l1.newton import NewtonSteps, by_products, project, project_wide
-from bregman_l1.newton.gathering import separates_all
+from bregman_l1.newton import NewtonSteps
 from bregman_l1.outcome import Outcome
 from bregman_l1.parts import both
-from bregman_l1.polyhedron.feasible_set import infeasible, require_feasible, separates
 from bregman_l1.potential import Potential, potential_of
+from bregman_l1.problems.access import Access, Limits, access_to
 from bregman_l1.problems.base import Problem
-from bregman_l1.problems.distributed_residuals import DistributedResiduals
-from bregman_l1.problems.positive_part import PositivePart, infeasible_outside_zeros, positive_part
-from bregman_l1.problems.product_residuals import ProductResiduals
-from bregman_l1.problems.projection_residuals import ProjectionResiduals
+from bregman_l1.problems.positive_part import PositivePart
 from bregman_l1.scale import LARGEST_LOG, natural_log_alpha
 from bregman_l1.system import LinearSystem, checked_system, largest
 from bregman_l1.validation import checked_cost, checked_flag, checked_prior
@@ -119,7 +111,7 @@ class BregmanProjection(Problem):
     ) -> None:
         self._system = checked_system(system)
         self._potential, self._signed = potential_of(depth), checked_flag("signed", signed)
-        self._refuse_on_distributed()
+        access_to(self._system).refuse(signed=self._signed, depth=self._potential.depth)
         prior, cost = map(system.within_reach, (prior, cost))
         self._prior = checked_prior(prior, system.shape[1], system.column_names)
         has_alpha = alpha is not None or log_alpha is not None
@@ -205,14 +197,6 @@ class BregmanProjection(Problem):
             return self._system.entrywise(partial(_log_prior, log_alpha=self._log_alpha), prior, cost)
         return np.broadcast_to(_log_prior(prior, cost, self._log_alpha), self._cost.shape)
 
-    def _refuse_on_distributed(self) -> None:
-        if self._system.is_distributed and (self._signed or not self._potential.is_logarithmic):
-            what = "x of either sign" if self._signed else f"depth {self._potential.depth:g}"
-            raise UnsupportedStorageError(
-                f"{what} on a distributed system is not supported, only depth 2 and x >= 0 are, whose dual is finite "
-                "everywhere, so that passes over the blocks can maximise it: give A as an array"
-            )
-
     @staticmethod
     def _is_even(values: Vector) -> bool:
         return bool((values == values[0]).all())
@@ -226,9 +210,16 @@ class BregmanProjection(Problem):
         InfeasibleError
             If a row is zero there while y is not.
         """
-        if self._system.is_distributed:  # zeros of the prior are its -inf: no columns are taken out
-            return PositivePart(system=self._system, columns=slice(None), n_columns=self._system.shape[1])
-        return positive_part(self.unsigned, both(self._prior) if self._signed else self._prior)
+        return self._access.part(self)
+
+    @property
+    def unsigned_prior(self) -> Vector:
+        """The factor beta for each column of `unsigned`."""
+        return both(self._prior) if self._signed else self._prior
+
+    @property
+    def _access(self) -> Access:
+        return access_to(self.unsigned)
 
     @property
     def title(self) -> str:
@@ -284,59 +275,29 @@ class BregmanProjection(Problem):
         )
         return self.part.embedded(claim)
 
+    def solved_natively(self, start_dual: Vector | None, limits: Limits) -> Claim:
+        """The claim of the native method."""
+        return self._access.project(self, start_dual, limits)
+
     def polish(self, claim: Claim, tol: float = 1e-9) -> Claim:
         if claim.log_x is not None:
             return claim
         limit = claim.time_left if np.isfinite(claim.time_left) else None
-        start: dict[str, Any] = {"start_dual": _finite(claim.dual), "tol": tol, "time_limit": limit}
-        part, log_prior = self.part, self.log_prior
-        if self._system.is_distributed:
-            answer = project_wide(self._system, log_prior, **start)
-        else:
-            answer = part.embedded(project(part.system, log_prior[part.columns], self._potential, **start))
+        answer = self.solved_natively(_finite(claim.dual), {"tol": tol, "max_iter": None, "time_limit": limit})
         polished = claim.improved(log_x=answer.log_x, dual=answer.dual, iterations=answer.iterations)
         return replace(polished, outcome=Outcome.TIME_LIMIT) if answer.outcome is Outcome.TIME_LIMIT else polished
 
     def objective(self, claim: Claim) -> float:
-        if self._system.is_distributed:
-            return DistributedResiduals(self, claim).value
-        log_point, value = claim.log_point, 0.0
-        with np.errstate(under="ignore", over="ignore", invalid="ignore"):
-            for part, _ in self.unsigned.pieces():
-                x = np.exp(log_point[part]) if claim.x is None else claim.x[part]
-                value += self._potential.divergence(x, log_point[part], self.log_prior[part])
-        return value
+        return self._access.divergence(self, claim)
 
     def refuse(self, claim: Claim) -> None:
         """Raise `InfeasibleError` where the zeros of the prior leave no solution."""
-        if self._system.is_distributed:
-            if isinstance(claim.proof, Farkas) and separates_all(self._system, claim.proof.z, alive=self._prior):
-                raise infeasible_outside_zeros(self._system, claim.proof.z)
-            return
-        system = self.part.system
-        system = system.explicit() if system.is_table else system
-        try:
-            if isinstance(claim.proof, Farkas) and separates(system, claim.proof.z):
-                raise infeasible(system, claim.proof.z, claim.setup_time + claim.solve_time)
-            require_feasible(system)
-        except InfeasibleError as error:
-            raise infeasible_outside_zeros(system, error.farkas) from error
+        farkas = claim.proof.z if isinstance(claim.proof, Farkas) else None
+        self._access.refuse_outside_zeros(self, farkas, claim.setup_time + claim.solve_time)
 
     def certify(self, claim: Claim, tol: float = 1e-9, steps: NewtonSteps | None = None) -> Certificate:
         """As `Problem.certify`; ``steps`` may be shared by projections on one system, priors of the same zeros."""
-        if self._system.is_distributed:
-            return DistributedResiduals(self, claim).certificate(tol)
-        if by_products(self.unsigned):
-            certificate = ProductResiduals(self, claim).certificate(tol)
-            is_small = self._system.is_table and np.prod(self.unsigned.shape) <= settings.LARGEST_TABLEAU
-            return self._explicit().certify(claim, tol) if is_small and not certificate.ok else certificate
-        return ProjectionResiduals(self, claim, steps).certificate(tol)
-
-    def _explicit(self) -> BregmanProjection:
-        """The same projection with the columns of A in memory."""
-        twin = copy(self)
-        twin._system = self._system.explicit()
-        return twin
+        return self._access.certify_projection(self, claim, tol, steps)
 
     def _scaled(self) -> tuple[float, Vector]:
         """The weight of the objective, and its tilt where the prior is positive; see `dcp`."""

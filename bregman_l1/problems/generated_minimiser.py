@@ -15,10 +15,10 @@ from bregman_l1.errors import InfeasibleError, LostClusterError
 from bregman_l1.newton.gathering import Gathered, heaviest, risen, thinned, without_scores
 from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron.feasible_set import require_feasible
-from bregman_l1.problems.l1 import L1Minimization
 
 if TYPE_CHECKING:
     from bregman_l1.budget import Budget
+    from bregman_l1.problems.l1 import L1Minimization
 
 
 def generated_minimiser(
@@ -66,7 +66,7 @@ def _on(columns: Gathered, problem: L1Minimization, solve_part: Callable[[L1Mini
     """A minimiser on some columns alone, or what shows that there is none."""
     try:
         part = columns.system(problem.unsigned)
-        claim = solve_part(L1Minimization(part, cost=columns.vectors[0]))
+        claim = solve_part(type(problem)(part, cost=columns.vectors[0]))
         if claim.outcome is Outcome.INFEASIBLE:
             require_feasible(part)
     except InfeasibleError as error:
