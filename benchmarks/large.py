@@ -16,6 +16,7 @@ of its adjoint, one each, counted by the operator. Megabytes are the peak of a p
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -339,7 +340,8 @@ def _named(workers: int) -> str:
 
 def _solver(workers: int, d: int, seed: int) -> Callable[[], Solution]:
     """A projection on so many processes; the systems, one a repeat, are made beforehand and share A."""
-    client = Client(n_workers=workers, threads_per_worker=1, dashboard_address=None) if workers else None
+    settings = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
+    client = Client(**settings, silence_logs=logging.CRITICAL) if workers else None
     place = client.as_current if client else nullcontext
     with place():
         A, y = systems.moments_in_blocks(20, d, seed)

@@ -72,14 +72,13 @@ GRADIENTS_TAKE: Final = 4
 DENSE_SHARE: Final = 4e-3  # and one of a dense factor takes this share of one of these.
 MOST_PAIRS: Final = 50  # where so many pairs of entries a row share a column, A A' is not looked at
 LEAST_RIDGE: Final = 1e-14  # raises the unit diagonal of a sparse normal matrix, so that dependent rows are factorised
-# Where rows are felt far away after n products, gradients take twice as many, a twentieth of the above each.
+# Where rows are n products apart gradients take twice as many; each takes a twentieth of what all take above.
 GRADIENTS_OF_REACH: Final = 0.4
 DOMINANT_SPARSE: Final = 10.0  # As DOMINANT; where A is sparse a column more costs little.
 LEAST_SHARE: Final = 1e-8  # rows that dominant columns make up to this share leave the others that much
 MOST_SPARSE_GRADIENTS: Final = 400  # gradients that take longer have met a matrix singular in single precision
-MOST_SIGN_ROUNDS: Final = (
-    20  # rounds in which rows may turn out to have one sign, of the presolve: proofs grow with them
-)
+# Rounds of the presolve, in which rows turn out to have one sign: the entries of their proof grow with each.
+MOST_SIGN_ROUNDS: Final = 20
 MOST_FACTORED: Final = 20_000  # rows beyond which no dense matrix of them is made: three gigabytes
 
 # Rows.
@@ -215,7 +214,7 @@ LEAST_NORM: Final = 1e-12  # squared norms below this share of the median are th
 HEAVY: Final = 3.0
 MOST_HEAVY: Final = 0.4  # as many a row: the columns of more come close to dependent
 LIGHTEST: Final = 1e-12  # stands for the weight of the rest where there is none
-MEASURED: Final = 0.1  # the residual asked of a Newton step that is only measured, and then of what is left of it
+MEASURED: Final = 0.3  # the residual asked of a Newton step that is only measured, and then of what is left of it
 MOST_MINRES: Final = 500  # iterations of one linear system; those that are solvable in products take up to 200
 # The residual asked of Newton's equations beside the error of log x that is expected after them: asking for more
 # saves steps, asking for less saves the first twenty iterations of each, in which no error falls.

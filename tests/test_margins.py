@@ -21,6 +21,8 @@ from bregman_l1 import (
     certify,
     solve,
 )
+from bregman_l1.newton import Gradients
+from bregman_l1.polyhedron.feasible_set import exposes
 from bregman_l1.problems.product_residuals import ProductResiduals
 from bregman_l1.system import Knows
 
@@ -142,6 +144,23 @@ def test_transport_of_small_epsilon_is_that_of_the_explicit_system(epsilon):
     np.testing.assert_allclose(solution.log_x, expected.log_x, atol=1e-8)
 
 
+@pytest.mark.parametrize("log_alpha", [-1e4, 1e4])
+def test_the_scale_of_an_even_prior_is_no_matter(log_alpha):
+    table = rng().random((5, 6))
+    solution = solve(BregmanProjection(of(table, [0, 1]), log_alpha=log_alpha))
+    np.testing.assert_allclose(solution.x, np.outer(table.sum(1), table.sum(0)).ravel() / table.sum(), rtol=1e-9)
+    assert solution.iterations <= 2
+
+
+@pytest.mark.parametrize("part", [np.arange(60), np.arange(1, 60)])
+def test_proportional_fitting_fits_every_margin_in_the_end(part):
+    table = rng().random(60) * np.isin(np.arange(60), part)
+    system = of(table.reshape(3, 4, 5), [(0, 1), (1, 2), (0,)]).restrict(part)
+    log_x = 1e3 + rng().standard_normal(part.size)
+    lam = system.balanced(log_x, 200)
+    np.testing.assert_allclose(system.matvec(np.exp(log_x + system.rmatvec(lam))), system.y, rtol=1e-9)
+
+
 def test_the_projection_is_the_limit_of_proportional_fitting():
     table, x, axes = rng().random((4, 5, 6)), rng().random((4, 5, 6)), (0, 1, 2)
     margins = [(0, 1), (0, 2), (1, 2)]
@@ -177,6 +196,58 @@ def test_a_direction_that_rounding_hides_is_not_measured():
     assert residuals.infeasibility < 1e-15
     assert residuals.deviation == np.inf
     assert "was not measured" in residuals.remarks()[0]
+
+
+@pytest.mark.parametrize(
+    "targets",
+    [
+        [[[1, 2], [2, 3], [6, 4]], [[2, 1], [3, 2], [4, 6]], [[7, 2], [2, 7]]],
+        [[[3, 2], [2, 4], [3, 2]], [[3, 2], [0, 6], [5, 0]], [[4, 4], [4, 4]]],
+    ],
+)
+def test_zeros_that_no_margin_shows_are_found_in_a_small_table(targets):
+    margins = [(0, 1), (0, 2), (1, 2)]
+    system = LinearSystem.margins((3, 2, 2), margins, targets)
+    solution, expected = (solve(BregmanProjection(each, alpha=1.0)) for each in (system, system.explicit()))
+    assert solution.certificate.ok
+    np.testing.assert_array_equal(solution.x == 0.0, expected.x == 0.0)
+    assert (solution.x == 0.0).sum() > (explicit((3, 2, 2), margins)[system.y == 0.0]).any(axis=0).sum()
+    np.testing.assert_allclose(solution.x, expected.x, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "targets",
+    [
+        [[[1, 1], [4, 0], [1, 5]], [[2, 0], [3, 1], [0, 6]], [[2, 4], [3, 3]]],
+        [[[2, 1], [1, 1], [0, 2]], [[0, 3], [2, 0], [2, 0]], [[2, 1], [2, 2]]],
+    ],
+)
+def test_a_table_of_which_only_several_margins_together_are_impossible_is_refused_with_a_proof(targets):
+    margins = [(0, 1), (0, 2), (1, 2)]
+    system = LinearSystem.margins((3, 2, 2), margins, targets)
+    with pytest.raises(InfeasibleError, match="no x >= 0 solves A x = y: rows") as caught:
+        solve(BregmanProjection(system, alpha=1.0))
+    assert contradicts((explicit((3, 2, 2), margins), system.y), caught.value)
+
+
+def test_what_exposes_zeros_of_a_table_is_a_vector_of_rows_that_are_zero():
+    system = of(np.array([[1.0, 2.0], [3.0, 0.0], [0.0, 0.0]]), [0, 1])
+    z, vanishes = -(system.y == 0.0).astype(float), np.array([0, 0, 0, 0, 1, 1], dtype=bool)
+    assert exposes(system, z, ~vanishes)
+    assert not exposes(system, -z, ~vanishes)
+    assert not exposes(system, z, np.array([1, 1, 1, 0, 0, 0], dtype=bool))
+    assert not exposes(system, np.array([0.0, -1.0, -1.0, 0.0, 0.0]), np.array([1, 1, 0, 0, 0, 0], dtype=bool))
+
+
+def test_newton_equations_are_solved_up_to_what_no_table_can_have():
+    system, weights = of(rng().random((4, 5, 6)), [(0, 1), (0, 2), (1, 2)]), rng().random(120)
+    equations, gram = Gradients(system), system.gram(weights)
+    equations.weigh(weights)
+    right, hidden = gram @ rng().standard_normal(74), np.zeros(74)
+    hidden[:20], hidden[20:44] = 1.0, -1.0  # the total by one margin and by another
+    solved = equations.solve(right + hidden, 1e-12)
+    assert equations.left <= 1e-12
+    np.testing.assert_allclose(gram @ solved, right, atol=1e-9)
 
 
 def test_a_zero_that_nothing_forces_is_not_certified():

@@ -315,7 +315,7 @@ def test_analyze_draws_deviation_and_lower_bounds_into_a_file(tmp_path):
     assert width > 2 * height  # two panels
 
 
-@pytest.mark.parametrize("picture", ["accuracy", "growth"])
+@pytest.mark.parametrize("picture", ["accuracy", "growth", "large"])
 def test_pictures_of_the_benchmarks_can_be_drawn_again_from_the_numbers_beside_them(picture, monkeypatch, tmp_path):
     benchmarks = Path(__file__).parent.parent / "benchmarks"
     monkeypatch.syspath_prepend(str(benchmarks))

@@ -23,7 +23,7 @@ from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron.feasible_set import refusal
 from bregman_l1.potential import ENTROPY
 from bregman_l1.probes import probes
-from bregman_l1.system import largest
+from bregman_l1.system import largest, one_for_zero
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
@@ -71,7 +71,7 @@ def project_table(
     """
     exposing = -(system.y == 0.0).astype(np.float64)
     if not exposing.any():
-        return _claim(_followed(system, log_prior, tol, budget), tol, budget)
+        return _claim(system, log_prior, tol, budget)
     is_left = system.rmatvec(exposing) == 0.0
     without = (system.matvec(is_left.astype(np.float64)) == 0.0) & (system.y > 0.0)
     if without.any():
@@ -80,7 +80,7 @@ def project_table(
         raise refusal(system, farkas, "no x >= 0 solves A x = y", "give one of them another target")
     cells = np.flatnonzero(is_left)
     part = system.restrict(cells)
-    claim = _claim(_followed(part, log_prior[cells], tol, budget), tol, budget)
+    claim = _claim(part, log_prior[cells], tol, budget)
     log_x = np.full(system.shape[1], -np.inf)
     log_x[cells] = claim.log_point
     return replace(claim, log_x=read_only(log_x), proof=ExposingVector(exposing))
@@ -119,7 +119,9 @@ def measured_table_step(
     return along + correction - misfit, correction
 
 
-def _claim(point: DualPoint, tol: float, budget: Budget) -> Claim:
+def _claim(system: LinearSystem, log_prior: Vector, tol: float, budget: Budget) -> Claim:
+    with np.errstate(all="ignore"):
+        point = _followed(system, log_prior, tol, budget)
     outcome = Outcome.OPTIMAL if point.error <= tol / 10 else budget.spent_out or Outcome.INACCURATE
     return Claim(
         log_x=read_only(point.log_x),
@@ -133,38 +135,33 @@ def _claim(point: DualPoint, tol: float, budget: Budget) -> Claim:
 
 def _followed(system: LinearSystem, log_prior: Vector, tol: float, budget: Budget) -> DualPoint:
     """The projection of the prior, from those of its powers."""
-    with np.errstate(all="ignore"):
-        equations, until = Gradients(system, budget), max(settings.TABLE_SOLVED * tol, 2 * settings.AT_REST)
-        share = min(1.0, settings.SHALLOW / max(1.0, float(np.ptp(log_prior))))
-        good, further, dual, tangent = 0.0, settings.TABLE_FURTHER, np.zeros(system.shape[0]), np.zeros(system.shape[0])
-        while True:
-            prior, start = share * log_prior, dual + (share - good) * tangent
-            start = start + system.balanced(prior + system.rmatvec(start), settings.SWEEPS)
-            point = dual_newton(
-                system,
-                equations,
-                ENTROPY,
-                prior,
-                budget,
-                dual=start,
-                until=until if share == 1.0 else settings.CLOSE,
-                most=settings.MOST_STAGE_STEPS,
-            )
-            missed = float(np.abs(system.matvec(np.exp(point.log_x)) / system.y - 1.0)[system.y > 0.0].max())
-            error = max(point.error, missed) if equations.left <= settings.TABLE_UNSOLVED else np.inf
-            _LOG.debug("table: %.3g of the prior, error %.2g, %d Newton steps in all", share, error, budget.used)
-            if share == 1.0 and error <= tol / 10:
-                return replace(point, error=max(error, _noise(system, equations)))
-            if budget.spent_out:
-                return replace(point, error=error)
-            if error <= settings.CLOSE:
-                good, dual = share, point.dual
-                tangent = equations.solve(-system.matvec(np.exp(point.log_x) * log_prior), settings.CLOSE)
-            else:
-                further = np.sqrt(further)
-            if share == good == 1.0 or further < settings.LEAST_FURTHER:
-                return replace(point, error=error)
-            share = min(1.0, further * good) if good else share / further
+    equations, until = Gradients(system, budget), max(settings.TABLE_SOLVED * tol, 2 * settings.AT_REST)
+    share = min(1.0, settings.SHALLOW / max(1.0, float(np.ptp(log_prior))))
+    good, further, dual = 0.0, settings.TABLE_FURTHER, np.zeros(system.shape[0])
+    while True:
+        prior = share * log_prior
+        start = dual + system.balanced(prior + system.rmatvec(dual), settings.SWEEPS)
+        closely = until if share == 1.0 else settings.CLOSE
+        most = settings.MOST_STAGE_STEPS
+        point = dual_newton(system, equations, ENTROPY, prior, budget, dual=start, until=closely, most=most)
+        _LOG.debug("table: %.3g of the prior, error %.2g, %d Newton steps in all", share, point.error, budget.used)
+        if share == 1.0 and point.error <= tol / 10:
+            return replace(point, error=max(point.error, _missed(system, point), _noise(system, equations)))
+        if budget.spent_out:
+            return point
+        if point.error <= settings.CLOSE:
+            good, dual = share, point.dual
+        else:
+            further = np.sqrt(further)
+        if share == good == 1.0 or further < settings.LEAST_FURTHER:
+            return point
+        share = min(1.0, further * good) if good else share / further
+
+
+def _missed(system: LinearSystem, point: DualPoint) -> float:
+    """How much A x misses of y: steps are short, too, where their equations have no solution."""
+    x = np.exp(point.log_x)
+    return largest((system.y - system.matvec(x)) / one_for_zero(system.y))
 
 
 def _noise(system: LinearSystem, equations: Gradients) -> float:
