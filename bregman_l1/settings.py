@@ -34,7 +34,7 @@ LEAVE_AT: Final = 16.0
 
 # Wide systems.
 GATHERED_WHOLE: Final = 2**20  # matrices of so many entries are gathered whole: they are solved at once in memory
-SAMPLED: Final = 2**21  # entries of A in a sample of the columns, 16 MB
+SAMPLED: Final = 2**20  # entries of A in a sample of the columns, 8 MB
 FIRST_PRICED: Final = 2**16  # entries of A in the columns that a linear program over very many begins with
 GATHERED: Final = 2**25  # entries of A that are gathered into memory at most, 256 MB
 HEAVIEST: Final = 10_000  # so many of the heaviest columns are gathered at a time

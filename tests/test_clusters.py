@@ -96,13 +96,14 @@ def test_a_worker_that_is_killed_does_not_lose_the_run(client):
         assert solve(BregmanProjection(system, 0.5)).status is Status.CERTIFIED
 
 
-def test_a_scheduler_that_dies_is_told_and_the_dual_is_kept():
+@pytest.mark.parametrize("number", [3, 4], ids=["while solving", "while certifying"])
+def test_a_scheduler_that_dies_is_told_and_the_dual_is_kept(number):
     problem = BregmanProjection(LinearSystem(blocks(), Y), 0.5)
     cluster = of_dask.LocalCluster(n_workers=1, processes=False, dashboard_address=":0")
     client = of_dask.Client(cluster.scheduler_address)
     started = time.monotonic()
     with (
-        in_pass(3, cluster.close),
+        in_pass(number, cluster.close),
         pytest.raises(LostClusterError, match="scheduler of the dask cluster is lost") as raised,
     ):
         solve(problem)

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 # Units of sums lie above this, so that a piece where x is zero throughout has one.
 _LOWEST_UNIT = -1e300
+# An error of this share of the tolerance is not worth a pass.
+_SHARE_OF_TOLERANCE = 1e-3
 # Random vectors that show what rounding does to the dual.
 _DRAWS = 4
 # The heaviest columns, how many matter, and these themselves.
@@ -228,7 +230,7 @@ class _Run:
         """The projection by passes at one dual after the other; None where rounding shows, or no headway is made."""
         assert self.dual is not None
         kept = independent_rows(self._system, sample)
-        lam, step = self.dual, np.inf
+        lam, step, enough = self.dual, np.inf, max(settings.AT_REST, _SHARE_OF_TOLERANCE * self._tol)
         sums = self._pass(lam)
         for _ in range(settings.MOST_CONVEX_STEPS):
             if self._budget.spent_out:
@@ -245,7 +247,8 @@ class _Run:
             if not np.isfinite(step) or (noise > settings.NOISE * self._tol and step < settings.FAR):
                 return None
             length = min(1.0, settings.RISE / max(float(along.max()), EPS))
-            if length == 1.0 and (step * step <= settings.AT_REST or (step < settings.SETTLED and step > before / 4)):
+            is_last = step * step <= enough or (step < settings.SETTLED and step > before / 4)
+            if length == 1.0 and is_last:
                 self.dual = lam + change
                 return Claim(dual=self.dual, outcome=Outcome.OPTIMAL, error=step * step)
             lam, sums = self._searched(lam, change, sums, float(change @ equations.residual), length)

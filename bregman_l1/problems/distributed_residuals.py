@@ -19,7 +19,7 @@ from bregman_l1 import settings
 from bregman_l1._types import ROUNDINGS, Mask, Matrix, Vector
 from bregman_l1.caching import cached_property
 from bregman_l1.claim import ExposingVector
-from bregman_l1.errors import BregmanError
+from bregman_l1.errors import BregmanError, LostClusterError
 from bregman_l1.foreign import is_lazy
 from bregman_l1.newton import NewtonSteps
 from bregman_l1.newton.gathering import heaviest, independent_rows, that_matter
@@ -165,7 +165,10 @@ class DistributedResiduals(Residuals):
         """As `Residuals.certificate`; the Newton step is measured as closely as the tolerance asks."""
         self._enough = tol * self._coarsest / _COARSE_FROM
         with threads_for(self._system), np.errstate(all="ignore"):
-            return super().certificate(tol)
+            try:
+                return super().certificate(tol)
+            except LostClusterError as error:
+                raise LostClusterError(str(error), error.raw_status, self._claim.dual) from error
 
     @cached_property
     def totals(self) -> Totals:
