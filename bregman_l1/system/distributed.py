@@ -43,7 +43,7 @@ _BRANCHES = 8
 class Distributed(Products):
     """A dask array of shape (N, d) whose blocks are whole columns; see `distributed`, which makes it so."""
 
-    knows = Knows.GRAM
+    knows, is_distributed = Knows.GRAM, True
 
     def __init__(self, array: Any, row_peaks: Vector | None = None) -> None:
         self._array, self._row_peaks = array, row_peaks

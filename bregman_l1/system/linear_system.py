@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from threading import local
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
-from bregman_l1._types import Index, Mask, Matrix, Single, Vector, Wide
+from bregman_l1._types import Index, Matrix, Single, Vector, Wide
 from bregman_l1.caching import computed_last, computed_once
 from bregman_l1.entry import entry_point
 from bregman_l1.errors import InfeasibleError, InvalidProblemError, InvalidSystemError, UnsupportedStorageError
 from bregman_l1.foreign import Labels, is_lazy, labels_of
 from bregman_l1.frozen import read_only
 from bregman_l1.names import chosen, given_names, place, rows_called
-from bregman_l1.system.distributed import Distributed
 from bregman_l1.system.making import refuse_beyond_budget
 from bregman_l1.system.margins import read_margins
 from bregman_l1.system.matrices import dense, one_for_zero
@@ -131,11 +130,9 @@ class LinearSystem:
         self.row_names, self.column_names, self.shape = row_names, column_names, storage.shape
         self._memory: dict[Hashable, Any] = {}
         self._memory_of_thread = local()
-        if isinstance(storage, Storage | Distributed):
-            self._refuse_impossible_row(self.row_peaks == 0)
+        if storage.knows >= Knows.GRAM:
+            self._refuse_impossible_row()
             self._refuse_extreme_row()
-        elif storage.is_table:
-            self._refuse_impossible_row(storage.gram_diagonal(np.ones(storage.shape[1])) == 0)
 
     @classmethod
     def _of(
@@ -209,8 +206,8 @@ class LinearSystem:
     @property
     def _columns(self) -> Storage:
         """The storage, if it has columns."""
-        if isinstance(self._storage, Storage):
-            return self._storage
+        if self._storage.knows is Knows.COLUMNS:
+            return cast("Storage", self._storage)
         n_rows, n_columns = self.shape
         raise UnsupportedStorageError(
             f"this needs the columns of A, and A is stored as {self._storage.kind}, of which only products are known: "
@@ -246,7 +243,7 @@ class LinearSystem:
     @property
     def is_distributed(self) -> bool:
         """Whether A is an array of dask: vectors of shape (d,) may be ones too, and those computed from A are."""
-        return isinstance(self._storage, Distributed)
+        return self._storage.is_distributed
 
     @property
     def doubled(self) -> LinearSystem:
@@ -609,8 +606,8 @@ class LinearSystem:
         large: Any = self._columns.picked(columns).astype(np.longdouble)
         return np.asarray(self._y - large @ x.astype(np.longdouble) - image, dtype=np.float64)
 
-    def _refuse_impossible_row(self, empty: Mask) -> None:
-        impossible = np.flatnonzero(empty & (self._y != 0))
+    def _refuse_impossible_row(self) -> None:
+        impossible = np.flatnonzero((self.row_peaks == 0) & (self._y != 0))
         if impossible.size:
             i = int(impossible[0])
             farkas = np.zeros(self.shape[0])
@@ -632,7 +629,7 @@ class LinearSystem:
         if not extreme[i] and abs(size_of_x[i]) <= np.log10(_LARGEST):
             return
         limits = f"beyond {1 / _LARGEST:.0e} ... {_LARGEST:.0e}"
-        j = None if self.is_distributed else int(np.abs(self.rows([i])[0]).argmax())
+        j = int(np.abs(self.rows([i])[0]).argmax()) if self.knows is Knows.COLUMNS else None
         entry = "an entry of A" if j is None else f"A{place((i, j), self.row_names, self.column_names)}"
         found = f"{entry}, the largest of its row, is {sizes[i]:.3g} and y[{i}] is {self._y[i]:.3g}"
         if extreme[i]:

@@ -57,6 +57,11 @@ class RestrictedProducts(Products):
     def balanced(self, log_x: Vector, y: Vector, sweeps: int) -> Vector:
         return self._base.balanced(self._spread(log_x, -np.inf), y, sweeps)
 
+    @property
+    def row_peaks(self) -> Vector:
+        """Of a table, whose entries are zero or one."""
+        return (self.gram_diagonal(np.ones(self.shape[1])) > 0.0).astype(np.float64)
+
     def terms(self, x: Vector, y: Vector) -> Vector:
         return self._base.terms(self._spread(x), y)
 

@@ -55,6 +55,10 @@ class DoubledProducts(Products):
         product = self._base.rmatvec(lam)
         return np.concatenate([product, -product])
 
+    @property
+    def row_peaks(self) -> Vector:
+        return self._base.row_peaks
+
     def gram(self, weights: Vector) -> Matrix:
         plus, minus = np.split(weights, 2)
         return self._base.gram(plus + minus)

@@ -65,6 +65,8 @@ class Products(ABC):
     knows: Knows = Knows.PRODUCTS
     is_table: bool = False
     """Whether A x are margins of a table of cells x, so that A has zeros and ones, and `balanced` is known."""
+    is_distributed: bool = False
+    """Whether A is an array of dask."""
 
     def explicit(self) -> Stored:
         """A itself, which is made where it is not stored: from products with unit vectors, if nothing else is known."""
