@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse.linalg import LinearOperator, lsmr
+from scipy.sparse.linalg import lsmr
 
 from bregman_l1._types import ROUNDINGS, Mask, Vector
 from bregman_l1.budget import Budget
@@ -13,6 +13,7 @@ from bregman_l1.caching import cached_property
 from bregman_l1.claim import ExposingVector
 from bregman_l1.krylov import MeasuredStep, measured_step
 from bregman_l1.outcome import Outcome
+from bregman_l1.problems.product_minimisers import on_support
 from bregman_l1.problems.residuals import Residuals
 from bregman_l1.system import largest
 
@@ -53,14 +54,9 @@ class ProductResiduals(Residuals):
         """The dual claimed, in the unit of theta, or else the one of least squares on the positive entries."""
         if self._claim.dual is not None:
             return np.asarray(self._claim.dual / np.exp(self._potential.log_dual_unit))
-        n_rows, n_columns = self._system.shape
-        transposed = LinearOperator(
-            (n_columns, n_rows),
-            matvec=lambda lam: np.where(self._positive, self._system.rmatvec(lam), 0.0),
-            rmatvec=lambda x: self._system.matvec(np.where(self._positive, x, 0.0)),
-            dtype=np.float64,
-        )
-        return np.asarray(lsmr(transposed, self._ratio, atol=_FITTED, btol=_FITTED)[0])
+        positive = np.flatnonzero(self._positive)
+        A = on_support(self._system, positive)
+        return np.asarray(lsmr(A.T, self._ratio[positive], atol=_FITTED, btol=_FITTED)[0])
 
     @cached_property
     def _misfit(self) -> Vector:

@@ -13,16 +13,17 @@ from numpy.typing import ArrayLike, NDArray
 from bregman_l1._types import Index, Matrix, Single, Vector, Wide
 from bregman_l1.caching import computed_last, computed_once
 from bregman_l1.entry import entry_point
-from bregman_l1.errors import InfeasibleError, InvalidProblemError, InvalidSystemError, UnsupportedStorageError
+from bregman_l1.errors import InvalidProblemError, UnsupportedStorageError
 from bregman_l1.foreign import Labels, is_lazy, labels_of
 from bregman_l1.frozen import read_only
-from bregman_l1.names import chosen, given_names, place, rows_called
+from bregman_l1.names import chosen, given_names
 from bregman_l1.system.making import refuse_beyond_budget
 from bregman_l1.system.margins import read_margins
 from bregman_l1.system.matrices import dense, one_for_zero
 from bregman_l1.system.reading import checked_names, in_order, read_target, refuse_empty, refuse_non_finite
 from bregman_l1.system.restricted import restricted
-from bregman_l1.system.signed import Doubled, DoubledProducts, doubled
+from bregman_l1.system.signed import doubled
+from bregman_l1.system.sizes import refuse_extreme_row, refuse_impossible_row
 from bregman_l1.system.storage import Knows, Products, Storage
 from bregman_l1.system.storages import stored
 
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
     from bregman_l1.polyhedron.assumptions import AssumptionReport
 
 _T = TypeVar("_T")
-
-# Entries beyond it overflow in products, rows below its inverse underflow.
-_LARGEST = 1e250
 
 
 class Moments(NamedTuple):
@@ -131,8 +129,8 @@ class LinearSystem:
         self._memory: dict[Hashable, Any] = {}
         self._memory_of_thread = local()
         if storage.knows >= Knows.GRAM:
-            self._refuse_impossible_row()
-            self._refuse_extreme_row()
+            refuse_impossible_row(storage, y, row_names)
+            refuse_extreme_row(storage, y, row_names, column_names)
 
     @classmethod
     def _of(
@@ -288,7 +286,7 @@ class LinearSystem:
     @property
     def is_doubled(self) -> bool:
         """Whether this is the `doubled` system of another: its solutions are those of either sign."""
-        return isinstance(self._storage, Doubled | DoubledProducts)
+        return self._storage.is_doubled
 
     def _doubled(self) -> LinearSystem:
         names = self.column_names
@@ -605,42 +603,6 @@ class LinearSystem:
             return self._y - image
         large: Any = self._columns.picked(columns).astype(np.longdouble)
         return np.asarray(self._y - large @ x.astype(np.longdouble) - image, dtype=np.float64)
-
-    def _refuse_impossible_row(self) -> None:
-        impossible = np.flatnonzero((self.row_peaks == 0) & (self._y != 0))
-        if impossible.size:
-            i = int(impossible[0])
-            farkas = np.zeros(self.shape[0])
-            farkas[i] = np.sign(self._y[i])
-            row = rows_called([i], self.row_names)
-            raise InfeasibleError(
-                f"{row} of A is zero while y[{i}] = {self._y[i]:g}: no x solves it",
-                farkas,
-                chosen(self.row_names, impossible[:1], self.shape[0]),
-            )
-
-    def _refuse_extreme_row(self) -> None:
-        """Refuse what leaves no range of exponents to compute in."""
-        sizes, y = self.row_peaks, np.abs(self._y)
-        extreme = (np.maximum(sizes, y) > _LARGEST) | ((sizes > 0) & (sizes < 1 / _LARGEST))
-        size_of_x = np.full(y.size, -np.inf)
-        size_of_x[y > 0] = np.log10(y[y > 0]) - np.log10(sizes[y > 0])
-        i = int(extreme.argmax() if extreme.any() else size_of_x.argmax())
-        if not extreme[i] and abs(size_of_x[i]) <= np.log10(_LARGEST):
-            return
-        limits = f"beyond {1 / _LARGEST:.0e} ... {_LARGEST:.0e}"
-        j = int(np.abs(self.rows([i])[0]).argmax()) if self.knows is Knows.COLUMNS else None
-        entry = "an entry of A" if j is None else f"A{place((i, j), self.row_names, self.column_names)}"
-        found = f"{entry}, the largest of its row, is {sizes[i]:.3g} and y[{i}] is {self._y[i]:.3g}"
-        if extreme[i]:
-            raise InvalidSystemError(
-                f"{found}, {limits}, where products overflow or underflow: "
-                f"divide row {i} of A and y[{i}] by one power of two, which changes no solution"
-            )
-        raise InvalidSystemError(
-            f"{found}: entries of x are of the size 1e{size_of_x[i]:+.0f}, {limits}: "
-            "divide y by a power of two, which divides x and alpha by it"
-        )
 
 
 def checked_system(system: Any) -> LinearSystem:
