@@ -63,11 +63,12 @@ class LinearSystem:
 
     Parameters
     ----------
-    A : array_like, DataFrame, scipy sparse matrix or LinearOperator of shape (N, d)
+    A : array_like, DataFrame, scipy sparse matrix, LinearOperator or dask array of shape (N, d)
         The design matrix; its columns are the features. Tensors that live on the CPU are arrays too. A
         `scipy.sparse.linalg.LinearOperator`, or anything else with ``shape``, ``matvec`` (A @ x) and ``rmatvec``
         (A.T @ lam), is kept as it is and known by its products alone, which must be those of a real matrix in double
-        precision.
+        precision. A `dask.array.Array` is kept in blocks of whole columns, and vectors of shape (d,) are arrays of dask
+        then.
     y : array_like or Series of shape (N,)
         The target vector, not identically zero (Assumption II.1(a) of Matt & Stoeger 2025). Where A and y both have
         an index, y is put in the order of the rows of A by it; an index that only counts from zero is none, unless
@@ -84,6 +85,11 @@ class LinearSystem:
         the wrong shape, at once or when it is used later, or if its ``rmatvec`` is not the transpose of its ``matvec``.
     InfeasibleError
         If a row of A is zero where y is not.
+
+    Warns
+    -----
+    RechunkWarning
+        If the blocks of a dask array are not whole columns, or are of a size that costs too much.
 
     Examples
     --------
@@ -198,7 +204,15 @@ class LinearSystem:
 
     @property
     def knows(self) -> Knows:
-        """What A can tell as it is stored: its products, its Gram matrices too, or all of its columns."""
+        """What A can tell as it is stored: its products, its Gram matrices too, or all of its columns.
+
+        Examples
+        --------
+        >>> LinearSystem([[1.0, 0.5]], [1.0]).knows.name
+        'COLUMNS'
+        >>> LinearSystem.margins((2, 3), [0, 1], [[6.0, 4.0], [5.0, 3.0, 2.0]]).knows.name
+        'GRAM'
+        """
         return self._storage.knows
 
     @property
@@ -337,7 +351,7 @@ class LinearSystem:
         return product if self.is_distributed else np.asarray(product, dtype=np.float64)
 
     def over_columns(self, work: Callable[..., _T], *vectors: Vector) -> _T:
-        """The sum of work(A[:, piece], *vectors[piece]) over pieces of the columns, in one pass over A.
+        """The sum of ``work(A[:, piece], *vectors[piece])`` over pieces of the columns, in one pass over A.
 
         Parameters
         ----------
@@ -350,14 +364,14 @@ class LinearSystem:
         return self._storage.total(work, *vectors)
 
     def each_column(self, work: Callable[..., Vector], *vectors: Any) -> Any:
-        """The vector, shape (d,), of work(A[:, piece], *vectors[piece]) over pieces of the columns.
+        """The vector, shape (d,), of ``work(A[:, piece], *vectors[piece])`` over pieces of the columns.
 
         Where A is distributed it is an array of dask, not computed yet.
         """
         return self._storage.each(work, *vectors)
 
     def entrywise(self, function: Callable[..., NDArray[Any]], *vectors: Any) -> Any:
-        """function(*vectors), entry by entry and without warnings; not computed yet where one is an array of dask."""
+        """``function(*vectors)``, entry by entry, without warnings; not computed yet where one is an array of dask."""
         return self._storage.entrywise(function, *vectors)
 
     def within_reach(self, vector: Any) -> Any:
