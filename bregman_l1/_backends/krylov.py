@@ -7,7 +7,8 @@ from time import perf_counter
 
 from bregman_l1._backends.base import Backend, Support
 from bregman_l1.claim import Claim
-from bregman_l1.krylov import minimiser, project
+from bregman_l1.krylov import minimiser
+from bregman_l1.problems.access import ByProducts, Limits
 from bregman_l1.problems.base import Problem
 from bregman_l1.problems.l1 import L1Minimization
 from bregman_l1.problems.projection import BregmanProjection
@@ -30,9 +31,8 @@ class KrylovBackend(Backend):
             return Support(True)
         if not isinstance(problem, BregmanProjection):
             return Support(False, "krylov solves Bregman projections and l1 minimisation only")
-        if not problem.potential.is_logarithmic:
-            return Support(False, f"krylov solves projections of depth 2, this one has depth {problem.depth:g}")
-        return Support(True)
+        reason = ByProducts().unsolved(problem.potential)
+        return Support(not reason, reason)
 
     def claim(self, problem: Problem) -> Claim:
         started = perf_counter()
@@ -40,14 +40,6 @@ class KrylovBackend(Backend):
             claim = minimiser(problem.unsigned, problem.weights, max_iter=self.max_iter, time_limit=self.time_limit)
         else:
             assert isinstance(problem, BregmanProjection)
-            part = problem.part
-            claim = part.embedded(
-                project(
-                    part.system,
-                    problem.log_prior[part.columns],
-                    tol=self.tol,
-                    max_iter=self.max_iter,
-                    time_limit=self.time_limit,
-                )
-            )
+            limits: Limits = {"tol": self.tol, "max_iter": self.max_iter, "time_limit": self.time_limit}
+            claim = ByProducts().project(problem, None, limits)
         return replace(claim, solve_time=perf_counter() - started)

@@ -9,7 +9,7 @@ import numpy as np
 
 from bregman_l1 import settings
 from bregman_l1._types import Index, Vector
-from bregman_l1.krylov.linear_solvers import conjugate_gradients
+from bregman_l1.newton.conjugate_gradients import conjugate_gradients
 
 if TYPE_CHECKING:
     from bregman_l1.krylov.products import CountedProducts
@@ -34,6 +34,13 @@ class Chosen:
 
     def normal_solution(self, right: Vector, tolerance: float, most: int = settings.MOST_NORMAL) -> Vector:
         """(A_T'A_T)^{-1} right to a relative residual, if that takes no more than so many iterations."""
-        precondition = 1 / self.products.squares[self.index]
-        most = min(most, settings.NORMAL_ROUNDS * self.index.size)
-        return conjugate_gradients(lambda x: self.transposed(self.times(x)), right, tolerance, most, precondition).x
+        squares = self.products.squares[self.index]
+        found = conjugate_gradients(
+            lambda x: self.transposed(self.times(x)),
+            right,
+            residual=tolerance,
+            most=min(most, settings.NORMAL_ROUNDS * self.index.size),
+            preconditioned=lambda rest: rest / squares,
+            least=0.0,
+        )
+        return found.solution

@@ -14,7 +14,7 @@ import numpy as np
 
 from bregman_l1 import settings
 from bregman_l1._types import EPS, Vector
-from bregman_l1.krylov.linear_solvers import conjugate_gradients
+from bregman_l1.newton.conjugate_gradients import Solved, conjugate_gradients
 from bregman_l1.probes import probes
 
 if TYPE_CHECKING:
@@ -48,17 +48,13 @@ def ascents(products: CountedProducts, log_prior: Vector, dual: Vector, image: V
         missing = float(np.linalg.norm(gradient)) / norm_y
         expected = min(1.0, error)
         tolerance = min(settings.LOOSEST_ASCENT, np.sqrt(missing), max(expected, settings.SHARE * goal / expected))
-
-        def hessian(u: Vector, x: Vector = x) -> Vector:
-            return products.matvec(x * products.rmatvec(u))
-
-        solved = conjugate_gradients(hessian, gradient, tolerance, settings.MOST_ASCENT_GRADIENTS)
-        if not solved.x.any():
+        solved = _step(products, x, gradient, tolerance, settings.MOST_ASCENT_GRADIENTS)
+        if not solved.solution.any():
             yield Ascent(dual, image, 0.0 if not gradient.any() else error)
             return
-        change = products.rmatvec(solved.x)
-        length = exact_length(x, change, float(products.y @ solved.x))
-        dual, image = dual + length * solved.x, image + length * change
+        change = products.rmatvec(solved.solution)
+        length = exact_length(x, change, float(products.y @ solved.solution))
+        dual, image = dual + length * solved.solution, image + length * change
         size = float(np.abs(change).max())
         left = max(settings.UNSOLVED * solved.residual, settings.LEAST_LEFT)
         error = size * (left + size + abs(length - 1.0)) if size < 1.0 else np.inf
@@ -69,10 +65,17 @@ def rounding(products: CountedProducts, x: Vector) -> float:
     """What rounding of A x by a few digits, at random, does to log x: without end where x must vanish somewhere."""
     size = settings.ROUNDED * EPS * float(np.linalg.norm(products.y)) / np.sqrt(products.y.size)
     noise = size * probes(1, products.y.size)[0]
-    solved = conjugate_gradients(
-        lambda u: products.matvec(x * products.rmatvec(u)), noise, settings.REFINED, settings.MOST_MINRES
-    )
-    return float(np.abs(products.rmatvec(solved.x)).max())
+    solved = _step(products, x, noise, settings.REFINED, settings.MOST_MINRES)
+    return float(np.abs(products.rmatvec(solved.solution)).max())
+
+
+def _step(products: CountedProducts, x: Vector, right: Vector, tolerance: float, most: int) -> Solved:
+    """The u with (A X A') u = right, to a relative residual; A X A' may be of any size."""
+
+    def hessian(u: Vector) -> Vector:
+        return products.matvec(x * products.rmatvec(u))
+
+    return conjugate_gradients(hessian, right, residual=tolerance, most=most, least=0.0)
 
 
 def exact_length(x: Vector, change: Vector, gain: float) -> float:

@@ -19,7 +19,7 @@ import numpy as np
 
 from bregman_l1 import settings
 from bregman_l1._types import Index, Vector
-from bregman_l1.krylov.linear_solvers import minimal_residuals
+from bregman_l1.krylov.minimal_residuals import minimal_residuals
 
 if TYPE_CHECKING:
     from bregman_l1.krylov.products import CountedProducts
@@ -78,8 +78,10 @@ class NewtonSystem:
 
         right = np.concatenate([-unit_v * r1, unit_u * r2])
         solved = minimal_residuals(product, right, tolerance, settings.MOST_MINRES)
-        u = unit_u * solved.x[size:]
-        return NewtonStep(dual=u, change=products.rmatvec(u), heavy=unit_v * solved.x[:size], residual=solved.residual)
+        u = unit_u * solved.solution[size:]
+        return NewtonStep(
+            dual=u, change=products.rmatvec(u), heavy=unit_v * solved.solution[:size], residual=solved.residual
+        )
 
 
 def heavy_entries(products: CountedProducts, x: Vector) -> Index:

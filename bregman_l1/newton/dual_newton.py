@@ -24,7 +24,7 @@ from bregman_l1.system import largest
 
 if TYPE_CHECKING:
     from bregman_l1.budget import Budget
-    from bregman_l1.newton.normal_equations import NormalEquations
+    from bregman_l1.newton.equations import NormalEquations
     from bregman_l1.potential import Potential
     from bregman_l1.system import LinearSystem
 

@@ -12,13 +12,14 @@ from bregman_l1._types import EPS, Vector
 from bregman_l1.budget import Budget
 from bregman_l1.caching import cached_property
 from bregman_l1.newton.conjugate_gradients import conjugate_gradients
+from bregman_l1.newton.equations import NormalEquations
 from bregman_l1.system import one_for_zero
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
 
 
-class Gradients:
+class Gradients(NormalEquations):
     """Conjugate gradients, preconditioned by what the storage knows of the diagonal of A W A'.
 
     Attributes
@@ -62,7 +63,7 @@ class Gradients:
         return found.solution
 
     def rounding(self) -> Vector:
-        """How much the rounding of y - A x may amount to in each row, as for `Factored`."""
+        """How much the rounding of y - A x may amount to in each row."""
         return np.asarray(4 * EPS * np.sqrt(self._diagonal * self._total))
 
     def _product(self, lam: Vector) -> Vector:

@@ -24,8 +24,7 @@ from bregman_l1 import settings
 from bregman_l1._types import EPS, WIDE_EPS, Index, Single, Vector
 from bregman_l1.budget import Budget
 from bregman_l1.newton.conjugate_gradients import conjugate_gradients
-from bregman_l1.newton.gradients import Gradients
-from bregman_l1.newton.sparse_equations import SparseEquations
+from bregman_l1.newton.equations import NormalEquations
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
@@ -42,14 +41,10 @@ def normal_equations(system: LinearSystem, budget: Budget | None = None, least_s
     return Preconditioned(system, budget or Budget()) if system.fits_single_precision else Factored(system)
 
 
-class Factored:
+class Factored(NormalEquations):
     """The matrix and its Cholesky factor in double precision."""
 
-    accuracy = settings.SETTLED
-    """The relative error that its solutions have at most, whatever is asked."""
-
-    nearby = settings.TAKE_CARE
-    """The size of the last step in log x from which on x is near the solution."""
+    accuracy, nearby = settings.SETTLED, settings.TAKE_CARE
 
     def __init__(self, system: LinearSystem) -> None:
         self._system = system
@@ -93,7 +88,7 @@ class Factored:
         return float(np.exp(np.partition(log_x, last)[last]))
 
 
-class Preconditioned:
+class Preconditioned(NormalEquations):
     """Conjugate gradients in single precision on a single-precision copy of A', its rows the columns of A."""
 
     accuracy, nearby = 1.0, settings.KEEP_FACTOR
@@ -206,6 +201,3 @@ def _split(x: Single, n_rows: int) -> tuple[Index, Index, np.float32]:
     kept = min(int(np.searchsorted(-tail, -settings.DROPPED * tail[count])), settings.MOST_KEPT * n_rows)
     kept = max(kept, n_rows + n_rows // 4)
     return order[:count], np.sort(order[:kept]), np.float32(falling[count])
-
-
-NormalEquations = Factored | Preconditioned | Gradients | SparseEquations

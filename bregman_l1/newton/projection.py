@@ -17,7 +17,8 @@ from bregman_l1.claim import Claim, Farkas
 from bregman_l1.errors import InfeasibleError
 from bregman_l1.frozen import read_only
 from bregman_l1.newton.dual_newton import DualPoint, dual_newton, dual_point
-from bregman_l1.newton.normal_equations import NormalEquations, normal_equations
+from bregman_l1.newton.equations import NormalEquations
+from bregman_l1.newton.normal_equations import normal_equations
 from bregman_l1.newton.presolve import face_of_signs, on_face
 from bregman_l1.newton.scale_free import scale_free, walked
 from bregman_l1.newton.sparse_equations import sparse_equations, stays_sparse

@@ -11,6 +11,7 @@ from scipy.sparse.linalg import SuperLU, splu
 
 from bregman_l1 import settings
 from bregman_l1._types import EPS, WIDE_EPS, Index, Matrix, Vector
+from bregman_l1.newton.equations import NormalEquations
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
@@ -32,7 +33,7 @@ def bandwidth(system: LinearSystem) -> int:
     return system.remember("bandwidth of the normal matrix", lambda: _bandwidth(system))
 
 
-class SparselyFactored:
+class SparselyFactored(NormalEquations):
     """The factor of A W A' on rows that the others do not say, in double precision.
 
     Attributes
@@ -80,7 +81,7 @@ class SparselyFactored:
         return lam
 
     def rounding(self) -> Vector:
-        """How much the rounding of y - A x may amount to in each row, as for `Factored`."""
+        """How much the rounding of y - A x may amount to in each row."""
         light, dominant = self._weights.copy(), np.zeros(self._x.size)
         light[self._apart], dominant[self._apart] = 0.0, self._x[self._apart] ** 2
         rest = np.sqrt(self._system.gram_diagonal(light) * float(light @ (self._x / self._weights) ** 2))

@@ -23,12 +23,13 @@ from bregman_l1 import settings
 from bregman_l1._types import EPS, WIDE_EPS, Index, Matrix, Single, Vector
 from bregman_l1.budget import Budget
 from bregman_l1.newton.conjugate_gradients import conjugate_gradients
+from bregman_l1.newton.equations import NormalEquations
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
 
 
-class SparseGradients:
+class SparseGradients(NormalEquations):
     """Conjugate gradients with a diagonal preconditioner that the dominant columns are added to.
 
     Attributes
@@ -90,7 +91,7 @@ class SparseGradients:
         return np.asarray(found.solution)
 
     def rounding(self) -> Vector:
-        """How much the rounding of y - A x may amount to in each row, as for `Factored`."""
+        """How much the rounding of y - A x may amount to in each row."""
         of_dominant = self._dominant.power(2) @ self._x_apart**2
         return np.asarray(4 * EPS * np.sqrt(self._diagonal * self._total) + WIDE_EPS * np.sqrt(of_dominant))
 

@@ -29,8 +29,9 @@ from bregman_l1.caching import cached_property
 from bregman_l1.errors import InfeasibleError
 from bregman_l1.newton.basis_point import basis_point
 from bregman_l1.newton.dual_newton import drift_noise, dual_point, largest_move, rounding_noise
+from bregman_l1.newton.equations import NormalEquations
 from bregman_l1.newton.exact_step import ExactProjection
-from bregman_l1.newton.normal_equations import NormalEquations, normal_equations
+from bregman_l1.newton.normal_equations import normal_equations
 from bregman_l1.newton.sparse_equations import sparse_equations, stays_sparse
 from bregman_l1.potential import ENTROPY, Potential
 from bregman_l1.system import largest

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse.linalg import LinearOperator, lsmr
+from scipy.sparse.linalg import lsmr
 
 from bregman_l1._types import ROUNDINGS, Mask, Vector
 from bregman_l1.budget import Budget
 from bregman_l1.caching import cached_property
 from bregman_l1.claim import ExposingVector
 from bregman_l1.krylov import MeasuredStep, measured_step
-from bregman_l1.outcome import Outcome
-from bregman_l1.problems.residuals import Residuals
+from bregman_l1.problems.product_minimisers import on_support
+from bregman_l1.problems.residuals import Residuals, vanishing
 from bregman_l1.system import largest
 
 if TYPE_CHECKING:
@@ -53,14 +53,9 @@ class ProductResiduals(Residuals):
         """The dual claimed, in the unit of theta, or else the one of least squares on the positive entries."""
         if self._claim.dual is not None:
             return np.asarray(self._claim.dual / np.exp(self._potential.log_dual_unit))
-        n_rows, n_columns = self._system.shape
-        transposed = LinearOperator(
-            (n_columns, n_rows),
-            matvec=lambda lam: np.where(self._positive, self._system.rmatvec(lam), 0.0),
-            rmatvec=lambda x: self._system.matvec(np.where(self._positive, x, 0.0)),
-            dtype=np.float64,
-        )
-        return np.asarray(lsmr(transposed, self._ratio, atol=_FITTED, btol=_FITTED)[0])
+        positive = np.flatnonzero(self._positive)
+        A = on_support(self._system, positive)
+        return np.asarray(lsmr(A.T, self._ratio[positive], atol=_FITTED, btol=_FITTED)[0])
 
     @cached_property
     def _misfit(self) -> Vector:
@@ -114,7 +109,7 @@ class ProductResiduals(Residuals):
 
     @cached_property
     def deviation(self) -> float:
-        if not self._is_candidate or self._claim.outcome is Outcome.TIME_LIMIT:
+        if not self._is_candidate or self._is_cut_short:
             return np.inf
         log_x = np.where(self._positive, self._log_x, -np.inf)
         weights = np.where(self._positive, np.exp(self._potential.log_weight(log_x)), 0.0)
@@ -135,18 +130,24 @@ class ProductResiduals(Residuals):
         moved = self._potential.log_change(self._theta, change)
         return moved if self._positive.all() else np.where(self._positive, moved, 0.0)
 
-    def remarks(self) -> tuple[str, ...]:
-        """What was measured otherwise than with columns, and what was not."""
-        if self._claim.outcome is Outcome.TIME_LIMIT or self._budget.spent_out:
-            return ("the time limit was reached: the Newton step was not measured",)
-        if self._is_candidate and not self.deviation < np.inf:
+    @property
+    def _is_cut_short(self) -> bool:
+        return super()._is_cut_short or self._budget.spent_out is not None
+
+    @property
+    def _is_measured(self) -> bool:
+        """Whether the Newton step could be solved for, as far as there was a candidate to take it from."""
+        return not self._is_candidate or self.deviation < np.inf
+
+    def _of_the_step(self) -> tuple[str, ...]:
+        if not self._is_measured:
             return ("the equations of the Newton step could not be solved from products: it was not measured",)
-        remarks = ["the Newton step was measured from products alone, and what that left of its equations once more"]
-        if self._outside:
-            remarks.append(f"{self._outside} entries are not zero where the prior is")
+        return ("the Newton step was measured from products alone, and what that left of its equations once more",)
+
+    def _of_the_zeros(self) -> tuple[str, ...]:
         zeros = int(np.count_nonzero(~self._positive))
-        if zeros and self.misplaced > 0:
-            remarks.append(f"{zeros} entries are zero: that they vanish on the whole feasible set was not proved")
-        elif zeros:
-            remarks.append(f"{zeros} coordinates vanish on the whole feasible set (proved by an exposing vector)")
-        return tuple(remarks)
+        if not (zeros and self._is_measured):
+            return ()
+        if self.misplaced > 0:
+            return (f"{zeros} entries are zero: that they vanish on the whole feasible set was not proved",)
+        return (vanishing(zeros),)

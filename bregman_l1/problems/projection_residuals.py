@@ -13,9 +13,8 @@ from bregman_l1.caching import cached_property
 from bregman_l1.claim import ExposingVector
 from bregman_l1.errors import BackendError, InfeasibleError
 from bregman_l1.newton import NewtonSteps
-from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron.feasible_set import exposes, infeasibility, maximal_support
-from bregman_l1.problems.residuals import Residuals
+from bregman_l1.problems.residuals import Residuals, vanishing
 from bregman_l1.problems.row_space import fit
 from bregman_l1.system import largest
 
@@ -113,11 +112,6 @@ class ProjectionResiduals(Residuals):
         if isinstance(noise, np.ndarray):
             return self._largest(np.abs(change) + noise)
         return self._largest(change) + noise
-
-    @property
-    def _is_cut_short(self) -> bool:
-        """Whether time ran out before the solver came to rest: then there is none to measure how far it was."""
-        return self._claim.outcome is Outcome.TIME_LIMIT
 
     @cached_property
     def _step(self) -> Step:
@@ -301,18 +295,15 @@ class ProjectionResiduals(Residuals):
             misfit = np.where(np.isnan(beyond), np.inf, np.maximum(beyond, 0.0))  # NaN where the terms overflow
         return self._largest(np.where(self.positive, misfit, 0.0))
 
-    def remarks(self) -> tuple[str, ...]:
-        if self._is_cut_short:
-            return ("the time limit was reached: the Newton step was not measured",)
-        remarks = list(self._step.remarks) if self.is_candidate else []
-        if self._outside:
-            remarks.append(f"{self._outside} entries are not zero where the prior is")
+    def _of_the_step(self) -> tuple[str, ...]:
+        return self._step.remarks if self.is_candidate else ()
+
+    def _of_the_zeros(self) -> tuple[str, ...]:
+        remarks: list[str] = []
         nonpositive = int(np.count_nonzero(~(self._log_x > -np.inf)))
         if nonpositive and self.misplaced > 0:
             remarks.append(f"{nonpositive} of {self._log_x.size} entries are not positive")
         if self.maximal_support is None:
             return (*remarks, "no exposing vector was found that proves which coordinates vanish")
         forced = int(np.count_nonzero(~self.maximal_support))
-        if forced:
-            remarks.append(f"{forced} coordinates vanish on the whole feasible set (proved by an exposing vector)")
-        return tuple(remarks)
+        return (*remarks, vanishing(forced)) if forced else tuple(remarks)

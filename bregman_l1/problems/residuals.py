@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bregman_l1.certificate import Certificate, Check
+from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron.feasible_set import INFEASIBILITY
 
 if TYPE_CHECKING:
@@ -85,6 +86,27 @@ class Residuals(ABC):
     def deviation(self) -> float:
         """The largest change of log x in one Newton step: the relative error of every entry."""
 
-    @abstractmethod
+    @property
+    def _is_cut_short(self) -> bool:
+        """Whether time ran out before the solver came to rest: then there is none to measure how far it was."""
+        return self._claim.outcome is Outcome.TIME_LIMIT
+
     def remarks(self) -> tuple[str, ...]:
         """What must be said beside the numbers."""
+        if self._is_cut_short:
+            return ("the time limit was reached: the Newton step was not measured",)
+        misplaced = (f"{self._outside} entries are not zero where the prior is",) if self._outside else ()
+        return (*self._of_the_step(), *misplaced, *self._of_the_zeros())
+
+    def _of_the_step(self) -> tuple[str, ...]:
+        """What must be said of how the Newton step was measured."""
+        return ()
+
+    def _of_the_zeros(self) -> tuple[str, ...]:
+        """What must be said of entries that are not positive."""
+        return ()
+
+
+def vanishing(count: int) -> str:
+    """What is said of coordinates that are proved to be zero."""
+    return f"{count} coordinates vanish on the whole feasible set (proved by an exposing vector)"

@@ -12,7 +12,8 @@ from bregman_l1._types import Mask, Vector
 from bregman_l1.basis.choice import SingularBasisError, choose_basis
 from bregman_l1.basis.rows import independent_rows
 from bregman_l1.basis.tableau import Tableau
-from bregman_l1.newton.normal_equations import Factored, NormalEquations
+from bregman_l1.newton.equations import NormalEquations
+from bregman_l1.newton.normal_equations import Factored
 from bregman_l1.newton.sparse_equations import sparse_equations, stays_sparse
 from bregman_l1.system import LinearSystem, largest
 from bregman_l1.threads import threads_for

@@ -13,16 +13,17 @@ from numpy.typing import ArrayLike, NDArray
 from bregman_l1._types import Index, Matrix, Single, Vector, Wide
 from bregman_l1.caching import computed_last, computed_once
 from bregman_l1.entry import entry_point
-from bregman_l1.errors import InfeasibleError, InvalidProblemError, InvalidSystemError, UnsupportedStorageError
+from bregman_l1.errors import InvalidProblemError, UnsupportedStorageError
 from bregman_l1.foreign import Labels, is_lazy, labels_of
 from bregman_l1.frozen import read_only
-from bregman_l1.names import chosen, given_names, place, rows_called
+from bregman_l1.names import chosen, given_names
 from bregman_l1.system.making import refuse_beyond_budget
 from bregman_l1.system.margins import read_margins
 from bregman_l1.system.matrices import dense, one_for_zero
 from bregman_l1.system.reading import checked_names, in_order, read_target, refuse_empty, refuse_non_finite
 from bregman_l1.system.restricted import restricted
-from bregman_l1.system.signed import Doubled, DoubledProducts, doubled
+from bregman_l1.system.signed import doubled
+from bregman_l1.system.sizes import refuse_extreme_row, refuse_impossible_row
 from bregman_l1.system.storage import Knows, Products, Storage
 from bregman_l1.system.storages import stored
 
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
     from bregman_l1.polyhedron.assumptions import AssumptionReport
 
 _T = TypeVar("_T")
-
-# Entries beyond it overflow in products, rows below its inverse underflow.
-_LARGEST = 1e250
 
 
 class Moments(NamedTuple):
@@ -65,11 +63,12 @@ class LinearSystem:
 
     Parameters
     ----------
-    A : array_like, DataFrame, scipy sparse matrix or LinearOperator of shape (N, d)
+    A : array_like, DataFrame, scipy sparse matrix, LinearOperator or dask array of shape (N, d)
         The design matrix; its columns are the features. Tensors that live on the CPU are arrays too. A
         `scipy.sparse.linalg.LinearOperator`, or anything else with ``shape``, ``matvec`` (A @ x) and ``rmatvec``
         (A.T @ lam), is kept as it is and known by its products alone, which must be those of a real matrix in double
-        precision.
+        precision. A `dask.array.Array` is kept in blocks of whole columns, and vectors of shape (d,) are arrays of dask
+        then.
     y : array_like or Series of shape (N,)
         The target vector, not identically zero (Assumption II.1(a) of Matt & Stoeger 2025). Where A and y both have
         an index, y is put in the order of the rows of A by it; an index that only counts from zero is none, unless
@@ -86,6 +85,11 @@ class LinearSystem:
         the wrong shape, at once or when it is used later, or if its ``rmatvec`` is not the transpose of its ``matvec``.
     InfeasibleError
         If a row of A is zero where y is not.
+
+    Warns
+    -----
+    RechunkWarning
+        If the blocks of a dask array are not whole columns, or are of a size that costs too much.
 
     Examples
     --------
@@ -131,8 +135,8 @@ class LinearSystem:
         self._memory: dict[Hashable, Any] = {}
         self._memory_of_thread = local()
         if storage.knows >= Knows.GRAM:
-            self._refuse_impossible_row()
-            self._refuse_extreme_row()
+            refuse_impossible_row(storage, y, row_names)
+            refuse_extreme_row(storage, y, row_names, column_names)
 
     @classmethod
     def _of(
@@ -200,7 +204,15 @@ class LinearSystem:
 
     @property
     def knows(self) -> Knows:
-        """What A can tell as it is stored: its products, its Gram matrices too, or all of its columns."""
+        """What A can tell as it is stored: its products, its Gram matrices too, or all of its columns.
+
+        Examples
+        --------
+        >>> LinearSystem([[1.0, 0.5]], [1.0]).knows.name
+        'COLUMNS'
+        >>> LinearSystem.margins((2, 3), [0, 1], [[6.0, 4.0], [5.0, 3.0, 2.0]]).knows.name
+        'GRAM'
+        """
         return self._storage.knows
 
     @property
@@ -288,7 +300,7 @@ class LinearSystem:
     @property
     def is_doubled(self) -> bool:
         """Whether this is the `doubled` system of another: its solutions are those of either sign."""
-        return isinstance(self._storage, Doubled | DoubledProducts)
+        return self._storage.is_doubled
 
     def _doubled(self) -> LinearSystem:
         names = self.column_names
@@ -339,7 +351,7 @@ class LinearSystem:
         return product if self.is_distributed else np.asarray(product, dtype=np.float64)
 
     def over_columns(self, work: Callable[..., _T], *vectors: Vector) -> _T:
-        """The sum of work(A[:, piece], *vectors[piece]) over pieces of the columns, in one pass over A.
+        """The sum of ``work(A[:, piece], *vectors[piece])`` over pieces of the columns, in one pass over A.
 
         Parameters
         ----------
@@ -352,14 +364,14 @@ class LinearSystem:
         return self._storage.total(work, *vectors)
 
     def each_column(self, work: Callable[..., Vector], *vectors: Any) -> Any:
-        """The vector, shape (d,), of work(A[:, piece], *vectors[piece]) over pieces of the columns.
+        """The vector, shape (d,), of ``work(A[:, piece], *vectors[piece])`` over pieces of the columns.
 
         Where A is distributed it is an array of dask, not computed yet.
         """
         return self._storage.each(work, *vectors)
 
     def entrywise(self, function: Callable[..., NDArray[Any]], *vectors: Any) -> Any:
-        """function(*vectors), entry by entry and without warnings; not computed yet where one is an array of dask."""
+        """``function(*vectors)``, entry by entry, without warnings; not computed yet where one is an array of dask."""
         return self._storage.entrywise(function, *vectors)
 
     def within_reach(self, vector: Any) -> Any:
@@ -605,42 +617,6 @@ class LinearSystem:
             return self._y - image
         large: Any = self._columns.picked(columns).astype(np.longdouble)
         return np.asarray(self._y - large @ x.astype(np.longdouble) - image, dtype=np.float64)
-
-    def _refuse_impossible_row(self) -> None:
-        impossible = np.flatnonzero((self.row_peaks == 0) & (self._y != 0))
-        if impossible.size:
-            i = int(impossible[0])
-            farkas = np.zeros(self.shape[0])
-            farkas[i] = np.sign(self._y[i])
-            row = rows_called([i], self.row_names)
-            raise InfeasibleError(
-                f"{row} of A is zero while y[{i}] = {self._y[i]:g}: no x solves it",
-                farkas,
-                chosen(self.row_names, impossible[:1], self.shape[0]),
-            )
-
-    def _refuse_extreme_row(self) -> None:
-        """Refuse what leaves no range of exponents to compute in."""
-        sizes, y = self.row_peaks, np.abs(self._y)
-        extreme = (np.maximum(sizes, y) > _LARGEST) | ((sizes > 0) & (sizes < 1 / _LARGEST))
-        size_of_x = np.full(y.size, -np.inf)
-        size_of_x[y > 0] = np.log10(y[y > 0]) - np.log10(sizes[y > 0])
-        i = int(extreme.argmax() if extreme.any() else size_of_x.argmax())
-        if not extreme[i] and abs(size_of_x[i]) <= np.log10(_LARGEST):
-            return
-        limits = f"beyond {1 / _LARGEST:.0e} ... {_LARGEST:.0e}"
-        j = int(np.abs(self.rows([i])[0]).argmax()) if self.knows is Knows.COLUMNS else None
-        entry = "an entry of A" if j is None else f"A{place((i, j), self.row_names, self.column_names)}"
-        found = f"{entry}, the largest of its row, is {sizes[i]:.3g} and y[{i}] is {self._y[i]:.3g}"
-        if extreme[i]:
-            raise InvalidSystemError(
-                f"{found}, {limits}, where products overflow or underflow: "
-                f"divide row {i} of A and y[{i}] by one power of two, which changes no solution"
-            )
-        raise InvalidSystemError(
-            f"{found}: entries of x are of the size 1e{size_of_x[i]:+.0f}, {limits}: "
-            "divide y by a power of two, which divides x and alpha by it"
-        )
 
 
 def checked_system(system: Any) -> LinearSystem:

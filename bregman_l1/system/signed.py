@@ -34,6 +34,8 @@ def doubled(base: Products) -> Products:
 class DoubledProducts(Products):
     """[B, -B], of which products are known."""
 
+    is_doubled = True
+
     def __init__(self, base: Products) -> None:
         self._base, self.shape = base, (base.shape[0], 2 * base.shape[1])
         self.kind, self.knows = f"{base.kind}, either sign", base.knows
@@ -199,6 +201,8 @@ class Multiples(Storage):
 
 class Doubled(Multiples):
     """[B, -B]."""
+
+    is_doubled = True
 
     def __init__(self, base: Storage) -> None:
         super().__init__(base, 2 * base.shape[1])

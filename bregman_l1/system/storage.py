@@ -68,6 +68,8 @@ class Products(ABC):
     """Whether A x are margins of a table of cells x, so that A has zeros and ones, and `balanced` is known."""
     is_distributed: bool = False
     """Whether A is an array of dask."""
+    is_doubled: bool = False
+    """Whether it is [B, -B] for another matrix B."""
 
     def explicit(self) -> Stored:
         """A itself, which is made where it is not stored: from products with unit vectors, if nothing else is known."""

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bregman_l1.problems.access.base import Access, Limits
-from bregman_l1.problems.access.blocks import Blocks
-from bregman_l1.problems.access.columns import Columns
-from bregman_l1.problems.access.margins import Margins
-from bregman_l1.problems.access.products import Products
+from bregman_l1.problems.access.blocks import ByBlocks
+from bregman_l1.problems.access.columns import ByColumns
+from bregman_l1.problems.access.margins import ByMargins
+from bregman_l1.problems.access.products import ByProducts
 from bregman_l1.system import Knows
 
 if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
 
-__all__ = ["Access", "Limits", "access_to"]
+__all__ = ["Access", "ByProducts", "Limits", "access_to"]
 
 
 def access_to(system: LinearSystem) -> Access:
@@ -24,10 +24,10 @@ def access_to(system: LinearSystem) -> Access:
     --------
     >>> from bregman_l1 import LinearSystem
     >>> type(access_to(LinearSystem([[1.0, 0.5]], [1.0]))).__name__
-    'Columns'
+    'ByColumns'
     """
     if system.is_distributed:
-        return Blocks()
+        return ByBlocks()
     if system.is_table:
-        return Margins()
-    return Columns() if system.knows is Knows.COLUMNS else Products()
+        return ByMargins()
+    return ByColumns() if system.knows is Knows.COLUMNS else ByProducts()

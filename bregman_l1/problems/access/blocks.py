@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
 
 
-class Blocks(Access):
+class ByBlocks(Access):
     """One pass over the blocks for each Newton step and each certificate; vectors of shape (d,) stay where A is."""
 
     def refuse(self, *, signed: bool, depth: float) -> None:

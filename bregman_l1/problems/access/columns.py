@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
 
 
-class Columns(Access):
+class ByColumns(Access):
     """Newton's method on the dual, linear programs, exact arithmetic where rounding cannot decide."""
 
     def project(self, problem: BregmanProjection, start_dual: Vector | None, limits: Limits) -> Claim:

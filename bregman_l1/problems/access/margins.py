@@ -13,8 +13,8 @@ from bregman_l1.budget import Budget
 from bregman_l1.newton import project_table
 from bregman_l1.outcome import Outcome
 from bregman_l1.problems.access.base import Limits
-from bregman_l1.problems.access.columns import Columns
-from bregman_l1.problems.access.products import Products
+from bregman_l1.problems.access.columns import ByColumns
+from bregman_l1.problems.access.products import ByProducts
 from bregman_l1.problems.table_residuals import TableResiduals
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
 
 
-class Margins(Products):
+class ByMargins(ByProducts):
     """Proportional fitting and Newton's method; where these do not suffice, small tables are treated by columns."""
 
     def project(self, problem: BregmanProjection, start_dual: Vector | None, limits: Limits) -> Claim:
@@ -34,7 +34,7 @@ class Margins(Products):
         log_prior = in_double(problem.wide_log_prior[part.columns])
         claim = part.embedded(project_table(part.system, log_prior, budget=budget, tol=limits["tol"]))
         is_settled = claim.outcome is not Outcome.INACCURATE or not _is_small(part.system)
-        return claim if is_settled else Columns().project(_by_columns(problem), start_dual, limits)
+        return claim if is_settled else ByColumns().project(_by_columns(problem), start_dual, limits)
 
     def certify_projection(
         self, problem: BregmanProjection, claim: Claim, tol: float, steps: NewtonSteps | None
@@ -42,16 +42,16 @@ class Margins(Products):
         certificate = TableResiduals(problem, claim).certificate(tol)
         if certificate.ok or not _is_small(problem.unsigned):
             return certificate
-        return Columns().certify_projection(_by_columns(problem), claim, tol, steps)
+        return ByColumns().certify_projection(_by_columns(problem), claim, tol, steps)
 
     def separates(self, system: LinearSystem, z: Vector, alive: Vector | float = 1.0) -> bool:
-        return Columns().separates(system.explicit(), z, alive)
+        return ByColumns().separates(system.explicit(), z, alive)
 
     def refuse_infeasible(self, system: LinearSystem, farkas: Vector | None, seconds: float) -> None:
-        Columns().refuse_infeasible(system.explicit(), farkas, seconds)
+        ByColumns().refuse_infeasible(system.explicit(), farkas, seconds)
 
     def refuse_outside_zeros(self, problem: BregmanProjection, farkas: Vector | None, seconds: float) -> None:
-        Columns().refuse_outside_zeros(_by_columns(problem), farkas, seconds)
+        ByColumns().refuse_outside_zeros(_by_columns(problem), farkas, seconds)
 
 
 def _is_small(system: LinearSystem) -> bool:

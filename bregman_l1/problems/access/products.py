@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from bregman_l1.system import LinearSystem
 
 
-class Products(Access):
+class ByProducts(Access):
     """Krylov methods; what is not seen without columns is said in the certificate."""
 
     def unsolved(self, potential: Potential) -> str:

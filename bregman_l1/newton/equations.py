@@ -1,0 +1,33 @@
+"""`NormalEquations`: what Newton's method asks of (A W A') lam = right, however that is solved."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from bregman_l1._types import Vector
+
+
+class NormalEquations(ABC):
+    """The equations (A W A') lam = right at a point x with weights W = diag(w), which is given first."""
+
+    accuracy: ClassVar[float]
+    """The relative error that its solutions have at most, whatever is asked."""
+
+    nearby: ClassVar[float]
+    """The size of the last step in log x from which on x is near the solution."""
+
+    @abstractmethod
+    def at(self, log_x: Vector, log_weights: Vector, *, near: bool = True) -> Vector | None:
+        """Take x = exp(log_x) and its weights, and return y - A x; None where A W A' is singular to rounding.
+
+        ``near`` the solution what was made for a point before may serve again, and y - A x is taken with care.
+        """
+
+    @abstractmethod
+    def solve(self, right: Vector, residual: float) -> Vector:
+        """Return lam with (A W A') lam = right, to a relative residual of at most about ``residual``."""
+
+    @abstractmethod
+    def rounding(self) -> Vector:
+        """How much the rounding of y - A x may amount to in each row, shape (N,)."""
