@@ -214,7 +214,11 @@ LEAST_NORM: Final = 1e-12  # squared norms below this share of the median are th
 HEAVY: Final = 3.0
 MOST_HEAVY: Final = 0.4  # as many a row: the columns of more come close to dependent
 LIGHTEST: Final = 1e-12  # stands for the weight of the rest where there is none
-MEASURED: Final = 0.3  # the residual asked of a Newton step that is only measured, and then of what is left of it
+MEASURED: Final = 0.3  # the residual asked of a Newton step that is only measured,
+MEASURED_AGAIN: Final = 1e-2  # and then of what is left of it, or less where a direction has less than so many times
+SHOWS: Final = 0.1  # its share of a random vector
+MOST_MEASUREMENTS: Final = 4  # rounds of it
+UNMEASURED: Final = 3.0  # a residual above so many times what was asked is that of equations that could not be solved
 MOST_MINRES: Final = 500  # iterations of one linear system; those that are solvable in products take up to 200
 # The residual asked of Newton's equations beside the error of log x that is expected after them: asking for more
 # saves steps, asking for less saves the first twenty iterations of each, in which no error falls.
