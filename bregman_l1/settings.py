@@ -197,9 +197,7 @@ SHALLOW: Final = 250.0  # priors of so many e-folds are projected at once
 TABLE_FURTHER: Final = 3.0  # the share of the prior over that of the stage before
 # What leaves more is no solution: along some direction A W A' is zero to rounding, and log x is not known there.
 TABLE_UNSOLVED: Final = 0.1
-TABLE_MEASURED: Final = (
-    1e-2  # the residual asked of a Newton step that is only measured, and then of what is left of it
-)
+TABLE_MEASURED: Final = 1e-2  # the residual asked of a Newton step that is only measured
 PROJECTED: Final = 1e-12  # to this share a right-hand side is taken into the range; iterates nearer show rounding only
 TABLE_PROBED: Final = 1e-3  # a hidden direction is a larger share of a random vector, as a rule
 TABLE_SOLVED: Final = 1e-2  # the error of log x that is asked, over the tolerance

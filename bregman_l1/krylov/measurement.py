@@ -95,7 +95,7 @@ def _solved(equations: NewtonSystem, r1: Vector, r2: Vector, tolerance: float) -
 
 
 def _rounding(products: CountedProducts, x: Vector) -> float:
-    """What A x misses in a row by rounding, on the average: as two parts of x tell, and by the last digit of y at least."""
+    """What A x misses in a row by rounding, on the average: as two parts of x tell, by the last digit of y at least."""
     part = x * np.random.default_rng(0).random(x.size)
     missed = products.matvec(x) - products.matvec(part) - products.matvec(x - part)
     return float(max(np.linalg.norm(missed), EPS * np.linalg.norm(products.y)) / np.sqrt(missed.size))
