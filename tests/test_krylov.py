@@ -11,6 +11,7 @@ from scipy.sparse.linalg import LinearOperator
 
 from bregman_l1 import (
     BregmanProjection,
+    InvalidProblemError,
     InvalidSystemError,
     L1Minimization,
     LinearSystem,
@@ -263,6 +264,20 @@ def test_the_backend_solves_what_newton_solves(signed):
         assert ours.status.value == "certified"
         assert ours.backend == "krylov"
         assert np.allclose(ours.x, theirs.x, rtol=1e-8, atol=1e-10)
+
+
+def test_the_backend_begins_from_a_dual_nearby(cosine):
+    cold = solve(BregmanProjection(cosine.system, 1e-4), "krylov")
+    warm = solve(BregmanProjection(cosine.system, 1.1e-4), "krylov", start_dual=cold.dual)
+    assert warm.status.value == "certified"
+    assert warm.iterations < 0.8 * cold.iterations
+
+
+def test_a_dual_to_begin_from_is_checked(cosine):
+    with pytest.raises(InvalidProblemError, match="start_dual"):
+        solve(BregmanProjection(cosine.system, 1e-4), "krylov", start_dual=np.ones(5))
+    with pytest.raises(UnsupportedProblemError, match="start_dual is for projections"):
+        solve(L1Minimization(cosine.system), "krylov", start_dual=np.ones(512))
 
 
 def test_zeros_of_the_prior_are_zeros_of_the_answer():
