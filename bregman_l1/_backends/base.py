@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bregman_l1._types import Vector
 from bregman_l1.claim import Claim
 from bregman_l1.errors import InvalidOptionError
 from bregman_l1.problems.base import Problem
 from bregman_l1.scale import as_float
 from bregman_l1.suggestions import did_you_mean
 from bregman_l1.system import Knows
-from bregman_l1.validation import checked_count, checked_tolerance
+from bregman_l1.validation import checked_count, checked_tolerance, checked_vector
 
 # What `solve` takes by these names itself: an option that looks like one of them was meant for it.
 SHARED_SETTINGS = ("tol", "max_iter", "time_limit", "polish")
@@ -47,6 +48,12 @@ def entries_known(problem: Problem) -> Support:
     """Whether a solver that states the problem by the entries of A can do so."""
     system = problem.unsigned
     return Support(system.knows is Knows.COLUMNS, f"it needs the entries of A, and {system} has none to look at")
+
+
+def checked_start(backend: Backend, problem: Problem) -> Vector | None:
+    """The option ``start_dual`` of a backend as a vector of shape (N,), None where it was not given."""
+    given, system = backend.native.get("start_dual"), problem.system
+    return None if given is None else checked_vector("start_dual", given, system.shape[0], system.row_names, "row")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

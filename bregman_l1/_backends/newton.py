@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bregman_l1._backends.base import Backend, Support
+from bregman_l1._backends.base import Backend, Support, checked_start
 from bregman_l1._backends.highs import HighsBackend
 from bregman_l1.budget import Budget
 from bregman_l1.claim import Claim
@@ -19,7 +19,6 @@ from bregman_l1.problems.access import Limits, access_to
 from bregman_l1.problems.base import Problem
 from bregman_l1.problems.l1 import L1Minimization
 from bregman_l1.problems.projection import BregmanProjection
-from bregman_l1.validation import checked_vector
 
 if TYPE_CHECKING:
     from bregman_l1._types import Vector
@@ -52,12 +51,8 @@ class NewtonBackend(Backend):
             claim = access_to(problem.unsigned).minimise(problem, self._vertex, limits)
         else:
             assert isinstance(problem, BregmanProjection)
-            claim = problem.solved_natively(self._start_dual(problem), limits)
+            claim = problem.solved_natively(checked_start(self, problem), limits)
         return replace(claim, solve_time=perf_counter() - started)
-
-    def _start_dual(self, problem: BregmanProjection) -> Vector | None:
-        given, system = self.native.get("start_dual"), problem.system
-        return None if given is None else checked_vector("start_dual", given, system.shape[0], system.row_names, "row")
 
     def _vertex(self, problem: L1Minimization) -> Claim:
         """A vertex from proximal points, whose inner problems Newton's method solves, or from the simplex method."""

@@ -130,7 +130,7 @@ class _Search:
                 continue
             tried, over = reached, stage.share * depth
             dual = Dual(stage.point.dual / over, stage.point.image / over)
-            at_depth = stage.point.x(size - over * self.cost)
+            at_depth = np.exp(stage.point.log_x)
             self.x, self.mu = at_depth, dual.mu
             for x in self._sparse(at_depth):
                 if x is not None:

@@ -1,19 +1,19 @@
-"""Newton's method on the dual with the heavy entries of x as unknowns of their own.
+"""Newton's method on A x = y and log x = log p + A'lam together, x and lam unknowns of their own.
 
-The x_K that solve A x = y hardly move while lam is still far off, and A_K'lam follows them: where x_K is made from lam
-instead, an error of lam is multiplied by their weight.
+The x that solve A x = y hardly move while lam is still far off, and A'lam follows: where x is made from lam instead,
+an error of lam is multiplied by the weight of the entry, and entries that rise overshoot by their exponential.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from bregman_l1 import settings
-from bregman_l1._types import EPS, Index, Vector
+from bregman_l1._types import EPS, Mask, Vector
 from bregman_l1.krylov.newton_system import NewtonStep, NewtonSystem, heavy_entries
 
 if TYPE_CHECKING:
@@ -30,41 +30,20 @@ class MixedPoint:
         lam, of the balanced system.
     image : ndarray of shape (d,)
         A'lam.
-    heavy : ndarray of int
-        The entries of x that are unknowns.
-    x_heavy : ndarray
-        Their values.
+    log_x : ndarray of shape (d,)
+        Log x, which is log p + A'lam in the end.
     """
 
     dual: Vector
     image: Vector
-    heavy: Index
-    x_heavy: Vector
-
-    @classmethod
-    def of_dual(cls, dual: Vector, image: Vector) -> MixedPoint:
-        """The point at which every entry is made from lam."""
-        return cls(dual=dual, image=image, heavy=np.zeros(0, dtype=np.intp), x_heavy=np.zeros(0))
-
-    def x(self, log_prior: Vector) -> Vector:
-        """X, of shape (d,)."""
-        x = np.exp(np.minimum(log_prior + self.image, settings.LARGEST_MIXED))
-        x[self.heavy] = self.x_heavy
-        return x
-
-    def log_ratio(self, log_prior: Vector) -> Vector:
-        """Log x - log p: A'lam but on the heavy entries, whose own values leave less of y."""
-        ratio = self.image.copy()
-        ratio[self.heavy] = np.log(self.x_heavy) - log_prior[self.heavy]
-        return ratio
+    log_x: Vector
 
     def beyond(self, before: MixedPoint, stretch: float) -> MixedPoint:
-        """Where a straight line from the point before leads, ``stretch`` times as far again; x_K stays."""
-        return MixedPoint(
+        """Where a straight line from the point before leads lam, ``stretch`` times as far again; x stays."""
+        return replace(
+            self,
             dual=self.dual + stretch * (self.dual - before.dual),
             image=self.image + stretch * (self.image - before.image),
-            heavy=self.heavy,
-            x_heavy=self.x_heavy,
         )
 
 
@@ -76,16 +55,18 @@ class Correction(NamedTuple):
     point : MixedPoint
         Where it led.
     error : float
-        What is left in log x at most, as the size of the step and the residual of its equations tell; infinite after
-        a step that was cut short.
+        What is left in log x at most, as the size of the step and the residual of its equations tell.
+    error_that_weighs : float
+        The same of the entries that weigh enough to disturb another step.
     rounding : float
         What the rounding of y - A x does to log x.
     missing : float
-        |y - A x| / |y| before the step.
+        What the equations for y missed before the step, relative to |y|.
     """
 
     point: MixedPoint
     error: float
+    error_that_weighs: float
     rounding: float
     missing: float
 
@@ -93,26 +74,41 @@ class Correction(NamedTuple):
 def corrections(
     products: CountedProducts, log_prior: Vector, point: MixedPoint, goal: float, error: float = np.inf
 ) -> Iterator[Correction]:
-    """Take steps towards A exp(log_prior + A'lam) = y, for ever; ``error`` is that of log x at the start, if known."""
+    """Take steps towards A exp(log_prior + A'lam) = y, until one overflows.
+
+    ``error`` is that of log x at the start, if known.
+    """
     norm_y, loosest, size = float(np.linalg.norm(products.y)), settings.LOOSEST, np.inf
     expected = min(1.0, error)
     while True:
-        x = point.x(log_prior)
+        x = np.exp(np.maximum(point.log_x, settings.LOWEST))
         heavy = heavy_entries(products, x)
-        x_heavy = x[heavy]
-        r1 = (log_prior + point.image)[heavy] - np.log(x_heavy)
-        r2 = products.y - products.matvec(x)
+        x_heavy, r1 = x[heavy], log_prior + point.image - point.log_x
         x[heavy] = 0.0
         system = NewtonSystem(products=products, heavy=heavy, x_heavy=x_heavy, x_light=x)
-        step = system.solve(r1, r2, min(loosest, max(settings.FORCING * expected, settings.SHARE * goal / expected)))
-        length, before, size = step_length(system, step), size, step_size(system, step)
-        point = _moved(point, system, step, length)
-        is_whole = length == 1.0
-        expected = min(1.0, size * (step.residual + size)) if is_whole else 1.0
-        error = size * (max(settings.UNSOLVED * step.residual, settings.LEAST_LEFT) + size) if is_whole else np.inf
-        if is_whole and size > settings.SLOW * before:
+        reduced = x * (1.0 + r1)
+        reduced[heavy] = x_heavy
+        r2 = products.y - products.matvec(reduced)
+        tolerance = min(loosest, max(settings.FORCING * expected, settings.SHARE * goal / expected))
+        step = system.solve(r1[heavy], r2, tolerance)
+        change = r1 + step.change
+        change[heavy] = step.heavy / x_heavy
+        largest = float(np.abs(change).max())
+        if not largest < np.inf:
+            return
+        weighing, before = weighing_entries(system, point.log_x, change), size
+        size = float(np.abs(change[weighing]).max(initial=0.0))
+        point = _moved(point, log_prior, system, step, change, weighing)
+        expected = min(1.0, size * (step.residual + size)) or EPS
+        if size > settings.SLOW * before:
             loosest = max(loosest / 3, settings.TIGHTEST)
-        yield Correction(point, error, rounding(system, norm_y), float(np.linalg.norm(r2)) / norm_y)
+        yield Correction(
+            point=point,
+            error=left_after(largest, step.residual),
+            error_that_weighs=left_after(size, step.residual),
+            rounding=rounding(system, norm_y),
+            missing=float(np.linalg.norm(r2)) / norm_y,
+        )
 
 
 def rounding(system: NewtonSystem, norm_y: float) -> float:
@@ -121,24 +117,28 @@ def rounding(system: NewtonSystem, norm_y: float) -> float:
     return settings.ROUNDED * EPS * norm_y * reach / system.mean_weight
 
 
-def step_size(system: NewtonSystem, step: NewtonStep) -> float:
-    """The largest change of log x that a step would make."""
-    light = float(np.abs(step.change[system.x_light > 0]).max(initial=0.0))
-    return max(light, float(np.abs(step.heavy / system.x_heavy).max(initial=0.0)))
+def left_after(size: float, residual: float) -> float:
+    """What is left in log x after a step of a size whose equations were solved to a residual."""
+    return size * (max(settings.UNSOLVED * residual, settings.LEAST_LEFT) + size)
 
 
-def step_length(system: NewtonSystem, step: NewtonStep) -> float:
-    """The share of a step that raises no light entry that weighs anything by more than a few e-folds."""
-    weighing = system.x_light * system.products.squares > settings.WEIGHS * system.mean_weight
-    rise = float(step.change[weighing].max(initial=0.0))
-    return min(1.0, settings.LONGEST_RISE / rise) if rise > 0 else 1.0
+def weighing_entries(system: NewtonSystem, log_x: Vector, change: Vector) -> Mask:
+    """The entries that weigh something, before a change of log x or after it, beside where the light weight lies."""
+    weights = system.x_light * system.products.squares
+    typical = float(weights @ weights) / (float(weights.sum()) or 1.0)
+    least = settings.WEIGHS * min(system.mean_weight, typical)
+    larger = np.exp(np.minimum(log_x + np.maximum(change, 0.0), settings.LARGEST_MIXED))
+    weighing: Mask = larger * system.products.squares > least
+    weighing[system.heavy] = True
+    return weighing
 
 
-def _moved(point: MixedPoint, system: NewtonSystem, step: NewtonStep, length: float) -> MixedPoint:
-    factor = np.maximum(1.0 + length * step.heavy / system.x_heavy, settings.LEAST_FACTOR)
-    return MixedPoint(
-        dual=point.dual + length * step.dual,
-        image=point.image + length * step.change,
-        heavy=system.heavy,
-        x_heavy=system.x_heavy * factor,
-    )
+def _moved(
+    point: MixedPoint, log_prior: Vector, system: NewtonSystem, step: NewtonStep, change: Vector, weighing: Mask
+) -> MixedPoint:
+    """The point after a step: x itself rises, its logarithm falls, and what weighs nothing follows lam."""
+    image, heavy = point.image + step.change, system.heavy
+    log_factor = np.log1p(np.maximum(change, 0.0)) + np.clip(change, np.log(settings.LEAST_FACTOR), 0.0)
+    log_factor[heavy] = np.log(np.maximum(1.0 + change[heavy], settings.LEAST_FACTOR))
+    log_x = np.where(weighing, point.log_x + log_factor, log_prior + image)
+    return MixedPoint(dual=point.dual + step.dual, image=image, log_x=log_x)

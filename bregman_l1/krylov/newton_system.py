@@ -6,8 +6,9 @@ With K the heavy entries, T the others and X = diag(x) the step solves
     [ A_K       A_T X_T A_T'] [u] = [ r2],    r2 = y - A x.
 
 Its second block is near c I, c the mean weight of the rest, and its Schur complement for v is near
-X_K^{-1} + diag(|a_j|^2) / c: scaled by these diagonals it is well conditioned however far the entries of x lie apart,
-which A X A' alone is not.
+X_K^{-1} + diag(|a_j|^2) / c: scaled by c and by X_K^{-1} + q diag(|a_j|^2) / c it is well conditioned however far the
+entries of x lie apart, which A X A' alone is not. With q < 1 the negative eigenvalues, which are as many as K, move
+away from zero, and the positive ones stay: MINRES then has to tell fewer small ones apart.
 """
 
 from __future__ import annotations
@@ -67,7 +68,8 @@ class NewtonSystem:
         """Solve to a residual relative to the right-hand side, both in units of the diagonal."""
         products, heavy, size = self.products, self.heavy, self.heavy.size
         c = self.mean_weight
-        unit_v, unit_u = 1 / np.sqrt(1 / self.x_heavy + products.squares[heavy] / c), 1 / np.sqrt(c)
+        schur = 1 / self.x_heavy + settings.SCHUR * products.squares[heavy] / c
+        unit_v, unit_u = 1 / np.sqrt(schur), 1 / np.sqrt(c)
 
         def product(scaled: Vector) -> Vector:
             v = unit_v * scaled[:size]

@@ -131,7 +131,7 @@ class _Run:
         steps = corrections(self.products, self.log_prior, point, self.goal, error)
         for found in islice(steps, settings.MOST_LAST_MIXED_STEPS):
             if found.error < self.error:
-                self._keep(found.point.dual, found.point.log_ratio(self.log_prior), found.error, found.rounding)
+                self._keep(found.point.dual, found.point.log_x - self.log_prior, found.error, found.rounding)
             if self.error <= max(self.goal, self.rounding):
                 return True
         return False
@@ -175,11 +175,14 @@ def near_dual(products: CountedProducts, log_prior: Vector, dual: Vector) -> Mix
 
     They hardly depend on the prior, which the dual follows.
     """
-    point = MixedPoint.of_dual(dual, products.rmatvec(dual))
-    x = point.x(log_prior)
-    heavy, image = heavy_entries(products, x), products.matvec(x)
-    size = float(products.y @ image) / float(image @ image)
-    return replace(point, heavy=heavy, x_heavy=x[heavy] * size if size > 0 else x[heavy])
+    image = products.rmatvec(dual)
+    log_x = np.minimum(log_prior + image, settings.LARGEST_MIXED)
+    x = np.exp(log_x)
+    heavy, made = heavy_entries(products, x), products.matvec(x)
+    size = float(products.y @ made) / float(made @ made)
+    if size > 0:
+        log_x[heavy] += np.log(size)
+    return MixedPoint(dual=dual, image=image, log_x=log_x)
 
 
 def infeasible(products: CountedProducts, z: Vector) -> Claim:

@@ -42,7 +42,8 @@ def walk(products: CountedProducts, log_prior: Vector, log_size: float) -> Itera
     steps is tried again from half the way.
     """
     depth = float(np.abs(log_prior - log_size).max()) or 1.0
-    none = MixedPoint.of_dual(np.zeros(products.shape[0]), np.zeros(products.shape[1]))
+    even = np.full(products.shape[1], log_size)
+    none = MixedPoint(dual=np.zeros(products.shape[0]), image=np.zeros(products.shape[1]), log_x=even)
     at = before = Stage(share=0.0, point=none, error=np.inf)
     stride = settings.FIRST_STRIDE / depth
     while at.share < 1.0 and stride * depth > settings.LEAST_STRIDE:
@@ -63,12 +64,11 @@ def walk(products: CountedProducts, log_prior: Vector, log_size: float) -> Itera
 
 def settled(products: CountedProducts, log_prior: Vector, start: MixedPoint) -> tuple[Correction | None, int]:
     """The first correction that is near the solution and the steps it took; None where they lead away from it."""
-    least, cut_short = np.inf, 0
+    least, steps = np.inf, 0
     for steps, found in enumerate(corrections(products, log_prior, start, settings.NEARBY), 1):
-        if found.error <= settings.NEARBY:
+        if found.error_that_weighs <= settings.NEAR_ENOUGH and found.missing <= settings.MISSING:
             return found, steps
-        least, cut_short = min(least, found.missing), cut_short + 1 if found.error == np.inf else 0
-        is_lost = found.missing > settings.LOST * least or cut_short > settings.MOST_CUT_SHORT
-        if is_lost or steps == settings.MOST_MIXED_STEPS:
+        least = min(least, found.missing)
+        if found.missing > settings.LOST * least or steps == settings.MOST_MIXED_STEPS:
             break
     return None, steps
