@@ -197,8 +197,7 @@ SHALLOW: Final = 250.0  # priors of so many e-folds are projected at once
 TABLE_FURTHER: Final = 3.0  # the share of the prior over that of the stage before
 # What leaves more is no solution: along some direction A W A' is zero to rounding, and log x is not known there.
 TABLE_UNSOLVED: Final = 0.1
-# The residual asked of a Newton step that is only measured, and then of what is left of it.
-TABLE_MEASURED: Final = 1e-2
+TABLE_MEASURED: Final = 1e-2  # the residual asked of a Newton step that is only measured
 PROJECTED: Final = 1e-12  # to this share a right-hand side is taken into the range; iterates nearer show rounding only
 TABLE_PROBED: Final = 1e-3  # a hidden direction is a larger share of a random vector, as a rule
 TABLE_SOLVED: Final = 1e-2  # the error of log x that is asked, over the tolerance
@@ -213,7 +212,11 @@ LEAST_NORM: Final = 1e-12  # squared norms below this share of the median are th
 HEAVY: Final = 3.0
 MOST_HEAVY: Final = 0.4  # as many a row: the columns of more come close to dependent
 LIGHTEST: Final = 1e-12  # stands for the weight of the rest where there is none
-MEASURED: Final = 0.3  # the residual asked of a Newton step that is only measured, and then of what is left of it
+MEASURED: Final = 0.3  # the residual asked of a Newton step that is only measured,
+MEASURED_AGAIN: Final = 1e-2  # and then of what is left of it, or less where a direction has less than so many times
+SHOWS: Final = 0.1  # its share of a random vector
+MOST_MEASUREMENTS: Final = 4  # rounds of it
+UNMEASURED: Final = 3.0  # a residual above so many times what was asked is that of equations that could not be solved
 MOST_MINRES: Final = 500  # iterations of one linear system; those that are solvable in products take up to 200
 # The residual asked of Newton's equations beside the error of log x that is expected after them: asking for more
 # saves steps, asking for less saves the first twenty iterations of each, in which no error falls.

@@ -17,6 +17,7 @@ from bregman_l1 import (
     InfeasibleError,
     InvalidSystemError,
     LinearSystem,
+    Status,
     UnsupportedStorageError,
     certify,
     solve,
@@ -367,3 +368,18 @@ def test_what_is_no_margins_of_a_table_is_refused(shape, margins, targets, messa
 def test_what_needs_columns_says_how_to_have_them():
     with pytest.raises(UnsupportedStorageError, match="A is stored as margins of a 2 x 2 table"):
         _ = of(np.ones((2, 2)), [0, 1]).matrix
+
+
+@pytest.mark.parametrize("size", [1e-8, 1e-6])
+@pytest.mark.parametrize("coupling", [1e-9, 1e-10, 1e-11])
+def test_what_is_wrong_between_blocks_that_hardly_share_a_cell_is_measured(coupling, size):
+    """The cells between them move along a direction of lam that no margin sees beyond its rounding."""
+    table = np.array([[1.0, 2.0, coupling], [coupling, coupling, 1.3]])
+    system = LinearSystem.margins((2, 3), [0, 1], [table.sum(axis=1), table.sum(axis=0)])
+    problem = BregmanProjection(system, prior=table.ravel())
+    solution = solve(problem)
+    assert solution.status is Status.CERTIFIED
+    dual = solution.dual + size * np.array([1.0, 0.0, -1.0, -1.0, 0.0])
+    certificate = certify(problem, log_x=problem.log_prior + system.rmatvec(dual), dual=dual)
+    assert not certificate.ok
+    assert 0.9 * size <= certificate.checks["deviation"].value <= 1.2 * size

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.sparse.linalg import aslinearoperator
 
-from bregman_l1 import BregmanProjection, L1Minimization, LinearSystem, certify, solve
+from bregman_l1 import BregmanProjection, L1Minimization, LinearSystem, Status, certify, solve
 from bregman_l1.budget import Budget
 from bregman_l1.problems.product_minimisers import column_rank
 
@@ -110,3 +110,21 @@ def test_what_is_no_minimiser_is_not_certified_from_products(wrong):
     else:
         x[np.argmin(x)] = -1e-7
     assert not certify(L1Minimization(operator), x=x, dual=dual).ok
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_wrong_along_a_direction_that_the_equations_hardly_see_is_measured(seed):
+    """Two rows are nearly the same: a change of their difference leaves A x = y true to rounding, but not log x."""
+    rng = np.random.default_rng(seed)
+    A = rng.standard_normal((6, 15))
+    A[1] = A[0] + 1e-5 * rng.standard_normal(15)
+    y = A @ rng.exponential(size=15)
+    solution = solve(BregmanProjection(LinearSystem(A, y), 0.1))
+    assert solution.status is Status.CERTIFIED
+    problem = BregmanProjection(LinearSystem(aslinearoperator(A), y), 0.1)
+    assert certify(problem, log_x=solution.log_x, dual=solution.dual).ok
+    hidden = np.linalg.svd(A * np.sqrt(solution.x), full_matrices=False)[0][:, -1]
+    dual = solution.dual + 1e-8 * hidden / np.abs(A.T @ hidden).max()
+    certificate = certify(problem, log_x=np.log(0.1) + A.T @ dual, dual=dual)
+    assert not certificate.ok
+    assert 0.9e-8 <= certificate.checks["deviation"].value <= 2e-8

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bregman_l1 import settings
-from bregman_l1._types import Vector
+from bregman_l1._types import EPS, Vector
 from bregman_l1.budget import Budget
 from bregman_l1.claim import Claim, ExposingVector
 from bregman_l1.frozen import read_only
@@ -87,17 +87,19 @@ def project_table(
 
 
 def measured_table_step(
-    system: LinearSystem, weights: Vector, misfit: Vector, missed: Vector, budget: Budget
+    system: LinearSystem, x: Vector, weights: Vector, misfit: Vector, missed: Vector, budget: Budget
 ) -> tuple[Vector, Vector] | None:
-    """The change A'u - misfit of theta in one Newton step, and what of it a second solution found; None without time.
+    """The change A'u - misfit of theta in one Newton step, and by what it may be off; None without time.
 
-    (A W A') u = y - A x + A W misfit. The change is infinite where that cannot be solved: rounding hides a direction.
+    (A W A') u = y - A x + A W misfit. What a first solution leaves is solved for again, with random numbers of its size
+    and of that of rounding, so that no direction is missed because they hide it. The change is infinite where that
+    cannot be solved: rounding hides a direction.
 
     Parameters
     ----------
     system : LinearSystem
-    weights : ndarray of shape (d,)
-        W = dx / dtheta at x; x itself for the entropy.
+    x, weights : ndarray of shape (d,)
+        The point, and W = dx / dtheta at x; x itself for the entropy.
     misfit : ndarray of shape (d,)
         By how much theta(x) is off theta(p) + A'lam.
     missed : ndarray of shape (N,)
@@ -110,13 +112,15 @@ def measured_table_step(
     right = missed + system.matvec(weights * misfit)
     first, left = equations.solve(right, settings.TABLE_MEASURED), equations.left
     along = system.rmatvec(first)
-    second = equations.solve(right - system.matvec(weights * along), settings.TABLE_MEASURED)
+    rest = right - system.matvec(weights * along)
+    noise = np.hypot(rest, EPS * system.terms(x)) * probes(1, rest.size)[0]
+    second = equations.solve(rest + noise, settings.TABLE_PROBED)
     correction = system.rmatvec(second)
     if budget.spent_out:
         return None
-    if not max(left, equations.left) <= settings.TABLE_UNSOLVED:
+    if not (left <= settings.TABLE_UNSOLVED and equations.left <= settings.TABLE_PROBED):
         return np.full_like(weights, np.inf), correction
-    return along + correction - misfit, correction
+    return along - misfit, correction
 
 
 def _claim(system: LinearSystem, log_prior: Vector, tol: float, budget: Budget) -> Claim:

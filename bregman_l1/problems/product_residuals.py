@@ -120,7 +120,7 @@ class ProductResiduals(Residuals):
 
     def _measured(self, weights: Vector) -> MeasuredStep | None:
         """Newton's step, None where time ran out."""
-        return measured_step(self._system, weights, self._misfit, self._missed, self._budget)
+        return measured_step(self._system, self._point, weights, self._misfit, self._missed, self._budget)
 
     def _exposes(self, z: Vector) -> bool:  # noqa: ARG002 - nothing is exact without columns
         """Whether z proves that the entries vanish that the candidate has zero."""

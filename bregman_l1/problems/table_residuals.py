@@ -17,7 +17,7 @@ class TableResiduals(ProductResiduals):
     """As from products; Newton's step uses the Gram matrix, and cells that vanish are seen in the margins."""
 
     def _measured(self, weights: Vector) -> MeasuredStep | None:
-        found = measured_table_step(self._system, weights, self._misfit, self._missed, self._budget)
+        found = measured_table_step(self._system, self._point, weights, self._misfit, self._missed, self._budget)
         return None if found is None else MeasuredStep(*found)
 
     def _exposes(self, z: Vector) -> bool:

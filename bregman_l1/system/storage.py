@@ -16,6 +16,7 @@ from scipy.sparse.linalg import LinearOperator
 
 from bregman_l1._types import Index, Matrix, Single, Vector
 from bregman_l1.foreign import Labels
+from bregman_l1.frozen import read_only
 from bregman_l1.system.making import refuse_beyond_budget
 
 Stored: TypeAlias = Matrix | sp.csc_array
@@ -124,7 +125,7 @@ class Products(ABC):
     @property
     def positions(self) -> Any:
         """The numbers 0 ... d - 1 of the columns, as a vector that goes with them."""
-        return np.arange(self.shape[1])
+        return read_only(np.arange(self.shape[1]))
 
     def pieces(self) -> Iterator[tuple[slice, Any]]:
         """The columns in pieces, each with its A[:, piece], which has ``@`` and ``.T``; here all in one."""
