@@ -94,6 +94,13 @@ def test_every_module_has_a_layer():
     assert {part_of(module) for module in INNER} == set(LAYER_OF)
 
 
+def test_the_layers_are_those_that_contributing_lists():
+    text = (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    items = re.split(r"^\d+\. ", text.partition("## Layers")[2].partition("\n\nA module whose")[0], flags=re.MULTILINE)
+    listed = [set(re.findall(r"`(\w+)/?`", item)) for item in items[1:]]
+    assert listed == LAYERS
+
+
 def test_no_module_imports_itself_through_others():
     graph = {module: imports(module) - {"bregman_l1"} for module in INNER}
     TopologicalSorter(graph).prepare()  # raises CycleError, which names the modules of the cycle

@@ -7,16 +7,15 @@ import signal
 import time
 from contextlib import contextmanager
 
+import dask
+import dask.array as da
+import distributed as of_dask
 import numpy as np
 import pytest
 
 from bregman_l1 import BregmanProjection, L1Minimization, LinearSystem, LostClusterError, Status, solve
 from bregman_l1 import settings as package_settings
 from bregman_l1.system.distributed import Distributed
-
-da = pytest.importorskip("dask.array")
-dask = pytest.importorskip("dask")
-of_dask = pytest.importorskip("distributed")
 
 N, D = 8, 60_000
 RNG = np.random.default_rng(0)

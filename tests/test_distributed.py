@@ -2,6 +2,8 @@
 
 import pickle
 
+import dask
+import dask.array as da
 import numpy as np
 import pandas as pd
 import pytest
@@ -30,9 +32,6 @@ from bregman_l1 import settings as package_settings
 from bregman_l1.newton import project, project_wide
 from bregman_l1.system import Knows
 from bregman_l1.system.distributed import distributed
-
-da = pytest.importorskip("dask.array")
-dask = pytest.importorskip("dask")
 
 N, D = 8, 60_000
 RNG = np.random.default_rng(0)
