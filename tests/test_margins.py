@@ -16,6 +16,7 @@ from bregman_l1 import (
     Claim,
     InfeasibleError,
     InvalidSystemError,
+    L1Minimization,
     LinearSystem,
     Status,
     UnsupportedStorageError,
@@ -254,6 +255,16 @@ def test_newton_equations_are_solved_up_to_what_no_table_can_have():
 def test_a_zero_that_nothing_forces_is_not_certified():
     table = np.array([[1.0, 2.0], [3.0, 0.0]])
     assert not certify(BregmanProjection(of(table, [0, 1]), alpha=1.0), table.ravel()).ok
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_plain_transport_is_that_of_the_explicit_system(seed):
+    x = rng().random((4, 5, 3))[..., seed]
+    system = LinearSystem.margins((4, 5), [0, 1], [x.sum(axis=1), x.sum(axis=0)])
+    cost = np.random.default_rng(seed).random(20)
+    solution, expected = (solve(L1Minimization(each, cost=cost)) for each in (system, system.explicit()))
+    assert solution.certificate.ok
+    assert solution.value == pytest.approx(expected.value, rel=1e-12)
 
 
 def test_cells_where_the_prior_is_zero_stay_so():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -22,8 +23,11 @@ if TYPE_CHECKING:
     from bregman_l1.certificate import Certificate
     from bregman_l1.claim import Claim
     from bregman_l1.newton import NewtonSteps
+    from bregman_l1.problems.l1 import L1Minimization
     from bregman_l1.problems.projection import BregmanProjection
     from bregman_l1.system import LinearSystem
+
+_P = TypeVar("_P", "BregmanProjection", "L1Minimization")
 
 
 class ByMargins(ByProducts):
@@ -44,6 +48,17 @@ class ByMargins(ByProducts):
             return certificate
         return ByColumns().certify_projection(_by_columns(problem), claim, tol, steps)
 
+    def minimise(self, problem: L1Minimization, vertex: Callable[[L1Minimization], Claim], limits: Limits) -> Claim:
+        claim = super().minimise(problem, vertex, limits)
+        is_settled = claim.outcome is not Outcome.INACCURATE or not _is_small(problem.unsigned)
+        return claim if is_settled else vertex(_by_columns(problem))
+
+    def certify_minimiser(self, problem: L1Minimization, claim: Claim, tol: float) -> Certificate:
+        certificate = super().certify_minimiser(problem, claim, tol)
+        if certificate.ok or not _is_small(problem.unsigned):
+            return certificate
+        return ByColumns().certify_minimiser(_by_columns(problem), claim, tol)
+
     def separates(self, system: LinearSystem, z: Vector, alive: Vector | float = 1.0) -> bool:
         return ByColumns().separates(system.explicit(), z, alive)
 
@@ -58,8 +73,8 @@ def _is_small(system: LinearSystem) -> bool:
     return bool(np.prod(system.shape) <= settings.LARGEST_TABLEAU)
 
 
-def _by_columns(problem: BregmanProjection) -> BregmanProjection:
-    """The same projection with the columns of A in memory."""
+def _by_columns(problem: _P) -> _P:
+    """The same problem with the columns of A in memory."""
     twin = copy(problem)
     twin._system = problem.system.explicit()
     return twin
