@@ -24,8 +24,7 @@ from bregman_l1.foreign import is_lazy
 from bregman_l1.newton import NewtonSteps
 from bregman_l1.newton.gathering import heaviest, independent_rows, that_matter
 from bregman_l1.newton.wide import Equations, Sums
-from bregman_l1.outcome import Outcome
-from bregman_l1.problems.residuals import Residuals
+from bregman_l1.problems.residuals import Residuals, vanishing
 from bregman_l1.system import largest, weighted_gram
 from bregman_l1.threads import threads_for
 
@@ -159,7 +158,7 @@ class DistributedResiduals(Residuals):
         super().__init__(problem, claim)
         self._coarsest = max(_COARSE_FROM, abs(problem.log_alpha))
         self._enough = settings.NEGLIGIBLE
-        self._of_step: tuple[str, ...] = ()
+        self._remarks_of_step: tuple[str, ...] = ()
 
     def certificate(self, tol: float) -> Certificate:
         """As `Residuals.certificate`; the Newton step is measured as closely as the tolerance asks."""
@@ -248,7 +247,7 @@ class DistributedResiduals(Residuals):
     @cached_property
     def deviation(self) -> float:
         """The largest change of log x in one Newton step, with the rounding of this measure."""
-        if self._claim.outcome is Outcome.TIME_LIMIT or not self.totals.total > 0.0:
+        if self._is_cut_short or not self.totals.total > 0.0:
             return np.inf
         rough = self._by_sums()
         return rough if rough <= self._enough or self.totals.misplaced else min(rough, self._by_columns())
@@ -280,9 +279,9 @@ class DistributedResiduals(Residuals):
         except BregmanError:
             return np.inf
         change = largest(np.abs(step.change) + step.noise)
-        self._of_step = step.remarks
+        self._remarks_of_step = step.remarks
         if found.size < self._system.shape[1]:
-            self._of_step += (
+            self._remarks_of_step += (
                 f"the Newton step was measured on the {found.size} columns that matter: all others together are "
                 f"{matter.neglected:.1g} of the lightest entry of a basis of them",
             )
@@ -292,19 +291,18 @@ class DistributedResiduals(Residuals):
             change = max(change, float(self._largest_moves(move[None, :], self._enough / 2)[0])) + matter.neglected
         return change / self._spread
 
-    def remarks(self) -> tuple[str, ...]:
-        if self._claim.outcome is Outcome.TIME_LIMIT:
-            return ("the time limit was reached: the Newton step was not measured",)
-        remarks, totals = list(self._of_step), self.totals
-        if totals.outside:
-            remarks.append(f"{totals.outside} entries are not zero where the prior is")
-        if totals.zeros and totals.misplaced:
-            remarks.append(f"{totals.zeros} of {self._system.shape[1]} entries are not positive")
-        elif totals.zeros:
-            remarks.append(
-                f"{totals.zeros} coordinates vanish on the whole feasible set (proved by an exposing vector)"
-            )
-        return tuple(remarks)
+    @property
+    def _outside(self) -> int:
+        return self.totals.outside
+
+    def _of_the_step(self) -> tuple[str, ...]:
+        return self._remarks_of_step
+
+    def _of_the_zeros(self) -> tuple[str, ...]:
+        zeros = self.totals.zeros
+        if zeros and self.totals.misplaced:
+            return (f"{zeros} of {self._system.shape[1]} entries are not positive",)
+        return (vanishing(zeros),) if zeros else ()
 
 
 @dataclass(frozen=True, slots=True)

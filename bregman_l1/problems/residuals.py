@@ -30,7 +30,7 @@ class Residuals(ABC):
         part = problem.part
         self._problem, self._system = problem, part.system
         self._claim = part.restricted(claim)
-        self._outside = part.count_outside(claim)
+        self._left_out = part.count_outside(claim)
         self._log_x = self._claim.log_point
         self._log_prior = problem.log_prior[part.columns]
         self._potential = problem.potential.in_unit_of(self._log_prior)
@@ -85,6 +85,11 @@ class Residuals(ABC):
     @abstractmethod
     def deviation(self) -> float:
         """The largest change of log x in one Newton step: the relative error of every entry."""
+
+    @property
+    def _outside(self) -> int:
+        """How many entries are not zero where the prior is."""
+        return self._left_out
 
     @property
     def _is_cut_short(self) -> bool:

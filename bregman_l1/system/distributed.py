@@ -22,15 +22,13 @@ from bregman_l1.frozen import read_only
 from bregman_l1.names import place
 from bregman_l1.optional import require
 from bregman_l1.system.cluster import computed_by
+from bregman_l1.system.matrices import parts_that_fit_the_cache, weighted_gram
 from bregman_l1.system.reading import refuse_empty
 from bregman_l1.system.storage import Knows, Products
 from bregman_l1.validation import refuse_other_than_real
 
 _Sum = TypeVar("_Sum")
 
-# Inside a block so much of A is worked on at a time: it stays in the cache.
-_CACHED_BYTES = 2**20
-_FEW_ROWS = 32
 # Blocks that A is cut into where its own do not do: small beside a worker's memory, large beside a task's overhead.
 _BLOCK_BYTES = 2**26
 _LARGEST_BLOCK = 2**30
@@ -53,11 +51,6 @@ class Distributed(Products):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Distributed, (self._array, self._row_peaks)
-
-    @property
-    def way_out(self) -> str:
-        n_rows, n_columns = self.shape
-        return f"give A.compute(), which takes {8e-9 * n_rows * n_columns:.2g} GB of memory"
 
     @property
     def row_peaks(self) -> Vector:
@@ -171,22 +164,6 @@ def distributed(A: Any) -> Distributed:
     return Distributed(_of_whole_columns(A))
 
 
-def weighted_gram(A: Any, weights: Vector) -> Matrix:
-    """A diag(weights) A' of a piece of A; few rows are multiplied faster as two different matrices.
-
-    Examples
-    --------
-    >>> weighted_gram(np.array([[1.0, 2.0]]), np.array([1.0, 0.5]))
-    array([[3.]])
-    """
-    if not isinstance(A, np.ndarray):
-        return np.asarray((A * weights @ A.T).toarray())
-    if A.shape[0] <= _FEW_ROWS:
-        return np.asarray((A * weights) @ A.T)
-    half = A * np.sqrt(weights)
-    return np.asarray(half @ half.T)
-
-
 def _refuse_other_collections(A: Any) -> None:
     if isinstance(A, require("dask.array", "arrays of dask").Array):
         return
@@ -274,8 +251,7 @@ def _summed(work: Callable[..., _Sum], block: NDArray[Any], *vectors: Any) -> _S
 
 def _cached(block: NDArray[Any]) -> list[slice]:
     """The columns of a block in parts that fit the cache."""
-    width = max(1, _CACHED_BYTES // (8 * block.shape[0]))
-    return [slice(start, start + width) for start in range(0, block.shape[1], width)]
+    return parts_that_fit_the_cache(*block.shape)
 
 
 def _together(*sums: _Sum) -> _Sum:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
@@ -44,10 +43,6 @@ class InMemory(Storage):
     def _block(self, part: slice) -> Any:
         """A[:, part], without a copy."""
         return self._matrix if len(self._parts) == 1 else self._matrix[:, part]
-
-    @abstractmethod
-    def _weighted(self, part: slice, weights: Vector) -> Any:
-        """A[:, part] diag(weights), stored as A is."""
 
     def check(self, row_names: Labels | None, column_names: Labels | None) -> None:
         refuse_non_finite("A", self._matrix, row_names, column_names)
@@ -95,18 +90,11 @@ class InMemory(Storage):
     def gram(self, weights: Vector) -> Matrix:
         gram = np.zeros((self.shape[0], self.shape[0]))
         for part in self._parts:
-            gram += self._gram_of(part, weights[part])
+            gram += weighted_gram(self._block(part), weights[part])
         return gram
 
     def gram_diagonal(self, weights: Vector) -> Vector:
         return np.asarray(sum(abs(self._block(part)) ** 2 @ weights[part] for part in self._parts))
-
-    def _gram_of(self, part: slice, weights: Vector) -> Matrix:
-        """A_part diag(weights) A_part'; few rows are multiplied faster as two different matrices."""
-        if self.shape[0] <= _FEW_ROWS:
-            return dense(self._weighted(part, weights) @ self._block(part).T)
-        block = self._weighted(part, np.sqrt(weights))
-        return dense(block @ block.T)
 
     def moments(self, log_x: Vector, log_weights: Vector, cut: float) -> Pass:
         image, gram, total = np.zeros(self.shape[0]), np.zeros((self.shape[0], self.shape[0])), 0.0
@@ -114,7 +102,7 @@ class InMemory(Storage):
         for part in self._parts:
             x = np.exp(log_x[part])
             weights = x if log_weights is log_x else np.exp(log_weights[part])
-            gram += self._gram_of(part, weights)
+            gram += weighted_gram(self._block(part), weights)
             total += float(x.sum() if weights is x else x @ (x / weights))
             if cut < np.inf:
                 dominant.append(np.flatnonzero(x > cut))
@@ -160,11 +148,7 @@ class Dense(InMemory):
     def __init__(self, matrix: Matrix) -> None:
         self._matrix: Matrix = read_only(matrix)
         n_rows, n_columns = self.shape = (int(matrix.shape[0]), int(matrix.shape[1]))
-        width = max(1, _CACHED_BYTES // (8 * max(n_rows, 1)))
-        self._parts = [slice(start, min(start + width, n_columns)) for start in range(0, n_columns, width)]
-
-    def _weighted(self, part: slice, weights: Vector) -> Matrix:
-        return np.asarray(self._block(part) * weights)
+        self._parts = parts_that_fit_the_cache(n_rows, n_columns)
 
     def scaled(self, row_factors: Vector, column_factors: Vector) -> Matrix:
         return np.asarray(self._matrix * column_factors * row_factors[:, None])
@@ -202,11 +186,8 @@ class Sparse(InMemory):
     def rows(self, index: Any) -> sp.csc_array:
         return sp.csc_array(self._matrix[index])
 
-    def _weighted(self, part: slice, weights: Vector) -> sp.csc_array:  # noqa: ARG002 - there is one part
-        return _of_columns(self._matrix, weights)
-
     def scaled(self, row_factors: Vector, column_factors: Vector) -> sp.csc_array:
-        scaled = _of_columns(self._matrix, column_factors)
+        scaled = _weighted(self._matrix, column_factors)
         scaled.data *= row_factors[scaled.indices]
         return scaled
 
@@ -238,8 +219,36 @@ class Sparse(InMemory):
         return found
 
 
-def _of_columns(matrix: sp.csc_array, weights: Vector) -> sp.csc_array:
-    """A diag(weights), sharing the index arrays."""
+def parts_that_fit_the_cache(n_rows: int, n_columns: int) -> list[slice]:
+    """The columns of a dense matrix in parts.
+
+    Examples
+    --------
+    >>> parts_that_fit_the_cache(2**16, 3)
+    [slice(0, 2, None), slice(2, 3, None)]
+    """
+    width = max(1, _CACHED_BYTES // (8 * max(n_rows, 1)))
+    return [slice(start, min(start + width, n_columns)) for start in range(0, n_columns, width)]
+
+
+def weighted_gram(matrix: Stored, weights: Vector) -> Matrix:
+    """A diag(weights) A'; few rows are multiplied faster as two different matrices.
+
+    Examples
+    --------
+    >>> weighted_gram(np.array([[1.0, 2.0]]), np.array([1.0, 0.5]))
+    array([[3.]])
+    """
+    if matrix.shape[0] <= _FEW_ROWS:
+        return dense(_weighted(matrix, weights) @ matrix.T)
+    half = _weighted(matrix, np.sqrt(weights))
+    return dense(half @ half.T)
+
+
+def _weighted(matrix: Any, weights: Vector) -> Any:
+    """A diag(weights), sparse where A is, sharing its index arrays."""
+    if isinstance(matrix, np.ndarray):
+        return matrix * weights
     data = matrix.data * np.repeat(weights, np.diff(matrix.indptr))
     return sp.csc_array((data, matrix.indices, matrix.indptr), matrix.shape)
 
