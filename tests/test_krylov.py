@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 import scipy.fft
+import scipy.sparse
 from scipy.sparse.linalg import LinearOperator
 
 from bregman_l1 import (
@@ -258,6 +259,16 @@ def test_a_minimiser_that_is_not_sparse_is_not_vouched_for(cosine):
 def test_a_search_stops_where_it_is_told(cosine, most):
     claim = minimiser(cosine.system, np.ones(4096), max_iter=most)
     assert (claim.outcome, claim.iterations) == (Outcome.ITERATION_LIMIT, most)
+
+
+def test_the_norms_of_columns_in_memory_need_no_random_products():
+    rng, x = np.random.default_rng(0), np.zeros(5000)
+    A = scipy.sparse.random_array((300, 5000), density=0.1, rng=rng, data_sampler=rng.standard_normal)
+    x[rng.choice(5000, 8, replace=False)] = rng.uniform(1, 2, 8)
+    claim = minimiser(LinearSystem(A, A @ x), np.ones(5000))
+    assert claim.outcome is Outcome.OPTIMAL
+    assert claim.iterations <= 200
+    assert np.allclose(claim.x, x, rtol=0, atol=1e-12)
 
 
 # The backend

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from bregman_l1 import settings
 from bregman_l1._types import Vector
 from bregman_l1.budget import Budget
 from bregman_l1.outcome import Outcome
+from bregman_l1.system import Knows
 
 if TYPE_CHECKING:
     from bregman_l1.progress import ProgressBar
@@ -36,17 +38,22 @@ class CountedProducts:
     y : ndarray of shape (N,)
         R^{-1} y.
     row_norms : ndarray of shape (N,)
-        The norms of the rows of A, or one number close to all; measured by random vectors.
+        The norms of the rows of A; where A has no columns to look at, measured by random vectors, and one number where
+        all are close to it.
     squares : ndarray of shape (d,)
-        The squared norms of the columns of R^{-1} A, measured likewise.
+        The squared norms of the columns of R^{-1} A, likewise.
     """
 
     def __init__(self, system: LinearSystem, budget: Budget, bar: ProgressBar | None = None) -> None:
         self._system, self._budget, self._bar = system, budget, bar
         self.shape = system.shape
         self.row_norms: Vector = np.ones(system.shape[0])
-        self.row_norms = np.sqrt(_mean_squares(self.matvec, *system.shape))
-        self.squares = _mean_squares(self.rmatvec, *system.shape[::-1])
+        if system.knows is Knows.COLUMNS:
+            self.row_norms = np.sqrt(_above_zero(system.gram_diagonal(np.ones(system.shape[1]))))
+            self.squares = _above_zero(system.each_column(self._squares_of_columns))
+        else:
+            self.row_norms = np.sqrt(_mean_squares(self.matvec, *system.shape))
+            self.squares = _mean_squares(self.rmatvec, *system.shape[::-1])
         self.y = system.y / self.row_norms
 
     @property
@@ -68,6 +75,10 @@ class CountedProducts:
             return estimate
         plus, minus = np.split(estimate, 2)
         return np.concatenate([np.where(plus >= minus, plus, 0.0), np.where(minus > plus, minus, 0.0)])
+
+    def _squares_of_columns(self, A: Any) -> Vector:
+        squared = A.multiply(A) if sp.issparse(A) else A * A
+        return np.asarray(squared.T @ (1 / self.row_norms**2))
 
     def _counted(self, product: Callable[[Vector], Vector], vector: Vector) -> Vector:
         outcome = self._budget.spent_out
@@ -95,7 +106,11 @@ def _mean_squares(product: Callable[[Vector], Vector], length: int, width: int) 
         return np.full(length, mean)
     for _ in range(settings.NORM_PROBES - 1):
         seen += product(random.standard_normal(width)) ** 2
-    seen /= settings.NORM_PROBES
-    positive = seen[seen > 0]
+    return _above_zero(seen / settings.NORM_PROBES)
+
+
+def _above_zero(squares: Vector) -> Vector:
+    """Squared norms of which those of zero rows or columns are not zero."""
+    positive = squares[squares > 0]
     least = settings.LEAST_NORM * float(np.median(positive)) if positive.size else 1.0
-    return np.asarray(np.maximum(seen, least))
+    return np.asarray(np.maximum(squares, least))
