@@ -452,3 +452,15 @@ def test_an_entry_far_below_all_others_excuses_no_other(with_dual):
     log_x[3] += 1e-7
     certificate = certify(problem, log_x=log_x, dual=dual)
     assert not certificate.checks["deviation"].passed
+
+
+@pytest.mark.parametrize("seed", [5, 7, 12, 14])
+def test_minimisers_are_those_in_memory_where_columns_differ_by_orders_of_magnitude(seed):
+    """A linear program's own tolerances would end the pricing too early."""
+    rng = np.random.default_rng(seed)
+    A = rng.exponential(size=(3, 40)) * 10.0 ** rng.uniform(-4, 4, 40)
+    y, cost = A @ rng.exponential(size=40), 10.0 ** rng.uniform(-2, 2, 40)
+    whole = solve(L1Minimization(LinearSystem(A, y), cost=cost))
+    solution = solve(L1Minimization(LinearSystem(da.from_array(A, chunks=(3, 20)), y), cost=cost))
+    assert whole.status is solution.status is Status.CERTIFIED
+    np.testing.assert_allclose(cost @ solution.x.compute(), cost @ whole.x, rtol=1e-12)
