@@ -431,3 +431,35 @@ def test_small_solutions_are_computed_for_tables_and_files_and_large_ones_refuse
     for write in (solution.to_series, solution.to_frame, solution.to_dict, lambda: solution.save(tmp_path / "s.npz")):
         with pytest.raises(UnsupportedStorageError, match=r"take 9.6e\+05 bytes.*solution.x.compute\(\)"):
             write()
+
+
+@pytest.mark.parametrize("with_dual", [False, True])
+def test_an_entry_far_below_all_others_excuses_no_other(with_dual):
+    """Its logarithm of -1e6 is known to 1e-6 of the tolerance's 1e-9 only; those of the others are known in full."""
+    rng = np.random.default_rng(0)
+    A = rng.exponential(size=(3, 40))
+    A[:, 7] *= -1e6
+    prior = np.ones(40)
+    prior[3] = 1e-12  # no sum sees what is wrong there
+    y = 2 * A @ (np.arange(40) != 7)
+    problem = BregmanProjection(LinearSystem(da.from_array(A, chunks=(3, 10)), y), prior=prior)
+    solution = solve(problem)
+    log_x, dual = solution.log_x.compute(), solution.dual if with_dual else None
+    assert solution.status is Status.CERTIFIED
+    assert log_x.min() < -1e5
+    assert certify(problem, log_x=log_x, dual=dual).ok
+    log_x[3] += 1e-7
+    certificate = certify(problem, log_x=log_x, dual=dual)
+    assert not certificate.checks["deviation"].passed
+
+
+@pytest.mark.parametrize("seed", [5, 7, 12, 14])
+def test_minimisers_are_those_in_memory_where_columns_differ_by_orders_of_magnitude(seed):
+    """A linear program's own tolerances would end the pricing too early."""
+    rng = np.random.default_rng(seed)
+    A = rng.exponential(size=(3, 40)) * 10.0 ** rng.uniform(-4, 4, 40)
+    y, cost = A @ rng.exponential(size=40), 10.0 ** rng.uniform(-2, 2, 40)
+    whole = solve(L1Minimization(LinearSystem(A, y), cost=cost))
+    solution = solve(L1Minimization(LinearSystem(da.from_array(A, chunks=(3, 20)), y), cost=cost))
+    assert whole.status is solution.status is Status.CERTIFIED
+    np.testing.assert_allclose(cost @ solution.x.compute(), cost @ whole.x, rtol=1e-12)

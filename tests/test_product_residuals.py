@@ -128,3 +128,20 @@ def test_what_is_wrong_along_a_direction_that_the_equations_hardly_see_is_measur
     certificate = certify(problem, log_x=np.log(0.1) + A.T @ dual, dual=dual)
     assert not certificate.ok
     assert 0.9e-8 <= certificate.checks["deviation"].value <= 2e-8
+
+
+def test_a_cost_far_above_all_others_does_not_excuse_these():
+    A = np.array([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    problem = L1Minimization(LinearSystem(aslinearoperator(A), [1.0, 1e-9]), cost=[1.0, 0.999, 1e7])
+    assert not certify(problem, [1.0, 0.0, 1e-9], dual=[1.0, 1e7]).ok, "the second column is cheaper"
+    assert certify(problem, [0.0, 1.0, 1e-9], dual=[0.999, 1e7]).ok
+
+
+@pytest.mark.parametrize("size", [1e-9, 1e-12, 1e-14])
+def test_a_row_far_below_all_others_is_an_equation_like_these(size):
+    A = np.array([[1.0, 2.0, 3.0], [size, size, 5 * size]])
+    problem = L1Minimization(LinearSystem(aslinearoperator(A), A @ [1.0, 0.0, 1.0]))
+    assert not certify(problem, [0.0, 0.0, 4 / 3], dual=[1 / 3, 0.0]).ok
+    solution = solve(problem)
+    assert certify(problem, solution.x, dual=solution.dual).ok
+    np.testing.assert_allclose(solution.x, [0.0, 2 / 7, 8 / 7], atol=1e-8)

@@ -2,6 +2,7 @@
 
 from bregman_l1.krylov.l1 import minimiser
 from bregman_l1.krylov.measurement import MeasuredStep, measured_step
+from bregman_l1.krylov.products import row_norms
 from bregman_l1.krylov.projection import project
 
-__all__ = ["MeasuredStep", "measured_step", "minimiser", "project"]
+__all__ = ["MeasuredStep", "measured_step", "minimiser", "project", "row_norms"]

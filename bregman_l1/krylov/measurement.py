@@ -75,7 +75,8 @@ def measured_step(
             correction, _, is_measured = _solved(equations, r1, r2 + noise, closely)
             if not (is_solved and is_measured):
                 return MeasuredStep(np.full_like(weights, np.inf), correction)
-            if left <= rounding or largest(correction) <= settings.NEGLIGIBLE:
+            size = largest(first)
+            if left <= rounding or size > settings.NEARBY or largest(correction) <= max(settings.NEGLIGIBLE, size / 10):
                 break
             tolerance = min(settings.MEASURED, max(closely, rounding / left))
     except StoppedError as stopped:

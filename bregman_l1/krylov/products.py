@@ -93,6 +93,11 @@ class CountedProducts:
         return made
 
 
+def row_norms(system: LinearSystem) -> Vector:
+    """The norms of the rows of A, or one number close to all; measured by random vectors, once for each system."""
+    return system.remember("row norms", lambda: np.sqrt(_mean_squares(system.matvec, *system.shape)))
+
+
 def _mean_squares(product: Callable[[Vector], Vector], length: int, width: int) -> Vector:
     """The squared norms of the ``length`` rows of a matrix, from products with random vectors of ``width``.
 

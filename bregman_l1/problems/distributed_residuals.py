@@ -117,7 +117,7 @@ def totals_of(
         x, ratio, m = (np.where(alive, values, 0.0) for values in (x, ratio, m))
     misfit, spread_misfit = largest(m), largest(m)
     if max(unit, -lowest) > coarsest:
-        spread_misfit = largest(m / np.maximum(1.0, np.where(alive, np.abs(log_x), 0.0) / coarsest))
+        spread_misfit = largest(m / _spread(coarsest, log_x))
     return Totals(
         unit=unit,
         lowest=lowest,
@@ -137,6 +137,11 @@ def totals_of(
         outside=int(np.count_nonzero((log_x > -np.inf) & ~inside)),
         zeros=int(np.count_nonzero(~alive & inside)),
     )
+
+
+def _spread(coarsest: float, log_x: Vector) -> Vector:
+    """How much coarser than the coarsest of logarithms that is counted in full each log x is."""
+    return np.maximum(1.0, np.where(np.isfinite(log_x), np.abs(log_x), 0.0) / coarsest)
 
 
 def _sum_of_exp(values: Vector) -> float:
@@ -258,15 +263,15 @@ class DistributedResiduals(Residuals):
         except (LinAlgError, ValueError):
             return np.inf
         moves = np.vstack([equations.solve(equations.residual), equations.noise])
-        step, *noise = self._largest_moves(moves, (self._enough - self.totals.misfit) / 2)
-        return (self.totals.misfit + float(step) + float(max(noise))) / self._spread
+        step, *noise = self._largest_moves(moves, (self._enough - self.totals.spread_misfit) / 2)
+        return self.totals.spread_misfit + float(step) + float(max(noise))
 
     def _largest_moves(self, duals: Any, enough: float) -> Vector:
-        """The largest |a_j'dlam| for each dlam; a bound by the rows of A where that is enough."""
+        """The largest |a_j'dlam| for each dlam, in units of the spread; a bound by the rows of A where it is enough."""
         bounds = np.abs(duals) @ self._system.row_peaks
         if np.isnan(bounds).any() or bounds.max() <= enough:
             return np.asarray(bounds)
-        return self._system.over_columns(partial(_peaks, duals)).values
+        return self._system.over_columns(partial(_peaks, duals, self._coarsest), self._log_x).values
 
     def _by_columns(self) -> float:
         """The same on the columns that matter, where a basis of them measures what no sum over all of them shows."""
@@ -278,7 +283,7 @@ class DistributedResiduals(Residuals):
             step = NewtonSteps(found.system(self._system)).at(log_prior, log_x, self._claim.dual)
         except BregmanError:
             return np.inf
-        change = largest(np.abs(step.change) + step.noise)
+        change = largest((np.abs(step.change) + step.noise) / _spread(self._coarsest, log_x))
         self._remarks_of_step = step.remarks
         if found.size < self._system.shape[1]:
             self._remarks_of_step += (
@@ -289,7 +294,7 @@ class DistributedResiduals(Residuals):
             of_dual = step.change + (log_x - log_prior - found.columns.T @ self.dual)
             move = np.linalg.lstsq(found.columns.T, of_dual)[0]
             change = max(change, float(self._largest_moves(move[None, :], self._enough / 2)[0])) + matter.neglected
-        return change / self._spread
+        return change
 
     @property
     def _outside(self) -> int:
@@ -332,8 +337,8 @@ class _Peaks:
         return _Peaks(np.maximum(self.values, other.values))
 
 
-def _peaks(duals: Matrix, A: Matrix) -> _Peaks:
-    return _Peaks(np.abs(duals @ A).max(axis=1))
+def _peaks(duals: Matrix, coarsest: float, A: Matrix, log_x: Vector) -> _Peaks:
+    return _Peaks((np.abs(duals @ A) / _spread(coarsest, log_x)).max(axis=1))
 
 
 def _excess(z: Vector, A: Matrix) -> Vector:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,7 @@ def generated_minimiser(
         budget.count()
         columns = thinned(system, weights, entries=settings.FIRST_PRICED)[0]
         for _ in range(settings.MOST_GATHERINGS):
-            found = _on(columns, problem, solve_part)
+            found = _on(columns, problem, solve_part, budget)
             if isinstance(found, Farkas):
                 further = risen(system, found.z, weights)
                 if not further.size:
@@ -62,16 +63,20 @@ def generated_minimiser(
     return Claim(outcome=Outcome.INACCURATE, dual=dual, iterations=budget.used)
 
 
-def _on(columns: Gathered, problem: L1Minimization, solve_part: Callable[[L1Minimization], Claim]) -> Claim | Farkas:
+def _on(
+    columns: Gathered, problem: L1Minimization, solve_part: Callable[[L1Minimization], Claim], budget: Budget
+) -> Claim | Farkas:
     """A minimiser on some columns alone, or what shows that there is none."""
     try:
         part = columns.system(problem.unsigned)
-        claim = solve_part(type(problem)(part, cost=columns.vectors[0]))
+        on_part = type(problem)(part, cost=columns.vectors[0])
+        claim = solve_part(on_part)
         if claim.outcome is Outcome.INFEASIBLE:
             require_feasible(part)
     except InfeasibleError as error:
         return Farkas(error.farkas)
-    return claim
+    # The tolerances of linear programs are larger than what a column is priced by.
+    return on_part.polish(replace(claim, time_left=budget.seconds_left))
 
 
 def _excess(problem: L1Minimization, dual: Vector) -> Any:

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bregman_l1 import settings
 from bregman_l1._types import ROUNDINGS, Vector
 from bregman_l1.budget import Budget
 from bregman_l1.certificate import Certificate, Check, not_finite
 from bregman_l1.errors import BackendError
+from bregman_l1.krylov import row_norms
 from bregman_l1.polyhedron.feasible_set import INFEASIBILITY, infeasibility
 from bregman_l1.polyhedron.minimiser import all_minimisers, feasible_nearby, large_entries, optimum
 from bregman_l1.problems.product_minimisers import column_rank, correction, least_dual
+from bregman_l1.system import Knows
 
 if TYPE_CHECKING:
     from bregman_l1.claim import Claim
@@ -167,16 +170,22 @@ class FromColumns(MinimiserResiduals):
 
 
 class FromProducts(MinimiserResiduals):
-    """Residuals relative to max |y| and max |c|, where |A| is not known; uniqueness by conjugate gradients."""
+    """Residuals where |A| may not be known; uniqueness by conjugate gradients.
 
-    of_feasibility = "max |A x - y|, relative to |A||x| + |y|, or to max |y| where |A| is not known; -min x, to max x"
-    of_excess = "max_j (a_j'mu - c_j), relative to max |c|"
+    Rows, which may be of any size, are then measured in units of their norms.
+    """
+
+    of_feasibility = (
+        "max |A x - y|, relative to |A||x| + |y|, or to max |y| in units of the rows where |A| is not known; "
+        "-min x, to max x"
+    )
+    of_excess = "max_j (a_j'mu - c_j) beyond rounding of max |c|, relative to |a_j'mu| + |c_j|"
 
     def infeasibility(self, x: Vector) -> float:
         """See the base."""
         if not np.isfinite(x).all():
             return np.inf
-        terms = self._system.terms(np.abs(x))
+        terms = self._terms_of_rows(np.abs(x))
         missed = float((np.abs(self._system.matvec(x) - self._system.y) / np.where(terms > 0.0, terms, 1.0)).max())
         return max(missed, float(-x.min() / (np.abs(x).max() or 1.0)))
 
@@ -184,11 +193,25 @@ class FromProducts(MinimiserResiduals):
         """The multiplier of least norm that is tight where x is positive."""
         return least_dual(self._system, self._weights, np.flatnonzero(x > 0.0))
 
-    def _unsolved(self, x: Vector) -> float:
-        return correction(self._system, np.maximum(x, 0.0))
+    def _terms_of_rows(self, x: Vector) -> Vector:
+        if self._system.knows is not Knows.PRODUCTS:
+            return self._system.terms(x)
+        norms = row_norms(self._system)
+        return np.asarray(norms * float((np.abs(self._system.y) / norms).max()))
 
-    def _sizes(self, dual: Vector) -> Vector:  # noqa: ARG002
-        return np.full(self._weights.size, np.abs(self._weights).max())
+    def _unsolved(self, x: Vector) -> float:
+        return correction(self._system, np.maximum(x, 0.0), row_norms(self._system))
+
+    def excess(self, dual: Vector) -> Vector:
+        """See the base; costs may lie far apart, and the largest would excuse all others."""
+        if not np.isfinite(dual).all():
+            return np.full(self._weights.size, np.inf)
+        image, costs = self._system.rmatvec(dual), np.abs(self._weights)
+        beyond = np.maximum(image - self._weights - settings.DUAL_ROUNDING * float(costs.max()), 0.0)
+        return np.where(beyond > 0.0, beyond / np.where(beyond > 0.0, np.abs(image) + costs, 1.0), 0.0)
+
+    def _sizes(self, dual: Vector) -> Vector:
+        return np.abs(self._system.rmatvec(dual)) + np.abs(self._weights)
 
     def _terms(self, x: Vector, dual: Vector) -> float:
         return float(2.0 * np.abs(self._weights) @ np.abs(x) + np.abs(self._system.y) @ np.abs(dual))

@@ -44,17 +44,24 @@ def on_support(system: LinearSystem, support: Index) -> LinearOperator:
     )
 
 
-def correction(system: LinearSystem, x: Vector) -> float:
+def correction(system: LinearSystem, x: Vector, row_norms: Vector) -> float:
     """The largest change of a positive entry of x, relative to the largest, that best solves A x = y.
 
-    Infinite where that leaves more than rounding.
+    Rows count in units of their norms. Infinite where that leaves more than rounding.
     """
     support = np.flatnonzero(x > 0.0)
-    missed = system.y - system.matvec(x)
+    missed = (system.y - system.matvec(x)) / row_norms
     if not support.size:
         return np.inf
-    found = lsmr(on_support(system, support), missed, atol=1e-2, btol=1e-2, maxiter=_MOST_ITERATIONS)
-    left = found[3] / float(np.linalg.norm(system.y))
+    A = on_support(system, support)
+    balanced = LinearOperator(
+        A.shape,
+        matvec=lambda x: A.matvec(x) / row_norms,
+        rmatvec=lambda lam: A.rmatvec(lam / row_norms),
+        dtype=np.float64,
+    )
+    found = lsmr(balanced, missed, atol=1e-2, btol=1e-2, maxiter=_MOST_ITERATIONS)
+    left = found[3] / float(np.linalg.norm(system.y / row_norms))
     return float(np.abs(found[0]).max() / x.max()) if left <= _SOLVED else np.inf
 
 
