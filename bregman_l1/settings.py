@@ -261,6 +261,10 @@ FITTED_ROUGHLY: Final = 0.1  # the residual of these least squares while entries
 SUPPORT_SHOWS: Final = 1e-4  # and from this residual of A x = y on,
 FITTED_WELL: Final = 1e-12  # when the smallest entries are in
 HIDDEN: Final = 1e-11  # of the largest entry: rounding of least squares hides what is smaller
+FEW_GRADIENTS: Final = 4  # iterations after which rows that add up to ones are far on the way to them;
+HARDLY: Final = 0.5  # others leave more than this share
+ADDED_UP: Final = 1e-12  # what rows that add up to ones may miss of them
+EXPOSED: Final = 1e-6  # slacks of an exposing vector above this are clear of rounding
 EXACT: Final = 4e-15  # |A x - y| / |y| that is rounding of A x,
 NEARLY_EXACT: Final = 1e-12  # and where it does not fall any more
 MOST_REFITS: Final = 3  # the second refines the first, the third drops what was rounding of the support

@@ -19,6 +19,7 @@ from bregman_l1.krylov.dual_gradients import ascents, farkas_vector, rounding, v
 from bregman_l1.krylov.mixed_step import MixedPoint, corrections
 from bregman_l1.krylov.newton_system import heavy_entries
 from bregman_l1.krylov.products import CountedProducts, StoppedError
+from bregman_l1.krylov.single_point import single_point
 from bregman_l1.krylov.walk import settled, walk
 from bregman_l1.outcome import Outcome
 from bregman_l1.progress import ProgressBar
@@ -102,6 +103,9 @@ class _Run:
         gradient = products.rmatvec(products.y)
         if gradient.max() <= 0:
             return infeasible(products, products.y)
+        only = single_point(products, self.log_prior)
+        if only is not None:
+            return only
         size = log_size(products, gradient)
         for stage in walk(products, self.log_prior, size):
             # The entries that matter keep their size if lam grows with the depth of the prior.

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.sparse.linalg import lsmr
 
-from bregman_l1._types import ROUNDINGS, Mask, Vector
+from bregman_l1._types import EPS, ROUNDINGS, Mask, Vector
 from bregman_l1.budget import Budget
 from bregman_l1.caching import cached_property
 from bregman_l1.claim import ExposingVector
 from bregman_l1.krylov import MeasuredStep, measured_step
-from bregman_l1.problems.product_minimisers import on_support
+from bregman_l1.probes import probes
+from bregman_l1.problems.product_minimisers import column_rank, on_support
 from bregman_l1.problems.residuals import Residuals, vanishing
 from bregman_l1.system import largest
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 # The multiplier that fits best is found to this accuracy, where none was claimed.
 _FITTED = 1e-14
+# The accuracy to which a step is measured that may be small beside the tolerance.
+_MEASURED = 1e-3
+# Slacks of an exposing vector beyond this share of the largest are not zero.
+_STRICT = 1e-9
 
 
 class ProductResiduals(Residuals):
@@ -120,11 +125,30 @@ class ProductResiduals(Residuals):
 
     def _measured(self, weights: Vector) -> MeasuredStep | None:
         """Newton's step, None where time ran out."""
+        if not self._positive.all() and column_rank(self._system, np.flatnonzero(self._positive), self._budget).is_full:
+            return self._by_feasibility(weights)
         return measured_step(self._system, self._point, weights, self._misfit, self._missed, self._budget)
 
-    def _exposes(self, z: Vector) -> bool:  # noqa: ARG002 - nothing is exact without columns
-        """Whether z proves that the entries vanish that the candidate has zero."""
-        return False
+    def _by_feasibility(self, weights: Vector) -> MeasuredStep:
+        """The step of positive entries with independent columns: A x = y alone determines them, up to its rounding."""
+        positive, y = self._positive, self._system.y
+        A = on_support(self._system, np.flatnonzero(positive))
+        rounding = probes(1, y.size)[0] * (EPS * largest(y))
+        step, correction = np.zeros_like(weights), np.zeros_like(weights)
+        for change, missed in ((step, self._missed), (correction, rounding)):
+            change[positive] = lsmr(A, missed, atol=_MEASURED, btol=_MEASURED)[0] / weights[positive]
+        left = self._missed - A.matvec(step[positive] * weights[positive])
+        is_solved = bool((np.abs(left) <= ROUNDINGS * self._terms).all())
+        return MeasuredStep(step if is_solved else np.full_like(weights, np.inf), correction)
+
+    def _exposes(self, z: Vector) -> bool:
+        """Whether z proves, up to the rounding of its products, that the entries vanish that the candidate has zero."""
+        slack, y = self._system.rmatvec(z), self._system.y
+        size = largest(slack)
+        on, off = np.abs(slack[self._positive]), slack[~self._positive]
+        is_tight = float(on.max(initial=0.0)) <= ROUNDINGS * size
+        is_orthogonal = abs(float(y @ z)) <= ROUNDINGS * float(np.abs(y) @ np.abs(z))
+        return is_tight and is_orthogonal and float(off.max(initial=-np.inf)) < -_STRICT * size
 
     def _log_change(self, change: Vector) -> Vector:
         moved = self._potential.log_change(self._theta, change)
