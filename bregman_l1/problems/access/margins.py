@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -22,8 +23,11 @@ if TYPE_CHECKING:
     from bregman_l1.certificate import Certificate
     from bregman_l1.claim import Claim
     from bregman_l1.newton import NewtonSteps
+    from bregman_l1.problems.l1 import L1Minimization
     from bregman_l1.problems.projection import BregmanProjection
     from bregman_l1.system import LinearSystem
+
+    _Problem = TypeVar("_Problem", BregmanProjection, L1Minimization)
 
 
 class Margins(Products):
@@ -44,6 +48,20 @@ class Margins(Products):
             return certificate
         return Columns().certify_projection(_by_columns(problem), claim, tol, steps)
 
+    def minimise(self, problem: L1Minimization, vertex: Callable[[L1Minimization], Claim], limits: Limits) -> Claim:
+        claim = super().minimise(problem, vertex, limits)
+        if claim.outcome is not Outcome.INACCURATE or not _is_small(problem.unsigned):
+            return claim
+        explicit = _by_columns(problem)
+        return explicit.polish(Columns().minimise(explicit, vertex, limits))
+
+    def certify_minimiser(self, problem: L1Minimization, claim: Claim, tol: float) -> Certificate:
+        certificate = super().certify_minimiser(problem, claim, tol)
+        is_settled = certificate.ok and certificate.checks["uniqueness"].passed
+        if is_settled or not _is_small(problem.unsigned):
+            return certificate
+        return Columns().certify_minimiser(_by_columns(problem), claim, tol)
+
     def separates(self, system: LinearSystem, z: Vector, alive: Vector | float = 1.0) -> bool:
         return Columns().separates(system.explicit(), z, alive)
 
@@ -58,8 +76,8 @@ def _is_small(system: LinearSystem) -> bool:
     return bool(np.prod(system.shape) <= settings.LARGEST_TABLEAU)
 
 
-def _by_columns(problem: BregmanProjection) -> BregmanProjection:
-    """The same projection with the columns of A in memory."""
+def _by_columns(problem: _Problem) -> _Problem:
+    """The same problem with the columns of A in memory."""
     twin = copy(problem)
     twin._system = problem.system.explicit()
     return twin
