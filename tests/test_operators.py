@@ -10,8 +10,10 @@ import scipy.sparse as sp
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 from bregman_l1 import (
+    BackendError,
     BregmanProjection,
     InvalidSystemError,
+    L1Minimization,
     LinearSystem,
     UnsupportedProblemError,
     UnsupportedStorageError,
@@ -213,3 +215,13 @@ def test_a_depth_that_products_do_not_solve_is_refused_with_the_way_out(backend)
     ):
         solve(BregmanProjection(system, alpha=0.1, depth=3), backend)
     assert solve(BregmanProjection(system.explicit(), alpha=0.1, depth=3)).certificate.ok
+
+
+def test_what_is_not_found_from_products_is_told_what_helps():
+    """No other backend does without columns, nor does anything that would relax y."""
+    B = np.abs(np.random.default_rng(0).standard_normal((20, 60))[:5, :12])
+    y = B @ np.ones(12)
+    y[0] *= -1
+    with pytest.raises(BackendError, match=r"no solution x >= 0.*system\.explicit\(\)") as refused:
+        solve(L1Minimization(LinearSystem(aslinearoperator(B), y)))
+    assert "another backend" not in str(refused.value)
