@@ -30,6 +30,7 @@ from bregman_l1.problems.access import access_to
 from bregman_l1.problems.base import Problem
 from bregman_l1.scale import as_float
 from bregman_l1.solution import Solution, Status
+from bregman_l1.system import Knows
 from bregman_l1.validation import checked_flag, checked_tolerance, checked_vector
 
 if TYPE_CHECKING:
@@ -239,7 +240,8 @@ def _feasible_claim(problem: Problem, backend: Backend) -> Claim:
     if claim.x is None and claim.log_x is None:
         if claim.outcome not in _LIMITS:
             raise BackendError(
-                f"{backend.name} said {claim.raw_status!r} and returned no point; {WHAT_TO_TRY}", claim.raw_status
+                f"{backend.name} said {claim.raw_status!r} and returned no point; {_what_to_try(problem)}",
+                claim.raw_status,
             )
         return replace(claim, x=np.full(problem.unsigned.shape[1], np.nan))
     return claim
@@ -309,7 +311,18 @@ def refuse_infeasible(problem: Problem, claim: Claim, backend: str) -> None:
     access_to(problem.unsigned).refuse_infeasible(problem.unsigned, farkas, seconds)
     problem.refuse(claim)
     raise BackendError(
-        f"{backend} said {claim.raw_status!r}, but no Farkas vector confirms it; {WHAT_TO_TRY}", claim.raw_status
+        f"{backend} said {claim.raw_status!r}, but no Farkas vector confirms it; {_what_to_try(problem)}",
+        claim.raw_status,
+    )
+
+
+def _what_to_try(problem: Problem) -> str:
+    """What helps where a backend has found nothing: no other one solves systems without columns."""
+    if problem.unsigned.knows is Knows.COLUMNS:
+        return WHAT_TO_TRY
+    return (
+        "the system may have no solution x >= 0, or one that Krylov methods do not reach, as where rows or columns are "
+        "of very different sizes: divide them by their norms, or give system.explicit(), if its columns fit into memory"
     )
 
 

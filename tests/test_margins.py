@@ -394,3 +394,18 @@ def test_what_is_wrong_between_blocks_that_hardly_share_a_cell_is_measured(coupl
     certificate = certify(problem, log_x=problem.log_prior + system.rmatvec(dual), dual=dual)
     assert not certificate.ok
     assert 0.9 * size <= certificate.checks["deviation"].value <= 1.2 * size
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (4, 5), (3, 4, 2)])
+@pytest.mark.parametrize("even", [True, False])
+def test_the_cheapest_small_table_is_that_from_columns(shape, even):
+    """Vertices of transport are not sparse enough for a pursuit, and many are degenerate."""
+    rng = np.random.default_rng(0)
+    table, cost = rng.exponential(size=shape), np.ones(prod(shape)) if even else rng.random(prod(shape))
+    axes = range(len(shape))
+    targets = [table.sum(axis=tuple(other for other in axes if other != axis)) for axis in axes]
+    system = LinearSystem.margins(shape, list(axes), targets)
+    found, expected = (solve(L1Minimization(each, cost=cost)) for each in (system, system.explicit()))
+    assert found.status is expected.status is Status.CERTIFIED
+    assert found.certificate.checks["uniqueness"].value == expected.certificate.checks["uniqueness"].value
+    np.testing.assert_allclose(cost @ found.x, cost @ expected.x, rtol=1e-12)

@@ -10,9 +10,15 @@ import scipy.sparse as sp
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 from bregman_l1 import (
+    Backend,
+    BackendError,
     BregmanProjection,
+    Claim,
     InvalidSystemError,
+    L1Minimization,
     LinearSystem,
+    Outcome,
+    Support,
     UnsupportedProblemError,
     UnsupportedStorageError,
     solve,
@@ -211,3 +217,20 @@ def test_a_depth_that_products_do_not_solve_is_refused_with_the_way_out(backend)
     ):
         solve(BregmanProjection(system, alpha=0.1, depth=3), backend)
     assert solve(BregmanProjection(system.explicit(), alpha=0.1, depth=3)).certificate.ok
+
+
+class Nothing(Backend):
+    name = "nothing"
+
+    def supports(self, problem):
+        return Support(True)
+
+    def claim(self, problem):
+        return Claim(outcome=Outcome.INACCURATE)
+
+
+def test_what_is_not_found_from_products_is_told_what_helps():
+    """No other backend does without columns, nor does anything that would relax y."""
+    with pytest.raises(BackendError, match=r"no solution x >= 0.*system\.explicit\(\)") as refused:
+        solve(L1Minimization(LinearSystem(aslinearoperator(A), Y)), Nothing())
+    assert "another backend" not in str(refused.value)

@@ -50,12 +50,15 @@ class ByMargins(ByProducts):
 
     def minimise(self, problem: L1Minimization, vertex: Callable[[L1Minimization], Claim], limits: Limits) -> Claim:
         claim = super().minimise(problem, vertex, limits)
-        is_settled = claim.outcome is not Outcome.INACCURATE or not _is_small(problem.unsigned)
-        return claim if is_settled else vertex(_by_columns(problem))
+        if claim.outcome is not Outcome.INACCURATE or not _is_small(problem.unsigned):
+            return claim
+        explicit = _by_columns(problem)
+        return explicit.polish(vertex(explicit), limits["tol"])
 
     def certify_minimiser(self, problem: L1Minimization, claim: Claim, tol: float) -> Certificate:
         certificate = super().certify_minimiser(problem, claim, tol)
-        if certificate.ok or not _is_small(problem.unsigned):
+        is_settled = certificate.ok and certificate.checks["uniqueness"].passed
+        if is_settled or not _is_small(problem.unsigned):
             return certificate
         return ByColumns().certify_minimiser(_by_columns(problem), claim, tol)
 
