@@ -25,7 +25,7 @@ from bregman_l1.newton import NewtonSteps
 from bregman_l1.newton.gathering import heaviest, independent_rows, that_matter
 from bregman_l1.newton.wide import Equations, Sums
 from bregman_l1.problems.residuals import Residuals, vanishing
-from bregman_l1.system import largest, weighted_gram
+from bregman_l1.system import abs_image, largest, weighted_gram
 from bregman_l1.threads import threads_for
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def totals_of(
         unit=unit,
         lowest=lowest,
         image=A @ x,
-        terms=abs(A) @ x,
+        terms=abs_image(A, x),
         moved=A @ (x * m),
         gram=weighted_gram(A, x),
         total=float(x.sum()),

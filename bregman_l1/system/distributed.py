@@ -22,7 +22,7 @@ from bregman_l1.frozen import read_only
 from bregman_l1.names import place
 from bregman_l1.optional import require
 from bregman_l1.system.cluster import computed_by
-from bregman_l1.system.matrices import parts_that_fit_the_cache, weighted_gram
+from bregman_l1.system.matrices import abs_image, parts_that_fit_the_cache, weighted_gram
 from bregman_l1.system.reading import refuse_empty
 from bregman_l1.system.storage import Knows, Products
 from bregman_l1.validation import refuse_other_than_real
@@ -82,7 +82,7 @@ class Distributed(Products):
         return self.total(_squared_image, weights)
 
     def terms(self, x: Any, y: Vector) -> Vector:
-        return self.total(_sizes_image, x) + np.abs(y)
+        return self.total(abs_image, x) + np.abs(y)
 
     def pieces(self) -> Iterator[tuple[slice, Any]]:
         raise InvalidProblemError(f"A is {self.kind}: it has no pieces here, over_columns() goes where they are")
@@ -225,10 +225,6 @@ def _image(A: Any, x: Vector) -> Vector:
 
 def _squared_image(A: Matrix, weights: Vector) -> Vector:
     return np.asarray((A * A) @ weights)
-
-
-def _sizes_image(A: Matrix, x: Vector) -> Vector:
-    return np.asarray(np.abs(A) @ x)
 
 
 def _transposed(lam: Vector, A: Any) -> Vector:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from threading import local
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from bregman_l1._types import Index, Matrix, Single, Vector, Wide
-from bregman_l1.caching import cached_property
+from bregman_l1.caching import cached_property, computed_once
 from bregman_l1.foreign import Labels
 from bregman_l1.frozen import read_only
 from bregman_l1.system.reading import refuse_non_finite
@@ -24,6 +25,7 @@ _SHORT = 2**12
 _NONE: Index = np.zeros(0, dtype=np.intp)
 _TRANSPOSED = 64
 _EQUILIBRATION_ROUNDS = 10
+_OF_THREAD = local()
 
 
 def storage_of(matrix: Stored) -> InMemory:
@@ -245,12 +247,36 @@ def weighted_gram(matrix: Stored, weights: Vector) -> Matrix:
     return dense(half @ half.T)
 
 
+def abs_image(matrix: Matrix, x: Vector) -> Vector:
+    """|A| x of a piece of a dense A.
+
+    Examples
+    --------
+    >>> abs_image(np.array([[1.0, -2.0]]), np.array([1.0, 1.0]))
+    array([3.])
+    """
+    return np.asarray(np.abs(matrix, out=_scratch(matrix.shape)) @ x)
+
+
 def _weighted(matrix: Any, weights: Vector) -> Any:
-    """A diag(weights), sparse where A is, sharing its index arrays."""
+    """A diag(weights), which the next call overwrites; sparse where A is, sharing its index arrays."""
     if isinstance(matrix, np.ndarray):
-        return matrix * weights
+        return np.multiply(matrix, weights, out=_scratch(matrix.shape))
     data = matrix.data * np.repeat(weights, np.diff(matrix.indptr))
     return sp.csc_array((data, matrix.indices, matrix.indptr), matrix.shape)
+
+
+def _scratch(shape: tuple[int, int]) -> Matrix | None:
+    """An array of a thread's own to work in, None where it would not fit the cache.
+
+    Workers of a cluster have an allocator that gives memory back at once: there a new array for every piece takes
+    longer than all that is done in it.
+    """
+    size = shape[0] * shape[1]
+    if 8 * size > _CACHED_BYTES:
+        return None
+    held: Vector = computed_once(vars(_OF_THREAD), "scratch", lambda: np.empty(_CACHED_BYTES // 8))
+    return held[:size].reshape(shape)
 
 
 def with_signs(matrix: Stored, signs: Vector) -> Stored:
