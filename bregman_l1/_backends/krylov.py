@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import TYPE_CHECKING
 
 from bregman_l1._backends.base import Backend, Support, checked_start
 from bregman_l1.claim import Claim
@@ -13,9 +12,6 @@ from bregman_l1.problems.access import ByProducts, Limits
 from bregman_l1.problems.base import Problem
 from bregman_l1.problems.l1 import L1Minimization
 from bregman_l1.problems.projection import BregmanProjection
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

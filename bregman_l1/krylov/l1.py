@@ -7,32 +7,26 @@ wrong fails the test.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
-from dataclasses import replace
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bregman_l1 import settings
 from bregman_l1._types import Vector
-from bregman_l1.budget import Budget
 from bregman_l1.claim import Claim
 from bregman_l1.frozen import read_only
 from bregman_l1.krylov.dual_gradients import farkas_vector
-from bregman_l1.krylov.products import CountedProducts, StoppedError
 from bregman_l1.krylov.projection import infeasible, log_size
 from bregman_l1.krylov.pursuit import fitted, pursued
+from bregman_l1.krylov.run import ran
 from bregman_l1.krylov.supporting_dual import Dual, supporting_dual
 from bregman_l1.krylov.walk import walk
 from bregman_l1.outcome import Outcome
-from bregman_l1.progress import ProgressBar
 
 if TYPE_CHECKING:
+    from bregman_l1.krylov.products import CountedProducts
     from bregman_l1.system import LinearSystem
-
-_LOG = logging.getLogger(__name__)
 
 
 def minimiser(
@@ -41,7 +35,6 @@ def minimiser(
     *,
     max_iter: int | None = None,
     time_limit: float | None = None,
-    progress: bool | None = None,
 ) -> Claim:
     """Minimise cost'x over {x >= 0 : A x = y} by products with A and A' alone.
 
@@ -54,8 +47,6 @@ def minimiser(
         Most applications of A or A', each counting one.
     time_limit : float, optional
         Most seconds.
-    progress : bool, optional
-        Whether a bar counts the applications; by default it does on a terminal where the run turns out long.
 
     Returns
     -------
@@ -71,15 +62,7 @@ def minimiser(
     >>> claim.x.round(12).tolist(), claim.dual.round(12).tolist()
     ([1.0, 0.0], [1.0])
     """
-    started, budget = perf_counter(), Budget(max_iter, time_limit)
-    search = _Search(cost)
-    with np.errstate(all="ignore"), ProgressBar(max_iter, wanted=progress) as bar:
-        try:
-            claim = search.solved(CountedProducts(system, budget, bar))
-        except StoppedError as stopped:
-            claim = search.claim(stopped.outcome)
-    _LOG.debug("%r: %s after %d applications", system, claim.outcome.value, budget.used)
-    return replace(claim, iterations=budget.used, solve_time=perf_counter() - started)
+    return ran(_Search(cost), system, max_iter, time_limit)
 
 
 class _Search:

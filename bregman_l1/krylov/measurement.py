@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from bregman_l1 import settings
@@ -11,25 +9,10 @@ from bregman_l1._types import EPS, Vector
 from bregman_l1.budget import Budget
 from bregman_l1.krylov.newton_system import NewtonSystem, heavy_entries
 from bregman_l1.krylov.products import CountedProducts, StoppedError
+from bregman_l1.newton import MeasuredStep
 from bregman_l1.outcome import Outcome
 from bregman_l1.probes import probes
 from bregman_l1.system import LinearSystem, largest
-
-
-class MeasuredStep(NamedTuple):
-    """Newton's step from a point, in two parts.
-
-    Attributes
-    ----------
-    change : ndarray of shape (d,)
-        The change of theta.
-    correction : ndarray of shape (d,)
-        By what it may be off: the solution for what it leaves of the equations, and for a random vector of the size of
-        that and of rounding.
-    """
-
-    change: Vector
-    correction: Vector
 
 
 def measured_step(

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from bregman_l1.progress import ProgressBar
     from bregman_l1.system import LinearSystem
 
+# What is measured once for each system.
+_ROW_NORMS, _SQUARES = "row norms", "squared norms of columns"
+
 
 class StoppedError(Exception):
     """A limit is reached, or A has returned what is no number: caught where the run began."""
@@ -52,8 +55,8 @@ class CountedProducts:
             self.row_norms = np.sqrt(_above_zero(system.gram_diagonal(np.ones(system.shape[1]))))
             self.squares = _above_zero(system.each_column(self._squares_of_columns))
         else:
-            self.row_norms = np.sqrt(_mean_squares(self.matvec, *system.shape))
-            self.squares = _mean_squares(self.rmatvec, *system.shape[::-1])
+            self.row_norms = system.remember(_ROW_NORMS, lambda: np.sqrt(_mean_squares(self.matvec, *system.shape)))
+            self.squares = system.remember(_SQUARES, lambda: _mean_squares(self.rmatvec, *system.shape[::-1]))
         self.y = system.y / self.row_norms
 
     @property
@@ -95,7 +98,7 @@ class CountedProducts:
 
 def row_norms(system: LinearSystem) -> Vector:
     """The norms of the rows of A, or one number close to all; measured by random vectors, once for each system."""
-    return system.remember("row norms", lambda: np.sqrt(_mean_squares(system.matvec, *system.shape)))
+    return system.remember(_ROW_NORMS, lambda: np.sqrt(_mean_squares(system.matvec, *system.shape)))
 
 
 def _mean_squares(product: Callable[[Vector], Vector], length: int, width: int) -> Vector:

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
 from itertools import islice
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bregman_l1 import settings
 from bregman_l1._types import Vector
-from bregman_l1.budget import Budget
 from bregman_l1.claim import Claim, Farkas
 from bregman_l1.frozen import read_only
 from bregman_l1.krylov.dual_gradients import ascents, farkas_vector, rounding, value
 from bregman_l1.krylov.mixed_step import MixedPoint, corrections
 from bregman_l1.krylov.newton_system import heavy_entries
-from bregman_l1.krylov.products import CountedProducts, StoppedError
+from bregman_l1.krylov.run import ran
 from bregman_l1.krylov.single_point import single_point
 from bregman_l1.krylov.walk import settled, walk
 from bregman_l1.outcome import Outcome
-from bregman_l1.progress import ProgressBar
 
 if TYPE_CHECKING:
+    from bregman_l1.krylov.products import CountedProducts
     from bregman_l1.system import LinearSystem
-
-_LOG = logging.getLogger(__name__)
 
 
 def project(
@@ -38,7 +33,6 @@ def project(
     tol: float = 1e-9,
     max_iter: int | None = None,
     time_limit: float | None = None,
-    progress: bool | None = None,
 ) -> Claim:
     """Project exp(log_prior) onto {x >= 0 : A x = y} in relative entropy, by products with A and A' alone.
 
@@ -56,8 +50,6 @@ def project(
         Most applications of A or A', each counting one.
     time_limit : float, optional
         Most seconds.
-    progress : bool, optional
-        Whether a bar counts the applications; by default it does on a terminal where the run turns out long.
 
     Returns
     -------
@@ -74,31 +66,24 @@ def project(
     >>> np.exp(claim.log_x).round(9).tolist()
     [0.951234377, 0.097531245]
     """
-    started, budget = perf_counter(), Budget(max_iter, time_limit)
-    run = _Run(np.asarray(log_prior, dtype=np.float64), tol)
-    with np.errstate(all="ignore"), ProgressBar(max_iter, wanted=progress) as bar:
-        try:
-            claim = run.solved(CountedProducts(system, budget, bar), start_dual)
-        except StoppedError as stopped:
-            claim = run.claim(stopped.outcome)
-    if claim.dual is None:
-        claim = replace(claim, dual=read_only(np.zeros(system.shape[0])))
-    _LOG.debug("%r: %s after %d applications", system, claim.outcome.value, budget.used)
-    return replace(claim, iterations=budget.used, solve_time=perf_counter() - started)
+    search = _Search(np.asarray(log_prior, dtype=np.float64), start_dual, tol)
+    claim = ran(search, system, max_iter, time_limit)
+    return claim if claim.dual is not None else replace(claim, dual=read_only(np.zeros(system.shape[0])))
 
 
-class _Run:
+class _Search:
     """The search for one projection, and the best point that it has met."""
 
-    def __init__(self, log_prior: Vector, tol: float) -> None:
+    def __init__(self, log_prior: Vector, start_dual: Vector | None, tol: float) -> None:
+        self.start_dual = start_dual
         self.log_prior, self.tol, self.goal = log_prior, tol, settings.BELOW * tol
         self.dual: Vector | None = None
         self.log_ratio, self.error, self.rounding = np.zeros_like(log_prior), np.inf, 0.0
 
-    def solved(self, products: CountedProducts, start_dual: Vector | None) -> Claim:
+    def solved(self, products: CountedProducts) -> Claim:
         """Search near a dual if there is one, then from an even prior, then by ascent from where that has led."""
         self.products = products
-        if start_dual is not None and self._from_dual(start_dual * products.row_norms):
+        if self.start_dual is not None and self._from_dual(self.start_dual * products.row_norms):
             return self._finished_claim()
         gradient = products.rmatvec(products.y)
         if gradient.max() <= 0:

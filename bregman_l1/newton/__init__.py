@@ -7,6 +7,7 @@ in memory.
 """
 
 from bregman_l1.newton.along import project_along
+from bregman_l1.newton.equations import MeasuredStep
 from bregman_l1.newton.gradients import Gradients
 from bregman_l1.newton.projection import project
 from bregman_l1.newton.step import NewtonSteps, Step
@@ -15,6 +16,7 @@ from bregman_l1.newton.wide import project_wide
 
 __all__ = [
     "Gradients",
+    "MeasuredStep",
     "NewtonSteps",
     "Step",
     "measured_table_step",

@@ -1,9 +1,9 @@
-"""`NormalEquations`: what Newton's method asks of (A W A') lam = right, however that is solved."""
+"""`NormalEquations`, what Newton's method asks of (A W A') lam = right however that is solved; `MeasuredStep`."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from bregman_l1._types import Vector
 
@@ -31,3 +31,19 @@ class NormalEquations(ABC):
     @abstractmethod
     def rounding(self) -> Vector:
         """How much the rounding of y - A x may amount to in each row, shape (N,)."""
+
+
+class MeasuredStep(NamedTuple):
+    """Newton's step from a point, in two parts.
+
+    Attributes
+    ----------
+    change : ndarray of shape (d,)
+        The change of theta.
+    correction : ndarray of shape (d,)
+        By what it may be off: the solution for what it leaves of the equations, and for a random vector of the size of
+        that and of rounding.
+    """
+
+    change: Vector
+    correction: Vector

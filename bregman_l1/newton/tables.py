@@ -18,6 +18,7 @@ from bregman_l1.budget import Budget
 from bregman_l1.claim import Claim, ExposingVector
 from bregman_l1.frozen import read_only
 from bregman_l1.newton.dual_newton import DualPoint, dual_newton
+from bregman_l1.newton.equations import MeasuredStep
 from bregman_l1.newton.gradients import Gradients
 from bregman_l1.outcome import Outcome
 from bregman_l1.polyhedron.feasible_set import refusal
@@ -88,7 +89,7 @@ def project_table(
 
 def measured_table_step(
     system: LinearSystem, x: Vector, weights: Vector, misfit: Vector, missed: Vector, budget: Budget
-) -> tuple[Vector, Vector] | None:
+) -> MeasuredStep | None:
     """The change A'u - misfit of theta in one Newton step, and by what it may be off; None without time.
 
     (A W A') u = y - A x + A W misfit. What a first solution leaves is solved for again, with random numbers of its size
@@ -119,8 +120,8 @@ def measured_table_step(
     if budget.spent_out:
         return None
     if not (left <= settings.TABLE_UNSOLVED and equations.left <= settings.TABLE_PROBED):
-        return np.full_like(weights, np.inf), correction
-    return along - misfit, correction
+        return MeasuredStep(np.full_like(weights, np.inf), correction)
+    return MeasuredStep(along - misfit, correction)
 
 
 def _claim(system: LinearSystem, log_prior: Vector, tol: float, budget: Budget) -> Claim:

@@ -11,7 +11,8 @@ from bregman_l1._types import EPS, ROUNDINGS, Mask, Vector
 from bregman_l1.budget import Budget
 from bregman_l1.caching import cached_property
 from bregman_l1.claim import ExposingVector
-from bregman_l1.krylov import MeasuredStep, measured_step
+from bregman_l1.krylov import measured_step
+from bregman_l1.newton import MeasuredStep
 from bregman_l1.probes import probes
 from bregman_l1.problems.product_minimisers import column_rank, on_support
 from bregman_l1.problems.residuals import Residuals, vanishing

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bregman_l1.krylov import MeasuredStep
 from bregman_l1.newton import measured_table_step
 from bregman_l1.polyhedron.feasible_set import exposes
 from bregman_l1.problems.product_residuals import ProductResiduals
 
 if TYPE_CHECKING:
     from bregman_l1._types import Vector
+    from bregman_l1.newton import MeasuredStep
 
 
 class TableResiduals(ProductResiduals):
     """As from products; Newton's step uses the Gram matrix, and cells that vanish are seen in the margins."""
 
     def _measured(self, weights: Vector) -> MeasuredStep | None:
-        found = measured_table_step(self._system, self._point, weights, self._misfit, self._missed, self._budget)
-        return None if found is None else MeasuredStep(*found)
+        return measured_table_step(self._system, self._point, weights, self._misfit, self._missed, self._budget)
 
     def _exposes(self, z: Vector) -> bool:
         return exposes(self._system, z, self._positive)
